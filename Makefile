@@ -1,0 +1,60 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help up down build test test-all test-races lint bench packages test-packages
+
+RUN_PACKAGES := postgresql mosquitto mosquitto-clients libpq-dev libmosquitto-dev liblz4-dev pkg-config curl
+TEST_PACKAGES := chromium chromium-driver python3-selenium prometheus
+
+# Devices that the simulated fleet of `make up` has; 0 for none.
+export DEVICES ?= 50
+
+# Suites without Postgres and broker, run under Thread Sanitizer.
+RACE_SUITES ?= AggregatesTests|RuntimeTests
+RACE_SUITES_NOT ?= Postgres|LISTEN
+
+# One run of the tests at a time on a machine, whoever starts it: they measure time limits, and two cores are few.
+# A lock on a folder that everybody may read, released by the kernel when the run ends.
+ONE_AT_A_TIME := flock --close /var/tmp
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: build ## install what is missing, build, run the server with its own Postgres and broker
+	@exec .build/release/fleetlog up
+
+down: ## stop the server of this folder, and what a killed one left running
+	@scripts/down .fleetlog
+
+build: packages ## release build
+	@echo "==> Building (the first time takes some minutes)"
+	swift build -c release --product fleetlog
+
+test: test-packages lint test-races test-all ## everything that must pass before a change is taken
+
+test-all: ## all tests, against a real Postgres, broker and browser
+	@echo "==> Testing"
+	$(ONE_AT_A_TIME) swift test
+
+test-races: ## the tests that need no server, under Thread Sanitizer
+	@echo "==> Testing for data races"
+	TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan-suppressions FLEETLOG_PACKAGE=core \
+	    $(ONE_AT_A_TIME) swift test --sanitize thread -Xswiftc -DSANITIZE_THREAD \
+	    --scratch-path .build-tsan \
+	    --filter '$(RACE_SUITES)' --skip '$(RACE_SUITES_NOT)'
+
+lint: ## format, and imports in the direction of the modules
+	@echo "==> Checking format"
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks Migrations
+	@echo "==> Checking imports"
+	swift build --build-tests --explicit-target-dependency-import-check error
+
+bench: build ## the benchmarks, each beside its ceiling; results in Benchmarks/RESULTS.md
+	@echo "==> Measuring"
+	@exec .build/release/fleetlog bench all --write Benchmarks/RESULTS.md
+
+packages:
+	@scripts/packages $(RUN_PACKAGES)
+
+test-packages:
+	@scripts/packages $(RUN_PACKAGES) $(TEST_PACKAGES)

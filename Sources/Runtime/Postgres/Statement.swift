@@ -1,0 +1,63 @@
+/// One SQL statement of the program, under a name that logs and errors show.
+package struct Statement: Sendable, Hashable {
+    /// What a statement does to the data; decides what is known when the connection breaks under it.
+    package enum Effect: Sendable { case reads, writes, begins, commits, rollsBack }
+
+    package let name: String
+    package let sql: String
+    package let effect: Effect
+    /// Prepared once on each connection, under its name.
+    package let isPrepared: Bool
+
+    /// The effect is taken from the first word: a `select` whose function writes must say `.writes` itself.
+    package init(_ name: String, _ sql: String, effect: Effect? = nil) {
+        self.init(name: name, sql: sql, effect: effect, isPrepared: true)
+    }
+
+    private init(name: String, sql: String, effect: Effect?, isPrepared: Bool) {
+        self.name = name
+        self.sql = sql
+        self.effect = effect ?? Effect(of: sql)
+        self.isPrepared = isPrepared
+    }
+
+    /// A statement that is sent once in a while and need not be prepared.
+    package static func unprepared(_ name: String, _ sql: String, effect: Effect? = nil) -> Statement {
+        Statement(name: name, sql: sql, effect: effect, isPrepared: false)
+    }
+
+    package static let begin = unprepared("begin", "begin", effect: .begins)
+    package static let beginRepeatableRead = unprepared(
+        "begin repeatable read", "begin isolation level repeatable read", effect: .begins)
+    package static let commit = unprepared("commit", "commit", effect: .commits)
+    package static let rollback = unprepared("rollback", "rollback", effect: .rollsBack)
+
+    package func callAsFunction(_ parameters: PostgresValue...) -> BoundStatement {
+        BoundStatement(statement: self, parameters: EncodedParameters(parameters))
+    }
+
+    package func bind(_ parameters: [PostgresValue]) -> BoundStatement {
+        BoundStatement(statement: self, parameters: EncodedParameters(parameters))
+    }
+}
+
+/// A statement with its parameters, encoded already: the work is done by the caller, not by the poll thread.
+package struct BoundStatement: Sendable {
+    package let statement: Statement
+    package let parameters: EncodedParameters
+}
+
+extension Statement.Effect {
+    init(of sql: String) {
+        let words = sql.lowercased().split { !$0.isLetter }
+        switch words.first {
+        case "begin", "start": self = .begins
+        case "commit", "end": self = .commits
+        case "rollback", "abort": self = .rollsBack
+        case "select", "show", "values", "table", "explain", "listen", "unlisten", "set": self = .reads
+        case "with":
+            self = words.contains { ["insert", "update", "delete", "merge"].contains($0) } ? .writes : .reads
+        default: self = .writes
+        }
+    }
+}

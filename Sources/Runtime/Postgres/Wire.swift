@@ -1,0 +1,151 @@
+internal import CLibPQ
+
+/// One `PGconn`, freed when the value goes. Not Sendable: it stays with the actor that opened it.
+struct Wire: ~Copyable {
+    enum Progress {
+        case wait(Readiness)
+        case ready
+        case failed(String)
+    }
+
+    private let handle: OpaquePointer
+
+    /// Begins to connect; nil if memory is short.
+    init?(connectingTo parameters: [DatabaseURL.Parameter]) {
+        let keywords = parameters.map { UnsafePointer($0.keyword.copyAsCString()) }
+        let values = parameters.map { UnsafePointer($0.value.copyAsCString()) }
+        defer { for copy in keywords + values { copy.deallocate() } }
+        guard let handle = PQconnectStartParams(keywords + [nil], values + [nil], 0) else { return nil }
+        self.handle = handle
+        PQsetNoticeProcessor(handle, { _, _ in }, nil)  // its default prints to stderr
+    }
+
+    deinit {
+        PQfinish(handle)
+    }
+
+    // MARK: Connecting
+
+    var hasFailed: Bool { PQstatus(handle) == CONNECTION_BAD }
+    var socket: Int32 { PQsocket(handle) }
+    var backendPID: Int32 { PQbackendPID(handle) }
+
+    /// libpq's last message, on one line. It names hosts and users, never a password.
+    var message: String {
+        guard let message = PQerrorMessage(handle) else { return "" }
+        return String(cString: message).onOneLine
+    }
+
+    func poll() -> Progress {
+        switch PQconnectPoll(handle) {
+        case PGRES_POLLING_READING: .wait(.read)
+        case PGRES_POLLING_WRITING: .wait(.write)
+        case PGRES_POLLING_OK: .ready
+        default: .failed(message)
+        }
+    }
+
+    /// Makes the open connection non-blocking and pipelined.
+    func settle() -> Bool {
+        PQsetnonblocking(handle, 1) == 0 && enterPipeline()
+    }
+
+    func cancelHandle() -> CancelHandle? {
+        PQgetCancel(handle).map { CancelHandle($0) }
+    }
+
+    // MARK: Sending; false means that the connection is broken
+
+    func enterPipeline() -> Bool { PQenterPipelineMode(handle) == 1 }
+    func exitPipeline() -> Bool { PQexitPipelineMode(handle) == 1 }
+    func sendScript(_ sql: String) -> Bool { PQsendQuery(handle, sql) == 1 }
+    func sendSync() -> Bool { PQpipelineSync(handle) == 1 }
+
+    func sendPrepare(_ name: String, _ sql: String, types: [UInt32]) -> Bool {
+        PQsendPrepare(handle, name, sql, Int32(types.count), types) == 1
+    }
+
+    /// Sends a statement, prepared under `name` or, without one, with its text.
+    func send(_ bound: BoundStatement, preparedAs name: String?) -> Bool {
+        let parameters = bound.parameters
+        let count = parameters.slots.count
+        return parameters.bytes.withUnsafeBytes { bytes in
+            withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: max(1, count)) { values in
+                withUnsafeTemporaryAllocation(of: Int32.self, capacity: max(1, count) * 2) { numbers in
+                    let lengths = UnsafeMutableBufferPointer(rebasing: numbers[0..<max(1, count)])
+                    let formats = UnsafeMutableBufferPointer(rebasing: numbers[max(1, count)...])
+                    for (index, slot) in parameters.slots.enumerated() {
+                        values.initializeElement(at: index, to: slot.range.map { Self.start(of: $0, in: bytes) })
+                        lengths.initializeElement(at: index, to: Int32(truncatingIfNeeded: slot.range?.count ?? 0))
+                        formats.initializeElement(at: index, to: 1)
+                    }
+                    if let name {
+                        return PQsendQueryPrepared(
+                            handle, name, Int32(count), values.baseAddress, lengths.baseAddress, formats.baseAddress, 1)
+                    }
+                    return PQsendQueryParams(
+                        handle, bound.statement.sql, Int32(count), parameters.slots.map(\.type), values.baseAddress,
+                        lengths.baseAddress, formats.baseAddress, 1)
+                } == 1
+            }
+        }
+    }
+
+    /// libpq takes a nil pointer for null, so an empty value needs some address.
+    private static func start(of range: Range<Int>, in bytes: UnsafeRawBufferPointer) -> UnsafePointer<CChar> {
+        let start = range.isEmpty ? nil : bytes.baseAddress?.advanced(by: range.lowerBound)
+        return (start ?? Self.somewhere).assumingMemoryBound(to: CChar.self)
+    }
+
+    // Never written to, and only ever read for zero bytes.
+    nonisolated(unsafe) private static let somewhere = UnsafeRawPointer(
+        UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
+
+    // MARK: Receiving
+
+    enum Flush { case done, more, broken }
+
+    func flush() -> Flush {
+        switch PQflush(handle) {
+        case 0: .done
+        case 1: .more
+        default: .broken
+        }
+    }
+
+    func consumeInput() -> Bool { PQconsumeInput(handle) == 1 }
+    var isBusy: Bool { PQisBusy(handle) == 1 }
+    var isInTransaction: Bool {
+        PQtransactionStatus(handle) == PQTRANS_INTRANS || PQtransactionStatus(handle) == PQTRANS_INERROR
+    }
+
+    /// The next reply; only to be asked for while replies are outstanding and the wire is not busy.
+    func nextReply() -> Pipeline.Reply {
+        guard let result = PQgetResult(handle) else { return .end }
+        defer { PQclear(result) }
+        return Pipeline.Reply(result)
+    }
+
+    func nextNotification() -> PostgresNotification? {
+        guard let notification = PQnotifies(handle) else { return nil }
+        defer { PQfreemem(notification) }
+        return PostgresNotification(
+            channel: String(cString: notification.pointee.relname),
+            payload: String(cString: notification.pointee.extra),
+            backendPID: notification.pointee.be_pid)
+    }
+}
+
+extension String {
+    /// libpq breaks its messages for a terminal.
+    var onOneLine: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
+
+    fileprivate func copyAsCString() -> UnsafeMutablePointer<CChar> {
+        let characters = utf8CString
+        let copy = UnsafeMutablePointer<CChar>.allocate(capacity: characters.count)
+        characters.withUnsafeBufferPointer { source in
+            for (index, character) in source.enumerated() { copy[index] = character }
+        }
+        return copy
+    }
+}
