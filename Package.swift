@@ -35,8 +35,10 @@ var targets: [Target] = [
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
 
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CProcess"),
     .target(
         name: "Runtime", dependencies: ["CLibPQ", "CLinux", "CLZ4", logging, metrics, lifecycle], swiftSettings: strict),
+    .target(name: "Installation", dependencies: ["CProcess", logging, lifecycle], swiftSettings: strict),
 
 ]
 

@@ -1,0 +1,49 @@
+import Foundation
+
+/// What `DaemonProcess` must know of a server program to run it.
+protocol Daemon: Sendable {
+    var name: String { get }
+    /// Where its output goes; kept readable for its owner only.
+    var log: String { get }
+    /// Asks for a clean stop that does not wait for clients.
+    var stopSignal: CInt { get }
+    var patience: Patience { get }
+
+    /// One that an earlier life of ours left running and that runs as it would be started now.
+    func leftover() async throws(InstallationError) -> RunningProcess?
+    /// Everything a start needs; throws before anything is half started.
+    func prepare() async throws(InstallationError) -> DaemonCommand
+    func isReady(_ process: RunningProcess) -> Bool
+    /// Once it is ready, started or taken over.
+    func finish() async throws(InstallationError)
+}
+
+/// How long a server program may take to be ready, and to stop before it is killed.
+struct Patience: Sendable {
+    var ready: Duration = .seconds(60)
+    var stop: Duration = .seconds(60)
+}
+
+struct DaemonCommand: Sendable {
+    let executable: String
+    let arguments: [String]
+    let folder: String
+    let user: ServiceUser
+}
+
+/// The file that takes what a server program prints.
+enum DaemonLog {
+    /// Opens for appending; what has grown past 16 MiB is put aside as `<path>.1`.
+    static func open(_ path: String) throws(InstallationError) -> CInt {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_size > 16 << 20 { rename(path, path + ".1") }
+        let file = Foundation.open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw .failed(path) }
+        return file
+    }
+
+    static func lastLines(of path: String) -> String {
+        let lines = (PrivateFiles.read(path) ?? "").split(separator: "\n")
+        return lines.suffix(5).joined(separator: "\n")
+    }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import Logging
+
+/// One server program as a child process: started or taken over, stopped, killed, started again.
+///
+/// It goes on when this process is killed; the next start takes it over.
+package actor DaemonProcess {
+    private enum State {
+        case down
+        case starting
+        case up(RunningProcess)
+    }
+
+    package nonisolated let name: String
+    private let daemon: any Daemon
+    private let logger: Logger
+    private var state = State.down
+
+    init(_ daemon: any Daemon, logger: Logger) {
+        name = daemon.name
+        self.daemon = daemon
+        self.logger = logger
+    }
+
+    /// The process while it runs.
+    package var running: RunningProcess? {
+        switch state {
+        case .up(let process): process.hasEnded ? nil : process
+        case .down, .starting: nil
+        }
+    }
+
+    /// Starts the program, or takes over one left running, and returns when it is ready; cancellation stops it again.
+    @discardableResult
+    package func start() async throws(InstallationError) -> RunningProcess {
+        if let running { return running }
+        if case .starting = state { throw .startFailed(program: name, ending: "", log: daemon.log, lastLines: "") }
+        state = .starting
+        do throws(InstallationError) {
+            let process = try await takeOverOrLaunch()
+            do throws(InstallationError) {
+                try await daemon.finish()
+            } catch {
+                await end(process)
+                throw error
+            }
+            state = .up(process)
+            return process
+        } catch {
+            state = .down
+            throw error
+        }
+    }
+
+    /// Stops cleanly, and by force when that takes too long.
+    package func stop() async {
+        guard let process = running else { return }
+        await end(process)
+        logger.info("stopped", metadata: ["program": "\(name)"])
+    }
+
+    /// Kills without warning, as a crash would.
+    package func kill() async {
+        guard let process = running else { return }
+        process.send(SIGKILL)
+        _ = await process.ended()
+    }
+
+    package func restart() async throws(InstallationError) {
+        await stop()
+        try await start()
+    }
+
+    func send(_ signal: CInt) throws(InstallationError) {
+        guard let running else { throw .notRunning(program: name) }
+        running.send(signal)
+    }
+
+    private func takeOverOrLaunch() async throws(InstallationError) -> RunningProcess {
+        if let process = try await daemon.leftover() {
+            try await waitUntilReady(process)
+            logger.info("taken over", metadata: ["program": "\(name)", "pid": "\(process.pid)"])
+            return process
+        }
+        let command = try await daemon.prepare()
+        let log = try DaemonLog.open(daemon.log)
+        defer { close(log) }
+        let process = try Launch(
+            executable: command.executable, arguments: command.arguments, folder: command.folder,
+            user: command.user, output: log, errors: log
+        ).start()
+        try await waitUntilReady(process)
+        logger.info("started", metadata: ["program": "\(name)", "pid": "\(process.pid)"])
+        return process
+    }
+
+    private func waitUntilReady(_ process: RunningProcess) async throws(InstallationError) {
+        let deadline = ContinuousClock.now + daemon.patience.ready
+        while !daemon.isReady(process) {
+            if process.hasEnded {
+                throw .startFailed(
+                    program: name, ending: await process.ended().description, log: daemon.log,
+                    lastLines: DaemonLog.lastLines(of: daemon.log))
+            }
+            guard ContinuousClock.now < deadline else {
+                await end(process)
+                throw .notReady(program: name, waited: daemon.patience.ready, log: daemon.log)
+            }
+            // The program does not tell when it is ready: it must be asked again and again.
+            do {
+                try await Task.sleep(for: .milliseconds(20))
+            } catch {
+                await end(process)
+                throw .cancelled
+            }
+        }
+    }
+
+    private func end(_ process: RunningProcess) async {
+        process.send(daemon.stopSignal)
+        // Not a child task: the force must be used even if the one who waits has been cancelled.
+        let force = Task { [patience = daemon.patience.stop] in
+            try await Task.sleep(for: patience)
+            process.send(SIGKILL)
+        }
+        _ = await process.ended()
+        force.cancel()
+    }
+}

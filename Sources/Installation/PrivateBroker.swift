@@ -1,0 +1,82 @@
+import Foundation
+package import Logging
+
+/// A Mosquitto of our own under `<folder>/mosquitto`, on one port of the loopback interface.
+package struct PrivateBroker: Sendable {
+    package let process: DaemonProcess
+    package let files: BrokerFiles
+    package let port: Int
+    package let address: String
+
+    /// Makes the folder and the gateway's password where missing; starts nothing.
+    package init(in folder: String, port: PortCheck, logger: Logger) throws(InstallationError) {
+        files = try BrokerFiles(in: folder)
+        self.port = port.number
+        address = port.address
+        process = DaemonProcess(BrokerDaemon(files: files, port: port), logger: logger)
+    }
+
+    package func start() async throws(InstallationError) { try await process.start() }
+
+    /// A clean stop: sessions and queues are saved.
+    package func stop() async { await process.stop() }
+
+    /// kill -9, as a crash would be: what was not saved is lost.
+    package func kill() async { await process.kill() }
+
+    package func restart() async throws(InstallationError) { try await process.restart() }
+
+    /// Makes the broker read `files.passwords` and `files.acl` again.
+    package func reload() async throws(InstallationError) {
+        try files.handOver()
+        try await process.send(SIGHUP)
+    }
+}
+
+private struct BrokerDaemon: Daemon {
+    let files: BrokerFiles
+    let port: PortCheck
+
+    var name: String { "mosquitto" }
+    var log: String { files.log }
+    var stopSignal: CInt { SIGTERM }
+    var patience: Patience { Patience(ready: .seconds(30), stop: .seconds(30)) }
+
+    private var configuration: String { files.configurationText(port: port.number, address: port.address) }
+    private var arguments: [String] { ["-c", files.configuration] }
+
+    func leftover() async throws(InstallationError) -> RunningProcess? {
+        for pid in ProcessTable.working(in: files.data) {
+            let left = RunningProcess(adopting: pid) { ProcessTable.commandLine(of: pid).dropFirst() == arguments[...] }
+            guard let left else { continue }
+            if PrivateFiles.read(files.configuration) == configuration { return left }
+            left.send(stopSignal)
+            _ = await left.ended()
+        }
+        return nil
+    }
+
+    func prepare() async throws(InstallationError) -> DaemonCommand {
+        let program = try Programs.mosquitto()
+        try port.check()
+        try await files.complete()
+        try PrivateFiles.write(configuration, to: files.configuration, owner: files.user)
+        OpenFiles.allowMany()
+        return DaemonCommand(executable: program, arguments: arguments, folder: files.data, user: files.user)
+    }
+
+    func isReady(_ process: RunningProcess) -> Bool { PortCheck.answers(port.number, at: port.address) }
+
+    func finish() async throws(InstallationError) {}
+}
+
+/// A connection is a file to the kernel, and the usual limit of 1,024 is a small fleet.
+private enum OpenFiles {
+    /// Raises our own limit, which children inherit, as far as the system allows.
+    static func allowMany() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 1 << 18))
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}
