@@ -38,6 +38,14 @@ var targets: [Target] = [
     .systemLibrary(name: "CProcess"),
     .target(
         name: "Runtime", dependencies: ["CLibPQ", "CLinux", "CLZ4", logging, metrics, lifecycle], swiftSettings: strict),
+    .target(
+        name: "Migrations", path: "Migrations",
+        resources: [
+            .embedInCode("0001-roles.sql"), .embedInCode("0002-event-log.sql"), .embedInCode("0003-snapshots.sql"),
+            .embedInCode("0004-projections.sql"), .embedInCode("0005-credentials.sql"),
+            .embedInCode("0006-ingest.sql"),
+        ],
+        swiftSettings: strict),
     .target(name: "Installation", dependencies: ["CProcess", logging, lifecycle], swiftSettings: strict),
 
 ]

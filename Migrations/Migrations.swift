@@ -1,0 +1,14 @@
+/// The schema, as forward-only migrations in the order in which they are applied; each is a file of this folder.
+package enum Migrations {
+    /// Name and SQL text of each migration.
+    package static let all: [(name: String, sql: String)] = [
+        ("0001-roles", text(PackageResources._001_roles_sql)),
+        ("0002-event-log", text(PackageResources._002_event_log_sql)),
+        ("0003-snapshots", text(PackageResources._003_snapshots_sql)),
+        ("0004-projections", text(PackageResources._004_projections_sql)),
+        ("0005-credentials", text(PackageResources._005_credentials_sql)),
+        ("0006-ingest", text(PackageResources._006_ingest_sql)),
+    ]
+
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}

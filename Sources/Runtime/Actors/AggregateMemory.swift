@@ -1,0 +1,38 @@
+/// What an actor knows of its stream: the fold of its events up to a version.
+package struct AggregateMemory<D: Decider>: Sendable {
+    package var state: D.State
+    /// The version of the last event folded in; 0 before the first.
+    package var version: Int64
+    /// The position of the last event folded in; 0 before the first.
+    package var position: Int64
+    package var recentCommands: RecentCommands
+
+    package init() {
+        state = D.initial
+        version = 0
+        position = 0
+        recentCommands = RecentCommands()
+    }
+
+    package init(state: D.State, version: Int64, position: Int64, recentCommands: RecentCommands) {
+        self.state = state
+        self.version = version
+        self.position = position
+        self.recentCommands = recentCommands
+    }
+
+    /// Folds in the next event of the stream.
+    ///
+    /// - Throws: ``EventCodecError`` if this program cannot read it.
+    package mutating func fold(_ event: RecordedEvent) throws(EventCodecError) {
+        let decoded = try D.codec.decode(event)
+        D.evolve(&state, with: decoded, observedAt: event.observedTime)
+        version = event.version
+        position = event.position
+        recentCommands.note(
+            event.metadata.commandID, version: event.version, position: event.position,
+            recordedTime: event.recordedTime)
+    }
+}
+
+extension AggregateMemory: Equatable {}

@@ -1,0 +1,77 @@
+/// A command on its way to an aggregate.
+package struct CommandEnvelope<Command: Sendable>: Sendable {
+    /// A command whose id the aggregate has seen lately changes nothing and is answered as the first time.
+    package var id: UUID128
+    /// Ids under which an earlier delivery of the same command may have been stored.
+    package var earlierIDs: [UUID128]
+    package var command: Command
+    package var context: CommandContext
+    /// If set, the stream version the aggregate must stand at; otherwise the command is refused as stale.
+    package var expectedVersion: Int64?
+    /// A stream that must not have moved when the events are stored, for example the ingest lease.
+    package var fence: StreamVersion?
+    /// Written with the events of this command, if there are any.
+    package var sideRows: [SideRow]
+
+    package init(
+        id: UUID128, earlierIDs: [UUID128] = [], _ command: Command, context: CommandContext,
+        expectedVersion: Int64? = nil, fence: StreamVersion? = nil, sideRows: [SideRow] = []
+    ) {
+        self.id = id
+        self.earlierIDs = earlierIDs
+        self.command = command
+        self.context = context
+        self.expectedVersion = expectedVersion
+        self.fence = fence
+        self.sideRows = sideRows
+    }
+}
+
+/// What came of an accepted command.
+package struct CommandReceipt: Sendable, Hashable {
+    package enum Effect: Sendable, Hashable {
+        /// Events were stored.
+        case recorded
+        /// The command was accepted and had nothing to change.
+        case unchanged
+        /// The command had been accepted before.
+        case duplicate
+    }
+    package var effect: Effect
+    package var stream: StreamName
+    /// The stream's version after the command.
+    package var version: Int64
+    /// The position of the command's last event; of the stream's last event if the command left none.
+    package var position: Int64
+
+    package init(effect: Effect, stream: StreamName, version: Int64, position: Int64) {
+        self.effect = effect
+        self.stream = stream
+        self.version = version
+        self.position = position
+    }
+}
+
+/// Why a command was not accepted.
+package enum DispatchError<Rejection: Error & Sendable & Equatable>: Error, Sendable, Equatable {
+    /// The aggregate said no.
+    case rejected(Rejection)
+    /// The aggregate stands at another version than the caller expected.
+    case stale(version: Int64)
+    /// The mailbox or the store is full; nothing happened, and a later attempt may succeed.
+    case overloaded
+    /// The fence has moved: somebody else has taken over the caller's role.
+    case fenced
+    /// Others kept changing the stream; nothing happened.
+    case contended
+    /// The events can never be stored.
+    case invalid(reason: String)
+    /// The log cannot be reached; nothing happened.
+    case unavailable(reason: String)
+    /// The stream cannot be read by this program.
+    case broken(reason: String)
+    /// The actor has gone to sleep in the meantime; ask the directory again.
+    case asleep
+}
+
+package typealias CommandResult<D: Decider> = Result<CommandReceipt, DispatchError<D.Rejection>>

@@ -1,0 +1,52 @@
+/// An aggregate as three pure functions: what it is at first, what a command leads to, what an event changes.
+///
+/// The shape is Jérémie Chassaing's Decider. Nothing here waits, reads a clock, logs or draws a random number: time,
+/// ids and identity arrive with the command.
+package protocol Decider: Sendable {
+    associatedtype Command: Sendable
+    associatedtype Event: Sendable
+    associatedtype State: Codable & Sendable & Equatable
+    associatedtype Rejection: Error & Sendable & Equatable
+
+    /// The category of its streams.
+    static var category: String { get }
+    /// Raised whenever `State` changes shape, so that older snapshots are folded anew.
+    static var stateVersion: Int32 { get }
+    static var codec: EventCodec<Event> { get }
+    static var initial: State { get }
+
+    /// The events that the command leads to; none if it changes nothing.
+    ///
+    /// - Throws: the reason why the command is refused.
+    static func decide(_ command: Command, in state: State, context: CommandContext) throws(Rejection) -> [Event]
+
+    /// Applies an event that was observed at `time`.
+    static func evolve(_ state: inout State, with event: Event, observedAt time: Timestamp)
+
+    /// The account that the stream belongs to in this state.
+    static func account(of state: State) -> AccountID
+}
+
+/// What a command carries beside its content.
+package struct CommandContext: Sendable, Hashable {
+    /// When the caller says it happened; becomes the observed time of the events.
+    package var time: Timestamp
+    package var principal: Principal
+    /// The accounts whose aggregates the principal may know of.
+    package var scope: AccountScope
+    package var causationID: UUID128?
+    package var correlationID: UUID128?
+    package var traceParent: String?
+
+    package init(
+        time: Timestamp, principal: Principal, scope: AccountScope, causationID: UUID128? = nil,
+        correlationID: UUID128? = nil, traceParent: String? = nil
+    ) {
+        self.time = time
+        self.principal = principal
+        self.scope = scope
+        self.causationID = causationID
+        self.correlationID = correlationID
+        self.traceParent = traceParent
+    }
+}

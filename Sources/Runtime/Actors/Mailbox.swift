@@ -1,0 +1,32 @@
+/// The commands that wait for an actor's next turn; bounded, so that a flood is refused and not remembered.
+struct Mailbox<D: Decider>: Sendable {
+    struct Delivery: Sendable {
+        let envelopes: [CommandEnvelope<D.Command>]
+        /// Nil for the delivery of the caller who performs the turn itself.
+        let reply: CheckedContinuation<[CommandResult<D>], Never>?
+    }
+
+    let capacity: Int
+    private var deliveries: [Delivery] = []
+    private(set) var count = 0
+
+    init(capacity: Int) { self.capacity = capacity }
+
+    var isEmpty: Bool { deliveries.isEmpty }
+
+    /// An empty mailbox takes any one delivery, so that no batch is too large for ever.
+    func hasRoom(for envelopes: Int) -> Bool { count == 0 || count + envelopes <= capacity }
+
+    mutating func put(_ delivery: Delivery) {
+        deliveries.append(delivery)
+        count += delivery.envelopes.count
+    }
+
+    mutating func takeAll() -> [Delivery] {
+        defer {
+            deliveries.removeAll(keepingCapacity: false)
+            count = 0
+        }
+        return deliveries
+    }
+}

@@ -1,0 +1,58 @@
+import Foundation
+
+/// An aggregate's encoded memory at a version.
+package struct Snapshot: Sendable, Hashable {
+    package var stream: StreamName
+    package var version: Int64
+    /// The shape of the state; see ``Decider/stateVersion``.
+    package var stateVersion: Int32
+    /// LZ4-compressed JSON.
+    package var data: [UInt8]
+    /// The size of `data` before compression, in bytes.
+    package var uncompressedSize: Int
+
+    package init(stream: StreamName, version: Int64, stateVersion: Int32, data: [UInt8], uncompressedSize: Int) {
+        self.stream = stream
+        self.version = version
+        self.stateVersion = stateVersion
+        self.data = data
+        self.uncompressedSize = uncompressedSize
+    }
+}
+
+/// Where snapshots are kept. They are an aid only: each can be thrown away.
+package protocol SnapshotStore: Sendable {
+    /// The newest snapshot of the stream, or nil.
+    func latest(of stream: StreamName) async throws(EventStoreError) -> Snapshot?
+
+    /// Hands the snapshot over to be written soon; `encode` runs off the caller's path. A newer offer for the same
+    /// stream replaces one that still waits, and under pressure offers are dropped.
+    func offer(_ stream: StreamName, version: Int64, encode: @escaping @Sendable () throws -> Snapshot)
+}
+
+extension AggregateMemory {
+    private struct Body: Codable {
+        var state: D.State
+        var position: Int64
+        var recentCommands: RecentCommands
+    }
+
+    package func snapshot(of stream: StreamName) throws -> Snapshot {
+        let body = Body(state: state, position: position, recentCommands: recentCommands)
+        let plain = Array(try JSONEncoder().encode(body))
+        return Snapshot(
+            stream: stream, version: version, stateVersion: D.stateVersion, data: try LZ4.compress(plain),
+            uncompressedSize: plain.count)
+    }
+
+    /// Nil if the snapshot is of another state version or cannot be read: it is then ignored and replaced.
+    package init?(_ snapshot: Snapshot) {
+        guard snapshot.stateVersion == D.stateVersion,
+            let plain = try? LZ4.decompress(snapshot.data, size: snapshot.uncompressedSize),
+            let body = try? JSONDecoder().decode(Body.self, from: Data(plain))
+        else { return nil }
+        self.init(
+            state: body.state, version: snapshot.version, position: body.position,
+            recentCommands: body.recentCommands)
+    }
+}

@@ -1,0 +1,67 @@
+/// The append-only log, and the only truth of the system.
+///
+/// Two implementations answer the same contract suite: ``InMemoryEventStore`` and ``PostgresEventStore``.
+package protocol EventStore: Sendable {
+    /// Stores the events of all changes if every expected version and every condition holds.
+    ///
+    /// Not cancelled with the calling task: once asked, the answer is awaited.
+    func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome
+
+    /// The events of a stream from `version` upward, in order, at most `limit`.
+    func readStream(_ stream: StreamName, from version: Int64, limit: Int) async throws(EventStoreError)
+        -> [RecordedEvent]
+
+    /// The events after `position` that pass the filter, in position order, at most `limit`.
+    func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage
+
+    /// The newest position and its recorded time; position 0 while the log is empty.
+    func head() async throws(EventStoreError) -> LogHead
+
+    /// Rises when something was appended, here or by another server.
+    var signal: LogSignal { get }
+}
+
+package struct LogHead: Sendable, Hashable {
+    package var position: Int64
+    package var recordedTime: Timestamp
+
+    package init(position: Int64, recordedTime: Timestamp) {
+        self.position = position
+        self.recordedTime = recordedTime
+    }
+}
+
+/// Which events a reader of the log wants.
+package struct LogFilter: Sendable, Hashable {
+    /// All categories if nil.
+    package var category: String?
+    package var scope: AccountScope
+    /// All streams if nil.
+    package var stream: StreamName?
+
+    package init(category: String? = nil, scope: AccountScope, stream: StreamName? = nil) {
+        self.category = category
+        self.scope = scope
+        self.stream = stream
+    }
+
+    package static let everything = LogFilter(scope: .all)
+
+    package func admits(_ event: RecordedEvent) -> Bool {
+        (category == nil || category == event.stream.category)
+            && (stream == nil || stream == event.stream)
+            && scope.includes(event.metadata.account)
+    }
+}
+
+/// A page of the log, and how far the reader has seen the whole log with it.
+package struct LogPage: Sendable, Hashable {
+    package var events: [RecordedEvent]
+    /// Continue after this position: every matching event up to here is in this page or an earlier one.
+    package var end: Int64
+
+    package init(events: [RecordedEvent], end: Int64) {
+        self.events = events
+        self.end = end
+    }
+}

@@ -1,0 +1,31 @@
+/// What a failed batch means for the appends in it.
+enum CommitFailure {
+    /// The bytes of some append were refused; the transaction was rolled back.
+    case poison(reason: String, sqlState: String)
+    /// Rolled back through no fault of the appends; at once again.
+    case retry
+    /// The answer to COMMIT was lost.
+    case outcomeUnknown
+    /// Nothing was stored, and the database cannot take it now.
+    case unavailable(reason: String)
+
+    init(_ error: PostgresError) {
+        switch error {
+        case .server(let server):
+            switch server.sqlState.classCode {
+            case "22", "23", "42", "54":
+                self = .poison(reason: server.message, sqlState: server.sqlState.rawValue)
+            case "40":
+                self = .retry
+            default:
+                self = .unavailable(reason: "SQLSTATE \(server.sqlState.rawValue)")
+            }
+        case .connectionLost(outcomeUnknown: true), .timedOut, .cancelled:
+            self = .outcomeUnknown
+        case .connectionLost(outcomeUnknown: false), .connectFailed, .poolExhausted, .closed:
+            self = .unavailable(reason: error.debugDescription)
+        case .decoding, .misuse:
+            self = .unavailable(reason: error.debugDescription)
+        }
+    }
+}

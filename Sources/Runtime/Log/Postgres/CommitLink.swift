@@ -1,0 +1,74 @@
+import Logging
+
+/// The one connection that appends travel on; opened on demand, and again after each loss.
+actor CommitLink {
+    private let url: DatabaseURL
+    private let thread: PollThread
+    private let logger: Logger
+    private var connection: PostgresConnection?
+    private var backoff = Backoff(first: .milliseconds(50), limit: .seconds(2))
+
+    init(url: DatabaseURL, thread: PollThread, logger: Logger) {
+        self.url = url
+        self.thread = thread
+        self.logger = logger
+    }
+
+    /// Never cancelled and never timed out: what was sent is answered, or its outcome is unknown.
+    func commit(_ batch: AppendBatch) async throws(PostgresError) -> [AppendOutcome] {
+        let connection = try await connected()
+        let results: [Rows]
+        do throws(PostgresError) {
+            results = try await connection.run(batch.statements, uncancellable: true)
+        } catch {
+            if case .server = error { try await rollBack(connection) }
+            throw error
+        }
+        guard results.count > AppendBatch.answerIndex else { throw .misuse("the batch was answered in part") }
+        return try batch.outcomes(from: results[AppendBatch.answerIndex])
+    }
+
+    /// A refused statement leaves the transaction open and the batch's own COMMIT unsent. Only when the rollback has
+    /// been answered is it certain that nothing was stored.
+    private func rollBack(_ connection: PostgresConnection) async throws(PostgresError) {
+        do throws(PostgresError) {
+            _ = try await connection.query(Statement.rollback(), uncancellable: true)
+        } catch {
+            throw .connectionLost(outcomeUnknown: true)
+        }
+    }
+
+    /// The receipt of an append that had been committed after all; nil if others took its place.
+    func lookUp(_ append: Append) async throws(PostgresError) -> AppendReceipt? {
+        guard let change = append.changes.first, let event = change.events.first else { return nil }
+        let rows = try await connected().query(
+            AppendStatements.lookUp(.text(change.stream.description), .int8(change.expectedVersion + 1)))
+        guard let row = rows.first, try row.uuid(0) == event.id else { return nil }
+        return AppendReceipt(
+            firstPosition: try row.int8(1), eventCount: append.eventCount, recordedTime: try row.timestamp(2))
+    }
+
+    func close() async {
+        await connection?.close()
+        connection = nil
+    }
+
+    private func connected() async throws(PostgresError) -> PostgresConnection {
+        if let connection {
+            if connection.isUsable { return connection }
+            self.connection = nil
+        }
+        do throws(PostgresError) {
+            let fresh = try await PostgresConnection.connect(to: url, on: thread, logger: logger)
+            // Planning a batch anew each time costs more than the plan could gain.
+            _ = try await fresh.query(
+                Statement.unprepared("plan_cache_mode", "set plan_cache_mode = force_generic_plan")())
+            connection = fresh
+            backoff.reset()
+            return fresh
+        } catch {
+            try? await Task.sleep(for: backoff.next())
+            throw error
+        }
+    }
+}
