@@ -48,6 +48,11 @@ var targets: [Target] = [
         swiftSettings: strict),
     .target(name: "Installation", dependencies: ["CProcess", logging, lifecycle], swiftSettings: strict),
 
+    .target(
+        name: "Support", dependencies: ["Installation", "Migrations", "Runtime", logging], path: "Tests/Support",
+        swiftSettings: strict),
+    .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Support", logging], swiftSettings: strict),
+    .testTarget(name: "InstallationTests", dependencies: ["Installation", "Support", logging], swiftSettings: strict),
 ]
 
 var dependencies: [Package.Dependency] = [

@@ -1,0 +1,98 @@
+import Foundation
+import Installation
+import Support
+import Testing
+
+@Suite(.serialized, .timeLimit(.minutes(3))) struct `A private broker` {
+    @Test func `admits the gateway and refuses strangers`() async throws {
+        let broker = try await ThrowawayBroker.start()
+        try await publish(to: broker, as: broker.gateway)
+        await #expect(throws: InstallationError.self) { try await publish(to: broker, as: nil) }
+        await #expect(throws: InstallationError.self) {
+            try await publish(to: broker, as: Login(name: BrokerFiles.gatewayUser, password: "wrong"))
+        }
+        await broker.remove()
+    }
+
+    @Test func `admits a device after a reload, to its own topics only`() async throws {
+        let broker = try await ThrowawayBroker.start()
+        let device = try await broker.admit("d1")
+        try await broker.reload()
+        try await eventually("the device being admitted") {
+            (try? await publish(to: broker, as: device, topic: "devices/d1/status")) != nil
+        }
+        async let above = received(by: broker.gateway, from: broker, topic: "devices/+/telemetry")
+        async let below = received(by: device, from: broker, topic: "devices/+/commands")
+        try await eventually("both listening") {
+            try ["gateway", "d1"].allSatisfy { try broker.log.contains("as listener-\($0)") }
+        }
+        try await publish(to: broker, as: device, topic: "devices/d2/telemetry", message: "foreign")
+        try await publish(to: broker, as: device, topic: "devices/d1/telemetry", message: "own")
+        #expect(try await above == "devices/d1/telemetry own")
+        try await publish(to: broker, as: broker.gateway, topic: "devices/d2/commands", message: "foreign")
+        try await publish(to: broker, as: broker.gateway, topic: "devices/d1/commands", message: "own")
+        #expect(try await below == "devices/d1/commands own")
+        await broker.remove()
+    }
+
+    @Test func `refuses a payload of 10 MB and goes on`() async throws {
+        let broker = try await ThrowawayBroker.start()
+        await #expect(throws: InstallationError.self) {
+            try await publish(to: broker, as: broker.gateway, message: String(repeating: "x", count: 10_000_000))
+        }
+        try await publish(to: broker, as: broker.gateway, message: String(repeating: "x", count: 1_000_000))
+        await broker.remove()
+    }
+
+    @Test func `is taken over when it was left running`() async throws {
+        let before = try await ThrowawayBroker.start()
+        let pid = try #require(await before.broker.process.running).pid
+        let after = try ThrowawayBroker.prepare(in: before.folder, port: before.port)
+        try await after.start()
+        #expect(await after.broker.process.running?.pid == pid)
+        await after.stop()
+        try await eventually("the end") { await before.broker.process.running == nil }
+        await after.remove()
+    }
+
+    @Test func `left running with other settings is replaced`() async throws {
+        let before = try await ThrowawayBroker.start()
+        let after = try ThrowawayBroker.prepare(in: before.folder, port: freePort())
+        try await after.start()
+        #expect(await before.broker.process.running == nil)
+        try await publish(to: after, as: after.gateway)
+        await after.remove()
+    }
+
+    @Test func `keeps a session's messages over a restart`() async throws {
+        let broker = try await ThrowawayBroker.start()
+        try await subscribe(to: broker, session: "keeper", topic: "devices/+/telemetry")
+        try await publish(to: broker, as: broker.gateway, message: "kept")
+        try await broker.restart()
+        let kept = try await received(by: broker.gateway, from: broker, topic: "devices/+/telemetry", session: "keeper")
+        #expect(kept == "devices/d1/telemetry kept")
+        await broker.remove()
+    }
+
+    @Test func `on a port in use is refused by number and setting`() async throws {
+        let first = try await ThrowawayBroker.start()
+        let second = try ThrowawayBroker.prepare(in: ThrowawayFolder.make(), port: first.port)
+        let error = await #expect(throws: InstallationError.self) { try await second.start() }
+        let text = try #require(error).description
+        for part in ["\(first.port)", "MQTT", "--mqtt-port", "FLEETLOG_MQTT_PORT"] { #expect(text.contains(part)) }
+        #expect(!FileManager.default.fileExists(atPath: second.folder + "/mosquitto/mosquitto.conf"))
+        await first.remove()
+    }
+
+    @Test func `is never root and keeps its files to itself`() async throws {
+        let broker = try await ThrowawayBroker.start()
+        let pid = try #require(await broker.broker.process.running).pid
+        #expect(try FileManager.default.attributesOfItem(atPath: "/proc/\(pid)")[.ownerAccountID] as? Int != 0)
+        for file in [broker.files.passwords, broker.files.acl, broker.folder + "/mosquitto/gateway-password"] {
+            #expect(try mode(of: file) == 0o600, "\(file)")
+        }
+        let passwords = try String(contentsOfFile: broker.files.passwords, encoding: .utf8)
+        #expect(passwords.hasPrefix("fleetlog:$7$"))
+        await broker.remove()
+    }
+}

@@ -1,0 +1,38 @@
+package import Installation
+import Logging
+
+/// A Mosquitto of one test, on a free port; it vanishes with the test process, or with `remove()`.
+package struct ThrowawayBroker: Sendable {
+    package let broker: PrivateBroker
+    package let folder: String
+
+    package var port: Int { broker.port }
+    package var address: String { broker.address }
+    package var files: BrokerFiles { broker.files }
+
+    package static func start() async throws -> ThrowawayBroker {
+        let broker = try prepare(in: ThrowawayFolder.make(), port: freePort())
+        try await broker.start()
+        return broker
+    }
+
+    /// One that does not run yet; `folder` lies in a `ThrowawayFolder`.
+    package static func prepare(in folder: String, port: Int) throws -> ThrowawayBroker {
+        let port = PortCheck(port, for: "MQTT", flag: "--mqtt-port", variable: "FLEETLOG_MQTT_PORT")
+        return ThrowawayBroker(broker: try PrivateBroker(in: folder, port: port, logger: quiet), folder: folder)
+    }
+
+    package func start() async throws { try await broker.start() }
+    package func stop() async { await broker.stop() }
+    package func kill() async { await broker.kill() }
+    package func restart() async throws { try await broker.restart() }
+    package func reload() async throws { try await broker.reload() }
+
+    package func remove() async {
+        await broker.kill()
+        ThrowawayFolder.remove(folder)
+    }
+}
+
+/// A port of the loopback interface that is free now.
+package func freePort() throws -> Int { try PortCheck.freePort() }
