@@ -46,12 +46,14 @@ var targets: [Target] = [
             .embedInCode("0006-ingest.sql"),
         ],
         swiftSettings: strict),
+    .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),
     .target(name: "Installation", dependencies: ["CProcess", logging, lifecycle], swiftSettings: strict),
 
     .target(
         name: "Support", dependencies: ["Installation", "Migrations", "Runtime", logging], path: "Tests/Support",
         swiftSettings: strict),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Support", logging], swiftSettings: strict),
+    .testTarget(name: "AggregatesTests", dependencies: ["Aggregates", "Runtime"], swiftSettings: strict),
     .testTarget(name: "InstallationTests", dependencies: ["Installation", "Support", logging], swiftSettings: strict),
 ]
 

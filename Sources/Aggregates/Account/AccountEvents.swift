@@ -1,0 +1,43 @@
+package import Runtime
+
+package struct AccountOpened: Sendable, Codable, Equatable {
+    package var id: AccountID
+    package var name: String
+
+    package init(id: AccountID, name: String) {
+        self.id = id
+        self.name = name
+    }
+}
+
+package struct AccountRenamed: Sendable, Codable, Equatable {
+    package var name: String
+
+    package init(name: String) {
+        self.name = name
+    }
+}
+
+package struct AccountActivated: Sendable, Codable, Equatable {
+    package init() {}
+}
+
+package struct AccountDeactivated: Sendable, Codable, Equatable {
+    package init() {}
+}
+
+package struct AccountClosed: Sendable, Codable, Equatable {
+    package init() {}
+}
+
+extension Account {
+    package static let codec = EventCodec<Event>([
+        .init("AccountOpened", wrap: Event.opened) { if case .opened(let fact) = $0 { fact } else { nil } },
+        .init("AccountRenamed", wrap: Event.renamed) { if case .renamed(let fact) = $0 { fact } else { nil } },
+        .init("AccountActivated", wrap: Event.activated) { if case .activated(let fact) = $0 { fact } else { nil } },
+        .init("AccountDeactivated", wrap: Event.deactivated) {
+            if case .deactivated(let fact) = $0 { fact } else { nil }
+        },
+        .init("AccountClosed", wrap: Event.closed) { if case .closed(let fact) = $0 { fact } else { nil } },
+    ])
+}

@@ -1,0 +1,138 @@
+package import Runtime
+
+/// A device: who it is, whose it is, and what it last reported.
+package enum Device: Decider {
+    package enum Command: Sendable, Equatable {
+        case register(Registration)
+        /// Moves the device to another account.
+        case assign(AccountStanding)
+        case update(Changes)
+        case recordTelemetry(Telemetry)
+        /// Notes a message that could not be understood.
+        case refuseMessage(MessageRefusal)
+        case retire(reason: String)
+    }
+
+    package enum Event: Sendable, Equatable {
+        case registered(DeviceRegistered)
+        case assigned(DeviceAssigned)
+        case updated(DeviceUpdated)
+        case telemetryRecorded(TelemetryRecorded)
+        case messageRefused(MessageRefused)
+        case retired(DeviceRetired)
+    }
+
+    package enum Rejection: Error, Sendable, Equatable {
+        /// Also the answer for a device of an account that the principal may not know of.
+        case unknownDevice
+        case alreadyRegistered
+        case retired
+        case accountNotActive(AccountID)
+        case malformed(field: String, reason: String)
+    }
+
+    package enum Status: String, Sendable, Codable {
+        case unregistered
+        /// Registered, and not heard of yet.
+        case provisioned
+        case active
+        case retired
+    }
+
+    package struct State: Sendable, Codable, Equatable {
+        package var status = Status.unregistered
+        package var account = AccountID.default
+        package var serial = ""
+        package var type = DeviceType("")
+        package var name = ""
+        package var labels: [String: String] = [:]
+        package var readings: [String: LatestReading] = [:]
+        /// Sequence numbers seen since the device last began to count.
+        package var sequence = SequenceRanges()
+        package var latestObserved: Timestamp?
+        package var telemetryCount: Int64 = 0
+        package var refusedCount: Int64 = 0
+
+        package init() {}
+    }
+
+    package static let category = "device"
+    package static let stateVersion: Int32 = 1
+    package static var initial: State { State() }
+
+    package static func account(of state: State) -> AccountID { state.account }
+
+    package static func decide(
+        _ command: Command, in state: State, context: CommandContext
+    ) throws(Rejection) -> [Event] {
+        if case .register(let registration) = command {
+            guard state.status == .unregistered else { throw .alreadyRegistered }
+            guard registration.account.isActive, context.scope.includes(registration.account.id) else {
+                throw .accountNotActive(registration.account.id)
+            }
+            return [.registered(try registration.checked())]
+        }
+        guard state.status != .unregistered, context.scope.includes(state.account) else { throw .unknownDevice }
+        if case .refuseMessage(let refusal) = command { return [.messageRefused(MessageRefused(refusal))] }
+        if state.status == .retired {
+            if case .retire = command { return [] }
+            throw .retired
+        }
+        switch command {
+        case .assign(let account):
+            guard account.isActive, context.scope.includes(account.id) else { throw .accountNotActive(account.id) }
+            return account.id == state.account ? [] : [.assigned(DeviceAssigned(account: account.id))]
+        case .update(let changes):
+            return try changes.checked(against: state).map { [.updated($0)] } ?? []
+        case .recordTelemetry(let telemetry):
+            return isRepeated(telemetry, at: context.time, in: state) ? [] : [.telemetryRecorded(telemetry.fact)]
+        case .retire(let reason):
+            return [.retired(DeviceRetired(reason: reason))]
+        case .register, .refuseMessage:
+            return []
+        }
+    }
+
+    package static func evolve(_ state: inout State, with event: Event, observedAt time: Timestamp) {
+        switch event {
+        case .registered(let fact):
+            state.status = .provisioned
+            state.account = fact.account
+            state.serial = fact.serial
+            state.type = fact.type
+            state.name = fact.name
+            state.labels = fact.labels
+        case .assigned(let fact):
+            state.account = fact.account
+        case .updated(let fact):
+            if let name = fact.name { state.name = name }
+            if let type = fact.type { state.type = type }
+            if let labels = fact.labels { state.labels = labels }
+        case .telemetryRecorded(let fact):
+            if state.status == .provisioned { state.status = .active }
+            state.telemetryCount += 1
+            if let number = fact.seq { state.sequence.insert(number) }
+            if state.latestObserved.map({ $0 < time }) ?? true { state.latestObserved = time }
+            for (metric, value) in fact.metrics where state.readings[metric].map({ $0.time <= time }) ?? true {
+                state.readings[metric] = LatestReading(value: value, time: time)
+            }
+        case .messageRefused:
+            state.refusedCount += 1
+        case .retired:
+            state.status = .retired
+        }
+    }
+
+    /// Whether the device has sent this sequence number before.
+    ///
+    /// A device that lost power counts from 1 again; its numbers are known, but not its readings. Dropping a reading is
+    /// worse than counting one twice, so a known number is a repetition only if its time is not newer than all before.
+    /// Without a time of the device's own nothing tells the two apart, and the reading is kept; repetitions of the very
+    /// same message are recognised by their command id before they get here.
+    private static func isRepeated(_ telemetry: Telemetry, at time: Timestamp, in state: State) -> Bool {
+        guard let number = telemetry.seq, state.sequence.contains(number), telemetry.clock == .device,
+            let latest = state.latestObserved
+        else { return false }
+        return time <= latest
+    }
+}

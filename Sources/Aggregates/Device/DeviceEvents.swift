@@ -1,0 +1,98 @@
+package import Runtime
+
+package struct DeviceRegistered: Sendable, Codable, Equatable {
+    package var serial: String
+    package var type: DeviceType
+    package var name: String
+    package var labels: [String: String]
+    package var account: AccountID
+
+    package init(serial: String, type: DeviceType, name: String, labels: [String: String], account: AccountID) {
+        self.serial = serial
+        self.type = type
+        self.name = name
+        self.labels = labels
+        self.account = account
+    }
+}
+
+package struct DeviceAssigned: Sendable, Codable, Equatable {
+    package var account: AccountID
+
+    package init(account: AccountID) {
+        self.account = account
+    }
+}
+
+/// Only what changed.
+package struct DeviceUpdated: Sendable, Codable, Equatable {
+    package var name: String?
+    package var type: DeviceType?
+    package var labels: [String: String]?
+
+    package init(name: String? = nil, type: DeviceType? = nil, labels: [String: String]? = nil) {
+        self.name = name
+        self.type = type
+        self.labels = labels
+    }
+}
+
+/// One reading; the event's observed time is the reading's time.
+package struct TelemetryRecorded: Sendable, Codable, Equatable {
+    package var metrics: [String: MetricValue]
+    package var seq: Int64?
+    package var clock: ObservationClock
+
+    package init(metrics: [String: MetricValue], seq: Int64? = nil, clock: ObservationClock) {
+        self.metrics = metrics
+        self.seq = seq
+        self.clock = clock
+    }
+}
+
+package struct MessageRefused: Sendable, Codable, Equatable {
+    package var topic: String
+    package var reason: String
+    package var bytes: Int
+    package var sha256: String
+
+    init(_ refusal: MessageRefusal) {
+        topic = refusal.topic
+        reason = refusal.reason
+        bytes = refusal.bytes
+        sha256 = refusal.sha256
+    }
+}
+
+package struct DeviceRetired: Sendable, Codable, Equatable {
+    package var reason: String
+
+    package init(reason: String) {
+        self.reason = reason
+    }
+}
+
+/// Whose clock the observed time of a reading comes from.
+package enum ObservationClock: String, Sendable, Codable {
+    case device
+    /// The device sent no time; the message's arrival stands for it.
+    case server
+}
+
+extension Device {
+    package static let codec = EventCodec<Event>([
+        // First, since nine of ten events are telemetry and the codec looks from the top.
+        .init("TelemetryRecorded", wrap: Event.telemetryRecorded) {
+            if case .telemetryRecorded(let fact) = $0 { fact } else { nil }
+        } encode: {
+            try TelemetryJSON.encode($0)
+        },
+        .init("DeviceRegistered", wrap: Event.registered) { if case .registered(let fact) = $0 { fact } else { nil } },
+        .init("DeviceAssigned", wrap: Event.assigned) { if case .assigned(let fact) = $0 { fact } else { nil } },
+        .init("DeviceUpdated", wrap: Event.updated) { if case .updated(let fact) = $0 { fact } else { nil } },
+        .init("MessageRefused", wrap: Event.messageRefused) {
+            if case .messageRefused(let fact) = $0 { fact } else { nil }
+        },
+        .init("DeviceRetired", wrap: Event.retired) { if case .retired(let fact) = $0 { fact } else { nil } },
+    ])
+}
