@@ -47,6 +47,9 @@ var targets: [Target] = [
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),
+    .target(
+        name: "Projections", dependencies: ["Aggregates", "Runtime", logging, metrics, lifecycle], swiftSettings: strict
+    ),
     .target(name: "Installation", dependencies: ["CProcess", logging, lifecycle], swiftSettings: strict),
 
     .target(
@@ -54,6 +57,9 @@ var targets: [Target] = [
         swiftSettings: strict),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Support", logging], swiftSettings: strict),
     .testTarget(name: "AggregatesTests", dependencies: ["Aggregates", "Runtime"], swiftSettings: strict),
+    .testTarget(
+        name: "ProjectionsTests", dependencies: ["Projections", "Aggregates", "Runtime", "Support", logging],
+        swiftSettings: strict),
     .testTarget(name: "InstallationTests", dependencies: ["Installation", "Support", logging], swiftSettings: strict),
 ]
 

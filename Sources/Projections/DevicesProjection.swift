@@ -1,0 +1,47 @@
+import Aggregates
+package import Runtime
+
+/// The view `devices`: identity, account, last readings, last seen, counts.
+package enum DevicesProjection: Projection {
+    package static let name = "devices"
+    package static let category = Device.category
+
+    package static func evolve(_ row: inout DeviceRow?, with event: RecordedEvent) throws(EventCodecError) {
+        let fact = try Device.codec.decode(event)
+        if case .registered(let registered) = fact {
+            row = DeviceRow(
+                id: event.stream.id, account: registered.account, serial: registered.serial, type: registered.type,
+                name: registered.name, labels: registered.labels, state: .provisioned,
+                registeredTime: event.recordedTime, lastSeenTime: nil, lastObservedTime: nil, readings: [:],
+                telemetryCount: 0, refusedCount: 0, version: event.version)
+            return
+        }
+        guard var changed = row, event.version > changed.version else { return }
+        changed.version = event.version
+        switch fact {
+        case .registered: break
+        case .assigned(let assigned): changed.account = assigned.account
+        case .updated(let updated):
+            if let name = updated.name { changed.name = name }
+            if let type = updated.type { changed.type = type }
+            if let labels = updated.labels { changed.labels = labels }
+        case .telemetryRecorded(let telemetry):
+            if changed.state == .provisioned { changed.state = .active }
+            changed.telemetryCount += 1
+            changed.lastSeenTime = event.recordedTime
+            let time = event.observedTime
+            if changed.lastObservedTime.map({ $0 < time }) ?? true { changed.lastObservedTime = time }
+            for (metric, value) in telemetry.metrics
+            where changed.readings[metric].map({ $0.time <= time }) ?? true {
+                changed.readings[metric] = LatestReading(value: value, time: time)
+            }
+        case .messageRefused:
+            changed.refusedCount += 1
+            changed.lastSeenTime = event.recordedTime
+        case .retired: changed.state = .retired
+        }
+        row = changed
+    }
+
+    package static func id(of row: DeviceRow) -> String { row.id }
+}

@@ -1,0 +1,84 @@
+import Aggregates
+import Foundation
+package import Runtime
+
+extension DevicesProjection {
+    static let columns = """
+        id, account, serial, type, name, labels::json, state, registered_time, last_seen_time, last_observed_time,
+        readings::json, telemetry_count, refused_count, version
+        """
+
+    private static let load = Statement(
+        "load_devices", "select \(columns) from devices where generation = $1 and id = any($2)")
+
+    private static let store = Statement(
+        "store_devices",
+        """
+        insert into devices (
+            generation, id, account, serial, type, name, labels, state, registered_time, last_seen_time,
+            last_observed_time, readings, telemetry_count, refused_count, version)
+        select $1, * from unnest(
+            $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]::jsonb[], $8::text[], $9::timestamptz[],
+            $10::timestamptz[], $11::timestamptz[], $12::text[]::jsonb[], $13::bigint[], $14::bigint[], $15::bigint[])
+        on conflict (generation, id) do update set
+            account = excluded.account, serial = excluded.serial, type = excluded.type, name = excluded.name,
+            labels = excluded.labels, state = excluded.state, registered_time = excluded.registered_time,
+            last_seen_time = excluded.last_seen_time, last_observed_time = excluded.last_observed_time,
+            readings = excluded.readings, telemetry_count = excluded.telemetry_count,
+            refused_count = excluded.refused_count, version = excluded.version
+        """)
+
+    private static let digest = Statement(
+        "digest_devices",
+        """
+        select count(*), coalesce(sum(hashtextextended((to_jsonb(d) - 'generation')::text, 0)), 0)::text
+        from devices d where generation = $1
+        """)
+
+    private static let drop = Statement("drop_devices", "delete from devices where generation < $1")
+
+    package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
+        load(.int4(generation), .textArray(ids))
+    }
+
+    package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
+
+    package static func drop(before generation: Int32) -> BoundStatement { drop(.int4(generation)) }
+
+    package static func decode(_ row: Runtime.Row) throws(PostgresError) -> DeviceRow {
+        guard let state = Device.Status(rawValue: try row.text(6)) else {
+            throw .decoding(.init(column: 6, wanted: "a device state", found: "another text"))
+        }
+        return DeviceRow(
+            id: try row.text(0), account: AccountID(try row.text(1)), serial: try row.text(2),
+            type: DeviceType(try row.text(3)), name: try row.text(4), labels: try decodeJSON(try row.bytes(5)),
+            state: state, registeredTime: try row.timestamp(7), lastSeenTime: try row.timestamp(ifPresent: 8),
+            lastObservedTime: try row.timestamp(ifPresent: 9), readings: try decodeJSON(try row.bytes(10)),
+            telemetryCount: try row.int8(11), refusedCount: try row.int8(12), version: try row.int8(13))
+    }
+
+    package static func store(_ rows: [DeviceRow], generation: Int32) -> BoundStatement {
+        store.bind([
+            .int4(generation), .textArray(rows.map(\.id)), .textArray(rows.map(\.account.rawValue)),
+            .textArray(rows.map(\.serial)), .textArray(rows.map(\.type.rawValue)), .textArray(rows.map(\.name)),
+            .textArray(rows.map { encodeJSON($0.labels) }), .textArray(rows.map(\.state.rawValue)),
+            .timestampArray(rows.map(\.registeredTime)), .nullableTimestampArray(rows.map(\.lastSeenTime)),
+            .nullableTimestampArray(rows.map(\.lastObservedTime)), .textArray(rows.map { encodeJSON($0.readings) }),
+            .int8Array(rows.map(\.telemetryCount)), .int8Array(rows.map(\.refusedCount)),
+            .int8Array(rows.map(\.version)),
+        ])
+    }
+
+    private static func decodeJSON<Value: Decodable>(_ bytes: [UInt8]) throws(PostgresError) -> Value {
+        do {
+            return try JSONDecoder().decode(Value.self, from: Data(bytes))
+        } catch {
+            throw .decoding(.init(column: 0, wanted: "JSON of the view", found: "other JSON"))
+        }
+    }
+
+    /// Metric values were JSON when they came, so they have a JSON form.
+    private static func encodeJSON(_ value: some Encodable) -> String {
+        (try? JSONEncoder().encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+}

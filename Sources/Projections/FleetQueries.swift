@@ -1,0 +1,51 @@
+package import Runtime
+
+/// The questions that the read models answer; each only within the scope of the one who asks.
+package protocol FleetQueries: Sendable {
+    /// Devices in the order of their ids, after `id` if given.
+    func devices(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [DeviceRow]
+    func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow?
+    /// Accounts in the order of their ids, after `id` if given.
+    func accounts(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [AccountRow]
+    func account(_ id: String, scope: AccountScope) async throws(QueryError) -> AccountRow?
+    func projections() async throws(QueryError) -> [ProjectionStatus]
+}
+
+package enum QueryError: Error, Sendable, Hashable {
+    /// The database cannot be reached; later it may.
+    case unavailable(reason: String)
+    /// The database took too long.
+    case timedOut
+}
+
+package struct ProjectionStatus: Sendable, Hashable {
+    package enum State: String, Sendable {
+        case live, rebuilding, paused, failed
+    }
+
+    package struct Tether: Sendable, Hashable {
+        /// Positions between the view and the newest event.
+        package var events: Int64
+        package var seconds: Double
+
+        package init(events: Int64, seconds: Double) {
+            self.events = events
+            self.seconds = seconds
+        }
+    }
+
+    package var name: String
+    package var state: State
+    package var position: Int64
+    package var tether: Tether
+    /// Why the projection stands still, if it does.
+    package var failure: String?
+
+    package init(name: String, state: State, position: Int64, tether: Tether, failure: String?) {
+        self.name = name
+        self.state = state
+        self.position = position
+        self.tether = tether
+        self.failure = failure
+    }
+}

@@ -1,0 +1,92 @@
+package import Runtime
+
+/// The read models in Postgres.
+package struct PostgresFleetQueries: FleetQueries {
+    private let pool: PostgresPool
+
+    package init(pool: PostgresPool) { self.pool = pool }
+
+    package func devices(
+        scope: AccountScope, after id: String?, limit: Int
+    ) async throws(QueryError) -> [DeviceRow] {
+        let page: [PostgresValue] = [.text(id ?? ""), .int8(Int64(limit))]
+        let statement =
+            switch scope {
+            case .all: Statements.devices.bind(page)
+            case .only(let account): Statements.devicesOfAccount.bind(page + [.text(account.rawValue)])
+            }
+        return try await read(statement, DevicesProjection.decode)
+    }
+
+    package func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow? {
+        let rows = try await read(Statements.device(.text(id)), DevicesProjection.decode)
+        return rows.first { scope.includes($0.account) }
+    }
+
+    package func accounts(
+        scope: AccountScope, after id: String?, limit: Int
+    ) async throws(QueryError) -> [AccountRow] {
+        switch scope {
+        case .all:
+            return try await read(
+                Statements.accounts(.text(id ?? ""), .int8(Int64(limit))), AccountsProjection.decode)
+        case .only(let own):
+            guard limit > 0, own.rawValue > id ?? "", let row = try await account(own.rawValue, scope: scope) else {
+                return []
+            }
+            return [row]
+        }
+    }
+
+    package func account(_ id: String, scope: AccountScope) async throws(QueryError) -> AccountRow? {
+        guard scope.includes(AccountID(id)) else { return nil }
+        return try await read(Statements.account(.text(id)), AccountsProjection.decode).first
+    }
+
+    package func projections() async throws(QueryError) -> [ProjectionStatus] {
+        try await read(CheckpointStatements.status()) { row throws(PostgresError) in
+            let position = try row.int8(1)
+            let failure = try row.text(ifPresent: 2)
+            let isRebuilding = try row.bool(5)
+            return ProjectionStatus(
+                name: try row.text(0), state: failure != nil ? .failed : isRebuilding ? .rebuilding : .live,
+                position: position,
+                tether: .init(events: max(0, try row.int8(3) - position), seconds: max(0, try row.float8(4))),
+                failure: failure)
+        }
+    }
+
+    private func read<Value: Sendable>(
+        _ statement: BoundStatement, _ decode: (Runtime.Row) throws(PostgresError) -> Value
+    ) async throws(QueryError) -> [Value] {
+        do {
+            let rows = try await pool.withConnection { connection in
+                try await connection.query(statement, timeout: .seconds(10))
+            }
+            return try rows.map { try decode($0) }
+        } catch PostgresError.timedOut {
+            throw .timedOut
+        } catch {
+            throw .unavailable(reason: String(reflecting: error))
+        }
+    }
+
+    private enum Statements {
+        static let liveDevices = """
+            select \(DevicesProjection.columns) from devices
+            where generation = (select live_generation from projections where name = 'devices')
+            """
+        static let devices = Statement(
+            "query_devices", liveDevices + " and id > $1 order by id limit $2")
+        static let devicesOfAccount = Statement(
+            "query_devices_of_account", liveDevices + " and id > $1 and account = $3 order by id limit $2")
+        static let device = Statement("query_device", liveDevices + " and id = $1")
+
+        static let liveAccounts = """
+            select \(AccountsProjection.columns) from accounts
+            where generation = (select live_generation from projections where name = 'accounts')
+            """
+        static let accounts = Statement("query_accounts", liveAccounts + " and id > $1 order by id limit $2")
+        static let account = Statement("query_account", liveAccounts + " and id = $1")
+    }
+}

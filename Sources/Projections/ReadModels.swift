@@ -1,0 +1,62 @@
+package import Aggregates
+package import Runtime
+
+/// A device as the view `devices` knows it.
+package struct DeviceRow: Sendable, Hashable {
+    package var id: String
+    package var account: AccountID
+    package var serial: String
+    package var type: DeviceType
+    package var name: String
+    package var labels: [String: String]
+    package var state: Device.Status
+    package var registeredTime: Timestamp
+    /// The recorded time of the last message.
+    package var lastSeenTime: Timestamp?
+    /// The observed time of the newest reading.
+    package var lastObservedTime: Timestamp?
+    package var readings: [String: LatestReading]
+    package var telemetryCount: Int64
+    package var refusedCount: Int64
+    /// The version of the device's stream that this row reflects.
+    package var version: Int64
+
+    package init(
+        id: String, account: AccountID, serial: String, type: DeviceType, name: String, labels: [String: String],
+        state: Device.Status, registeredTime: Timestamp, lastSeenTime: Timestamp?, lastObservedTime: Timestamp?,
+        readings: [String: LatestReading], telemetryCount: Int64, refusedCount: Int64, version: Int64
+    ) {
+        self.id = id
+        self.account = account
+        self.serial = serial
+        self.type = type
+        self.name = name
+        self.labels = labels
+        self.state = state
+        self.registeredTime = registeredTime
+        self.lastSeenTime = lastSeenTime
+        self.lastObservedTime = lastObservedTime
+        self.readings = readings
+        self.telemetryCount = telemetryCount
+        self.refusedCount = refusedCount
+        self.version = version
+    }
+}
+
+/// An account as the view `accounts` knows it.
+package struct AccountRow: Sendable, Hashable {
+    package var id: AccountID
+    package var name: String
+    package var state: Account.Status
+    package var openedTime: Timestamp
+    /// The version of the account's stream that this row reflects.
+    package var version: Int64
+
+    package init(id: AccountID, name: String, state: Account.Status, openedTime: Timestamp, version: Int64) {
+        self.id = id
+        self.name = name
+        self.state = state
+        self.openedTime = openedTime
+        self.version = version
+    }
+}

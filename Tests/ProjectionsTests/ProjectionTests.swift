@@ -1,0 +1,200 @@
+import Aggregates
+import Logging
+import Projections
+import Runtime
+import Support
+import Synchronization
+import Testing
+
+/// A fleet of devices that a test drives through their actors.
+private struct Fleet {
+    let log: PostgresLog
+    let devices: Directory<Device>
+
+    init(_ log: PostgresLog) {
+        self.log = log
+        devices = Directory(store: log.store, snapshots: log.snapshots)
+    }
+
+    func send(_ command: Device.Command, to id: String, at time: Timestamp = .now()) async throws {
+        _ = try await devices.send(
+            CommandEnvelope(
+                id: .v7(), command, context: CommandContext(time: time, principal: .system, scope: .all)), to: id)
+    }
+
+    func register(_ id: String, account: AccountID = .default) async throws {
+        try await send(
+            .register(
+                Registration(
+                    serial: "S-\(id)", type: DeviceType("water"), name: "Device \(id)", labels: ["floor": "2"],
+                    account: AccountStanding(id: account, isActive: true))), to: id)
+    }
+
+    func report(_ value: Double, from id: String, at time: Timestamp = .now()) async throws {
+        try await send(
+            .recordTelemetry(Telemetry(metrics: ["level": .number(value)], seq: nil, clock: .device)), to: id, at: time)
+    }
+
+    func queries() -> PostgresFleetQueries { PostgresFleetQueries(pool: log.pool) }
+
+    /// Runs the projection until the view has reached the head of the log.
+    func withLiveView<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value {
+        let runner = ProjectionRunner(
+            DevicesProjection.self, store: log.store, pool: log.pool, logger: Logger(label: "test"))
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await runner.run() }
+            defer { group.cancelAll() }
+            let value = try await body()
+            try await viewReachesHead()
+            return value
+        }
+    }
+
+    func viewReachesHead() async throws {
+        let head = try await log.store.head().position
+        try await eventually(within: .seconds(20), "the view at the head") {
+            try await queries().projections().first { $0.name == "devices" }?.position ?? 0 >= head
+        }
+    }
+}
+
+@Suite struct `The view of devices` {
+    @Test func `shows identity, account, last readings, last seen and counts`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            let noon = Timestamp(microseconds: 1_795_262_400_000_000)
+            try await fleet.withLiveView {
+                try await fleet.register("a")
+                try await fleet.report(3, from: "a", at: noon + .seconds(60))
+                try await fleet.report(1, from: "a", at: noon)
+                try await fleet.send(
+                    .refuseMessage(MessageRefusal(topic: "t", reason: "not JSON", bytes: 1, sha256: "00")), to: "a")
+            }
+            let row = try #require(try await fleet.queries().device("a", scope: .all))
+            #expect(row.serial == "S-a")
+            #expect(row.type == DeviceType("water"))
+            #expect(row.labels == ["floor": "2"])
+            #expect(row.state == .active)
+            #expect(row.readings == ["level": LatestReading(value: .number(3), time: noon + .seconds(60))])
+            #expect(row.lastObservedTime == noon + .seconds(60))
+            #expect(row.telemetryCount == 2)
+            #expect(row.refusedCount == 1)
+            #expect(row.version == 4)
+            let last = try await log.store.head().recordedTime
+            #expect(row.lastSeenTime == last)
+        }
+    }
+
+    @Test func `is asked only within an account`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.withLiveView {
+                for id in ["a", "b", "c"] { try await fleet.register(id) }
+                try await fleet.register("d", account: AccountID("other"))
+            }
+            let queries = fleet.queries()
+            let other = AccountScope.only(AccountID("other"))
+            #expect(try await queries.devices(scope: .all, after: nil, limit: 2).map(\.id) == ["a", "b"])
+            #expect(try await queries.devices(scope: .all, after: "b", limit: 9).map(\.id) == ["c", "d"])
+            #expect(try await queries.devices(scope: other, after: nil, limit: 9).map(\.id) == ["d"])
+            #expect(try await queries.device("a", scope: other) == nil)
+            #expect(try await queries.device("d", scope: other)?.id == "d")
+        }
+    }
+
+    @Test func `is the same after a rebuild, also while events keep coming`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.withLiveView {
+                for id in 0..<20 { try await fleet.register("d\(id)") }
+                for round in 0..<30 {
+                    for id in 0..<20 { try await fleet.report(Double(round), from: "d\(id)") }
+                }
+                let reported = Mutex<[Int64]>([])
+                async let more: Void = {
+                    for round in 0..<20 { try await fleet.report(Double(round), from: "d\(round)") }
+                }()
+                let rebuild = ProjectionRebuild(DevicesProjection.self, store: log.store, pool: log.pool)
+                let comparison = try await rebuild.run { progress in reported.withLock { $0.append(progress.position) }
+                }
+                try await more
+                #expect(comparison.identical)
+                #expect(comparison.liveRows == 20)
+                #expect(comparison.nextRows == 20)
+                #expect(reported.withLock { $0 == $0.sorted() && !$0.isEmpty })
+            }
+            let rows = try await fleet.queries().devices(scope: .all, after: nil, limit: 100)
+            #expect(rows.reduce(0) { $0 + $1.telemetryCount } == 620)
+        }
+    }
+
+    @Test func `shows a difference when the live view was wrong, and the rebuilt one takes over`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.withLiveView {
+                try await fleet.register("a")
+                try await fleet.report(1, from: "a")
+            }
+            let spoil = Statement("spoil", "update devices set telemetry_count = 99", effect: .writes)
+            _ = try await log.pool.withConnection { try await $0.query(spoil()) }
+            let rebuild = ProjectionRebuild(DevicesProjection.self, store: log.store, pool: log.pool)
+            #expect(try await rebuild.run { _ in }.identical == false)
+            #expect(try await fleet.queries().device("a", scope: .all)?.telemetryCount == 1)
+            #expect(try await rebuild.run { _ in }.identical)
+        }
+    }
+
+    @Test func `counts nothing twice with two runners on one view`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.withLiveView {
+                try await fleet.withLiveView {
+                    try await fleet.register("a")
+                    for value in 0..<200 { try await fleet.report(Double(value), from: "a") }
+                }
+            }
+            #expect(try await fleet.queries().device("a", scope: .all)?.telemetryCount == 200)
+        }
+    }
+
+    @Test func `says which event it cannot read and goes on when it can`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.register("a")
+            var odd = NewEvent(
+                id: .v7(), type: "FromTheFuture", observedTime: .now(), data: Array("{}".utf8),
+                metadata: EventMetadata(principal: .system, account: .default, commandID: .v7()))
+            odd.schemaVersion = 7
+            let stream = StreamName(category: "device", id: "odd")
+            _ = try await log.store.append(Append([StreamChange(stream, expecting: 0, events: [odd])]))
+            let runner = ProjectionRunner(
+                DevicesProjection.self, store: log.store, pool: log.pool, logger: Logger(label: "test"))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await runner.run() }
+                defer { group.cancelAll() }
+                try await eventually { try await fleet.queries().projections().contains { $0.state == .failed } }
+            }
+            let status = try #require(try await fleet.queries().projections().first { $0.name == "devices" })
+            #expect(status.failure?.contains("FromTheFuture") == true)
+            #expect(status.position == 0)
+        }
+    }
+
+    @Test func `catches up although the connection that hears of events is killed`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.withLiveView {
+                try await fleet.register("a")
+                let kill = Statement(
+                    "kill_listeners",
+                    """
+                    select count(pg_terminate_backend(pid)) from pg_stat_activity
+                    where datname = current_database() and pid <> pg_backend_pid() and query ilike '%listen%'
+                    """)
+                _ = try await log.pool.withConnection { try await $0.query(kill()) }
+                try await fleet.report(1, from: "a")
+            }
+            #expect(try await fleet.queries().device("a", scope: .all)?.telemetryCount == 1)
+        }
+    }
+}
