@@ -71,6 +71,23 @@ var dependencies: [Package.Dependency] = [
 
 if !core {
     targets += [
+        .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "Projections", "Aggregates", "Runtime", "CMosquitto", logging, metrics, lifecycle, crypto, cryptoExtras,
+            ] + http,
+            resources: [
+                .embedInCode("Page/index.html"), .embedInCode("Page/page.css"), .embedInCode("Page/favicon.svg"),
+                .embedInCode("Page/app.js"), .embedInCode("Page/api.js"), .embedInCode("Page/fleet.js"),
+                .embedInCode("Page/view.js"), .embedInCode("HTTP/openapi.json"),
+            ], swiftSettings: strict),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Gateway", "Projections", "Aggregates", "Runtime", "Installation", "Support", logging, lifecycle,
+                metrics, crypto,
+            ], swiftSettings: strict),
     ]
     dependencies += [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

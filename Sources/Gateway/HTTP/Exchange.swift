@@ -1,0 +1,45 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Runtime
+
+/// A request, read and bounded, on its way to a route's work.
+struct Exchange: Sendable {
+    let request: Request
+    let parameters: [String: String]
+    let query: QueryParameters
+    let body: [UInt8]
+    let peer: Peer
+    let connection: any Channel
+    /// Ties together all events that follow from this request.
+    let correlationID: UUID128
+    let time: Timestamp
+
+    func parameter(_ name: String) -> String { parameters[name] ?? "" }
+
+    func header(_ name: HTTPField.Name) -> String? { request.headers[name] }
+
+    /// W3C Trace Context, if the caller sent a well-formed one.
+    var traceParent: String? {
+        guard let text = HTTPField.Name("traceparent").flatMap({ request.headers[$0] }), text.utf8.count == 55,
+            text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || ($0.isLowercaseHexDigit) })
+        else { return nil }
+        return text
+    }
+
+    func context(for caller: Caller) -> CommandContext {
+        CommandContext(
+            time: time, principal: caller.principal, scope: caller.scope, correlationID: correlationID,
+            traceParent: traceParent)
+    }
+}
+
+extension UInt8 {
+    fileprivate var isLowercaseHexDigit: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"): true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package import Aggregates
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+package import Projections
+package import Runtime
+import ServiceLifecycle
+
+/// The HTTP interface and the page, from the socket to the routes.
+package struct HTTPGateway: Service {
+    private let configuration: HTTPConfiguration
+    private let pipeline: RequestPipeline
+    private let logger: Logger
+    package let routes: [Route]
+    /// Where it listens, once it does.
+    package let listening = Listening()
+
+    package init(
+        configuration: HTTPConfiguration, store: any EventStore, devices: Directory<Device>,
+        accounts: Directory<Account>, queries: any FleetQueries, tokens: any TokenStore,
+        credentials: any CredentialChanges, readiness: any ReadinessCheck, metrics: PrometheusMetrics, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.logger = logger
+        let authenticator = Authenticator(store: tokens)
+        pipeline = RequestPipeline(
+            configuration: configuration, authenticator: authenticator, metrics: metrics, logger: logger)
+        let slots = StreamSlots(limit: configuration.streamLimit)
+        let streaming = EventStreaming(
+            slots: slots, authenticator: authenticator, heartbeatInterval: configuration.heartbeatInterval,
+            logger: logger)
+        let standings = AccountStandings(store: store, accounts: accounts)
+        routes =
+            DeviceRoutes(
+                store: store, devices: devices, accounts: standings, queries: queries, credentials: credentials
+            ).all
+            + AccountRoutes(store: store, accounts: accounts, queries: queries).all
+            + LogRoutes(store: store, streaming: streaming).all
+            + ProjectionRoutes(queries: queries).all
+            + SessionRoutes(authenticator: authenticator, cookiesNeedTLS: configuration.cookiesNeedTLS).all
+            + OperationRoutes(
+                readiness: readiness, metrics: MetricsPage(metrics: metrics, queries: queries, streams: slots),
+                metricsAreOpen: configuration.metricsAreOpen
+            ).all
+            + PageRoutes().all
+    }
+
+    /// Serves until graceful shutdown; requests under way are answered, event streams end.
+    ///
+    /// - Throws: ``HTTPGatewayError`` if the port cannot be had.
+    package func run() async throws {
+        defer { listening.settle(nil) }
+        let application = Application(
+            router: router(),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [MalformedRequestHandler()],
+                    idleTimeout: .nanoseconds(Int64(configuration.idleTimeout / .nanoseconds(1))),
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: configuration.largestHeader,
+                        maxHeaderListSize: configuration.largestHeader, maxHeaderFieldCount: 100))),
+            configuration: .init(
+                address: .hostname(configuration.host, port: configuration.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(configuration.connectionLimit)),
+            onServerRunning: { channel in listening.settle(channel.localAddress?.port) }, logger: logger)
+        do {
+            try await application.run()
+        } catch let error as IOError {
+            throw HTTPGatewayError.cannotListen(
+                host: configuration.host, port: configuration.port, reason: String(describing: error))
+        }
+    }
+
+    private func router() -> Router<GatewayContext> {
+        let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: FallbackResponder(pipeline: pipeline, routes: routes))
+        for route in routes {
+            let path = route.path.replacing("{", with: ":").replacing("}", with: "")
+            router.on(RouterPath(path), method: route.method) { request, context in
+                await pipeline.respond(to: request, by: route, context)
+            }
+        }
+        return router
+    }
+}
+
+package enum HTTPGatewayError: Error, Sendable, CustomStringConvertible {
+    case cannotListen(host: String, port: Int, reason: String)
+
+    package var description: String {
+        switch self {
+        case .cannotListen(let host, let port, let reason):
+            "cannot listen for HTTP at \(host), port \(port): \(reason)"
+        }
+    }
+}

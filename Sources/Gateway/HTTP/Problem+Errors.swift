@@ -1,0 +1,84 @@
+import Aggregates
+import Projections
+import Runtime
+
+/// The one place where the errors of the modules behind become answers in HTTP.
+extension Problem {
+    init(_ error: DispatchError<Device.Rejection>) {
+        switch error {
+        case .rejected(let rejection): self = Problem(rejection)
+        default: self = Problem(undecided: error)
+        }
+    }
+
+    init(_ error: DispatchError<Account.Rejection>) {
+        switch error {
+        case .rejected(let rejection): self = Problem(rejection)
+        default: self = Problem(undecided: error)
+        }
+    }
+
+    init(_ rejection: Device.Rejection) {
+        switch rejection {
+        case .unknownDevice: self = .noDevice
+        case .alreadyRegistered: self = .conflict("already-registered", "A device with this id is registered already.")
+        case .retired: self = .conflict("device-retired", "The device is retired; register a new one.")
+        case .accountNotActive(let id):
+            self = .conflict("account-not-active", "The account \(id) is not active: activate it, or choose another.")
+        case .malformed(let field, let reason): self = .malformed(field, "\(field) \(reason).")
+        }
+    }
+
+    init(_ rejection: Account.Rejection) {
+        switch rejection {
+        case .unknownAccount: self = .noAccount
+        case .alreadyOpen: self = .conflict("account-exists", "An account with this id exists already.")
+        case .closed: self = .conflict("account-closed", "The account is closed for good; open a new one.")
+        case .malformed(let field, let reason): self = .malformed(field, "\(field) \(reason).")
+        }
+    }
+
+    private init<Rejection>(undecided error: DispatchError<Rejection>) {
+        let cause = String(describing: error)
+        switch error {
+        case .rejected: self = .internalFailure(cause: cause)
+        case .stale(let version): self = .stale(version: version)
+        case .invalid:
+            self = .malformed(nil, "The request holds a text that cannot be stored, such as a null character.")
+        case .overloaded: self = .unavailable("There is too much to do right now.", retryAfter: 1, cause: cause)
+        case .fenced, .contended, .asleep:
+            self = .unavailable("Others keep changing the same; nothing was done.", retryAfter: 1, cause: cause)
+        case .unavailable: self = .unavailable("The event store cannot be reached.", retryAfter: 5, cause: cause)
+        case .broken: self = .internalFailure(cause: cause)
+        }
+    }
+
+    init(_ error: EventStoreError) {
+        switch error {
+        case .invalid: self = .malformed(nil, error.description)
+        case .unavailable, .closed:
+            self = .unavailable(error.description, retryAfter: 5, cause: error.debugDescription)
+        case .overloaded: self = .unavailable(error.description, retryAfter: 1, cause: error.debugDescription)
+        case .corrupt: self = .internalFailure(cause: error.debugDescription)
+        }
+    }
+
+    init(_ error: QueryError) {
+        switch error {
+        case .unavailable(let reason):
+            self = .unavailable("The views cannot be read right now.", retryAfter: 5, cause: reason)
+        case .timedOut: self = .timeout
+        }
+    }
+
+    init(_ error: TokenStoreError) {
+        switch error {
+        case .unavailable(let reason):
+            self = .unavailable("Tokens cannot be checked right now.", retryAfter: 5, cause: reason)
+        }
+    }
+
+    static let noDevice = Problem.notFound("There is no device with this id.")
+    static let noAccount = Problem.notFound("There is no account with this id.")
+    static let noStream = Problem.notFound("There is no stream with this name.")
+}

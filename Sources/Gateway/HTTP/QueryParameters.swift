@@ -1,0 +1,66 @@
+import Foundation
+import Hummingbird
+
+/// The query of a request. What nobody asks for is refused, so that a typing error is not silently ignored.
+struct QueryParameters: Sendable {
+    private let values: [String: String]
+
+    init(_ query: String?) throws(Problem) {
+        var values: [String: String] = [:]
+        for pair in (query ?? "").split(separator: "&") {
+            let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = Self.decoded(halves[0]), let value = Self.decoded(halves.count > 1 ? halves[1] : "") else {
+                throw .malformed(nil, "The query is not valid percent-encoded UTF-8.")
+            }
+            guard values.updateValue(value, forKey: name) == nil else {
+                throw .malformed(name, "The parameter \(name) may be given once.")
+            }
+        }
+        self.values = values
+    }
+
+    private static func decoded(_ text: Substring) -> String? {
+        text.replacing("+", with: " ").removingPercentEncoding
+    }
+
+    subscript(name: String) -> String? { values[name] }
+
+    func allow(_ names: String...) throws(Problem) {
+        for name in values.keys.sorted() where !names.contains(name) {
+            let known = names.isEmpty ? "none" : names.joined(separator: ", ")
+            throw .malformed(name, "There is no parameter \(name) here; known: \(known).")
+        }
+    }
+
+    func limit(default standard: Int = 100, most: Int = 1_000) throws(Problem) -> Int {
+        guard let text = self["limit"] else { return standard }
+        guard let limit = Int(text), (1...most).contains(limit) else {
+            throw .malformed("limit", "limit must be a number from 1 to \(most).")
+        }
+        return limit
+    }
+
+    /// A position or version to continue after; 0 if there is none.
+    func after() throws(Problem) -> Int64 {
+        guard let text = self["after"] else { return 0 }
+        guard let position = Int64(text), position >= 0 else {
+            throw .malformed("after", "after must be 0, or what an earlier answer gave as next.")
+        }
+        return position
+    }
+}
+
+/// The opaque cursor of a list that is ordered by id.
+enum ListCursor {
+    static func encode(_ id: String, of list: String) -> String {
+        Data("\(list):\(id)".utf8).base64URLText
+    }
+
+    static func decode(_ text: String?, of list: String) throws(Problem) -> String? {
+        guard let text else { return nil }
+        guard text.utf8.count <= 400, let data = Data(base64URLText: text),
+            let plain = String(validating: data, as: UTF8.self), plain.hasPrefix("\(list):")
+        else { throw .malformed("after", "after must be what an earlier answer gave as next.") }
+        return String(plain.dropFirst(list.count + 1))
+    }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import HTTPTypes
+
+/// The JSON object that a request carries, taken apart field by field; what is left over is refused.
+struct RequestFields {
+    private var fields: [String: Value]
+
+    /// - Throws: 415 for another content type, 400 for anything but a JSON object.
+    init(_ exchange: Exchange, mayBeAbsent: Bool = false) throws(Problem) {
+        if exchange.body.isEmpty {
+            guard mayBeAbsent else { throw .malformed(nil, "Send a JSON object as the body.") }
+            fields = [:]
+            return
+        }
+        let type = exchange.header(.contentType)?.split(separator: ";").first.map { $0.lowercased() }
+        guard type?.trimmingCharacters(in: .whitespaces) == "application/json" else {
+            throw Problem(
+                .unsupportedMediaType, "not-json", "The body must be JSON",
+                "Send the header Content-Type: application/json.", headers: [.accept: "application/json"])
+        }
+        do {
+            fields = try JSONDecoder().decode([String: Value].self, from: Data(exchange.body))
+        } catch {
+            throw .malformed(nil, "The body must be one JSON object, in UTF-8 and not nested deeply.")
+        }
+    }
+
+    mutating func text(_ name: String) throws(Problem) -> String {
+        guard let text = try optionalText(name) else { throw .malformed(name, "\(name) is missing: send a text.") }
+        return text
+    }
+
+    mutating func optionalText(_ name: String) throws(Problem) -> String? {
+        switch fields.removeValue(forKey: name) {
+        case nil: return nil
+        case .text(let text): return text
+        default: throw .malformed(name, "\(name) must be a text.")
+        }
+    }
+
+    /// An object whose values are all texts.
+    mutating func optionalTexts(_ name: String) throws(Problem) -> [String: String]? {
+        switch fields.removeValue(forKey: name) {
+        case nil: return nil
+        case .object(let entries):
+            var texts: [String: String] = [:]
+            for (key, value) in entries {
+                guard case .text(let text) = value else { throw .malformed(name, "\(name).\(key) must be a text.") }
+                texts[key] = text
+            }
+            return texts
+        default: throw .malformed(name, "\(name) must be an object of texts.")
+        }
+    }
+
+    /// Refuses what nobody has taken.
+    func finish(known: String) throws(Problem) {
+        guard let name = fields.keys.min() else { return }
+        throw .malformed(name, "There is no field \(name) here; known: \(known).")
+    }
+
+    private enum Value: Decodable {
+        case text(String)
+        case object([String: Value])
+        case other
+
+        init(from decoder: any Decoder) throws {
+            if let text = try? decoder.singleValueContainer().decode(String.self) {
+                self = .text(text)
+            } else if let object = try? decoder.singleValueContainer().decode([String: Value].self) {
+                self = .object(object)
+            } else {
+                self = .other
+            }
+        }
+    }
+}

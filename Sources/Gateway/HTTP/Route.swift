@@ -1,0 +1,71 @@
+import HTTPTypes
+import Hummingbird
+import Runtime
+
+/// One method at one path, and who may use it.
+///
+/// There are two ways to build a route, and no third: open to everybody, or guarded by a permission. Only a guarded
+/// route's work is ever given a caller, so work on anybody's data cannot be built without naming its permission.
+package struct Route: Sendable {
+    typealias OpenWork = @Sendable (Exchange) async throws(Problem) -> Response
+    typealias GuardedWork = @Sendable (Exchange, Caller) async throws(Problem) -> Response
+
+    enum Access: Sendable {
+        case open(OpenWork)
+        case guarded(Permission, GuardedWork)
+    }
+
+    let method: HTTPRequest.Method
+    /// Parameters stand in braces: `/api/v1/devices/{id}`.
+    package let path: String
+    let access: Access
+
+    /// A route that needs no token.
+    static func open(
+        _ method: HTTPRequest.Method, _ path: String, _ work: @escaping OpenWork
+    ) -> Route {
+        Route(method: method, path: path, access: .open(work))
+    }
+
+    static func guarded(
+        _ method: HTTPRequest.Method, _ path: String, needs permission: Permission, _ work: @escaping GuardedWork
+    ) -> Route {
+        Route(method: method, path: path, access: .guarded(permission, work))
+    }
+
+    package var methodName: String { method.rawValue }
+
+    private init(method: HTTPRequest.Method, path: String, access: Access) {
+        self.method = method
+        self.path = path
+        self.access = access
+    }
+
+    var segments: [Substring] { path.split(separator: "/", omittingEmptySubsequences: true) }
+
+    func matches(_ path: some StringProtocol) -> Bool {
+        let given = path.split(separator: "/", omittingEmptySubsequences: true)
+        let own = segments
+        return given.count == own.count && zip(own, given).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
+    }
+}
+
+/// What a token must allow.
+package enum Permission: Sendable, CaseIterable {
+    case readFleet
+    case readLog
+    case manageDevices
+    case renameAccounts
+    /// Opening, closing, activating: for tokens that are bound to no account.
+    case manageAccounts
+    /// One's own session, nothing else.
+    case useSession
+
+    func isGranted(to caller: Caller) -> Bool {
+        switch self {
+        case .readFleet, .readLog, .useSession: true
+        case .manageDevices, .renameAccounts: caller.role == .admin
+        case .manageAccounts: caller.role == .admin && caller.scope == .all
+        }
+    }
+}

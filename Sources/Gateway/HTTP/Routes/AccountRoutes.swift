@@ -1,0 +1,145 @@
+import Aggregates
+import HTTPTypes
+import Hummingbird
+import Projections
+import Runtime
+
+/// Accounts: list, read, open, rename, activate, deactivate, close.
+struct AccountRoutes: Sendable {
+    let store: any EventStore
+    let accounts: Directory<Account>
+    let queries: any FleetQueries
+
+    var all: [Route] {
+        [
+            .guarded(.get, "/api/v1/accounts", needs: .readFleet, list),
+            .guarded(.post, "/api/v1/accounts", needs: .manageAccounts, open),
+            .guarded(.get, "/api/v1/accounts/{id}", needs: .readFleet, read),
+            .guarded(.patch, "/api/v1/accounts/{id}", needs: .renameAccounts, rename),
+            action("activate", .activate), action("deactivate", .deactivate), action("close", .close),
+        ]
+    }
+
+    private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow("after", "limit")
+        let (after, limit) = (
+            try ListCursor.decode(exchange.query["after"], of: "accounts"), try exchange.query.limit()
+        )
+        let found: [AccountRow]
+        let headers: HTTPFields
+        do throws(QueryError) {
+            found = try await queries.accounts(scope: caller.scope, after: after, limit: limit + 1)
+            headers = try await queries.positionHeader(of: "accounts")
+        } catch {
+            throw Problem(error)
+        }
+        let rows = found.prefix(limit)
+        let next = found.count > limit ? rows.last.map { ListCursor.encode($0.id.rawValue, of: "accounts") } : nil
+        return try .json(ListAnswer(items: rows.map { AccountAnswer($0) }, next: next), headers: headers)
+    }
+
+    private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow()
+        let row = try await row(exchange.parameter("id"), scope: caller.scope)
+        let tag = EntityTag(version: row.version)
+        var headers: HTTPFields = [.eTag: tag.description]
+        if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }
+        do throws(QueryError) {
+            headers.append(contentsOf: try await queries.positionHeader(of: "accounts"))
+        } catch {
+            throw Problem(error)
+        }
+        return try .json(AccountAnswer(row), headers: headers)
+    }
+
+    private func open(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        let key = try IdempotencyKey(exchange, caller)
+        var fields = try RequestFields(exchange)
+        let name = try fields.text("name")
+        let id = try fields.optionalText("id") ?? key?.resourceID ?? ResourceID.random()
+        try fields.finish(known: "name, id")
+        guard ResourceID.isPlausible(id) else { throw .malformed("id", "id must be 1 to 64 of a-z, 0-9 and -.") }
+        let receipt = try await send(.open(id: AccountID(id), name: name), to: id, key, nil, exchange, caller)
+        let memory = try await memory(of: id, caller.scope)
+        var headers: HTTPFields = [
+            .location: "/api/v1/accounts/\(id)", .eTag: EntityTag(version: memory.version).description,
+        ]
+        if receipt.effect == .duplicate { headers[.idempotencyReplayed] = "true" }
+        let account = AccountAnswer(memory, openedTime: try await row(id, scope: caller.scope).openedTime)
+        return try .json(account, status: .created, headers: headers)
+    }
+
+    private func rename(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        let key = try IdempotencyKey(exchange, caller)
+        let expected = try EntityTag.expected(by: exchange)
+        var fields = try RequestFields(exchange)
+        let name = try fields.text("name")
+        try fields.finish(known: "name")
+        return try await perform(.rename(name), key, expected, exchange, caller)
+    }
+
+    private func action(_ name: String, _ command: Account.Command) -> Route {
+        .guarded(.post, "/api/v1/accounts/{id}/\(name)", needs: .manageAccounts) {
+            exchange, caller throws(Problem) in
+            let key = try IdempotencyKey(exchange, caller)
+            let expected = try EntityTag.expected(by: exchange)
+            try RequestFields(exchange, mayBeAbsent: true).finish(known: "none")
+            return try await perform(command, key, expected, exchange, caller)
+        }
+    }
+
+    private func perform(
+        _ command: Account.Command, _ key: IdempotencyKey?, _ expected: Int64?, _ exchange: Exchange, _ caller: Caller
+    ) async throws(Problem) -> Response {
+        let id = exchange.parameter("id")
+        _ = try await memory(of: id, caller.scope)
+        _ = try await send(command, to: id, key, expected, exchange, caller)
+        let memory = try await memory(of: id, caller.scope)
+        let opened = try await row(id, scope: caller.scope).openedTime
+        return try .json(
+            AccountAnswer(memory, openedTime: opened), headers: [.eTag: EntityTag(version: memory.version).description])
+    }
+
+    private func send(
+        _ command: Account.Command, to id: String, _ key: IdempotencyKey?, _ expected: Int64?, _ exchange: Exchange,
+        _ caller: Caller
+    ) async throws(Problem) -> CommandReceipt {
+        do throws(DispatchError<Account.Rejection>) {
+            return try await accounts.send(
+                CommandEnvelope(
+                    id: key?.commandID ?? .v7(), command, context: exchange.context(for: caller),
+                    expectedVersion: expected), to: id)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private func memory(of id: String, _ scope: AccountScope) async throws(Problem) -> AggregateMemory<Account> {
+        // An id that cannot exist must not wake an actor.
+        guard StreamName("account-\(id)") != nil, scope.includes(AccountID(id)) else { throw .noAccount }
+        do throws(DispatchError<Account.Rejection>) {
+            let memory = try await accounts.recall(id)
+            if memory.state.status != .unopened { return memory }
+        } catch {
+            throw Problem(error)
+        }
+        throw .noAccount
+    }
+
+    /// The view's row; for an account so new that the view does not know it, one folded from the log.
+    private func row(_ id: String, scope: AccountScope) async throws(Problem) -> AccountRow {
+        guard let stream = StreamName("account-\(id)"), scope.includes(AccountID(id)) else { throw .noAccount }
+        do throws(QueryError) {
+            if let row = try await queries.account(id, scope: scope) { return row }
+        } catch {
+            throw Problem(error)
+        }
+        do throws(EventStoreError) {
+            let events = try await store.readStream(stream, from: 1, limit: 1_000)
+            if let row = try? AccountRow(folding: events) { return row }
+        } catch {
+            throw Problem(error)
+        }
+        throw .noAccount
+    }
+}

@@ -1,0 +1,176 @@
+import Aggregates
+import HTTPTypes
+import Hummingbird
+import Projections
+import Runtime
+
+/// Devices: list, read, register, change, retire.
+struct DeviceRoutes: Sendable {
+    let store: any EventStore
+    let devices: Directory<Device>
+    let accounts: AccountStandings
+    let queries: any FleetQueries
+    let credentials: any CredentialChanges
+
+    var all: [Route] {
+        [
+            .guarded(.get, "/api/v1/devices", needs: .readFleet, list),
+            .guarded(.post, "/api/v1/devices", needs: .manageDevices, register),
+            .guarded(.get, "/api/v1/devices/{id}", needs: .readFleet, read),
+            .guarded(.patch, "/api/v1/devices/{id}", needs: .manageDevices, change),
+            .guarded(.post, "/api/v1/devices/{id}/retire", needs: .manageDevices, retire),
+        ]
+    }
+
+    private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow("after", "limit", "account")
+        let scope = try caller.scope.narrowed(by: exchange.query["account"])
+        let (after, limit) = (try ListCursor.decode(exchange.query["after"], of: "devices"), try exchange.query.limit())
+        let found: [DeviceRow]
+        let headers: HTTPFields
+        do throws(QueryError) {
+            found = try await queries.devices(scope: scope, after: after, limit: limit + 1)
+            headers = try await queries.positionHeader(of: "devices")
+        } catch {
+            throw Problem(error)
+        }
+        let rows = found.prefix(limit)
+        let next = found.count > limit ? rows.last.map { ListCursor.encode($0.id, of: "devices") } : nil
+        return try .json(ListAnswer(items: rows.map { DeviceAnswer($0) }, next: next), headers: headers)
+    }
+
+    private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow()
+        guard let row = try await row(exchange.parameter("id"), scope: caller.scope) else { throw .noDevice }
+        return try await answer(DeviceAnswer(row), to: exchange)
+    }
+
+    private func change(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        let id = exchange.parameter("id")
+        let key = try IdempotencyKey(exchange, caller)
+        var expected = try EntityTag.expected(by: exchange)
+        var fields = try RequestFields(exchange)
+        let changes = Changes(
+            name: try fields.optionalText("name"), type: try fields.optionalText("type").map { DeviceType($0) },
+            labels: try fields.optionalTexts("labels"))
+        let account = try fields.optionalText("account").map { AccountID($0) }
+        try fields.finish(known: "name, type, labels, account")
+        // Two commands may follow: what the second would refuse must be known before the first.
+        let memory = try await memory(of: id, caller)
+        do throws(Device.Rejection) {
+            _ = try Device.decide(.update(changes), in: memory.state, context: exchange.context(for: caller))
+        } catch {
+            throw Problem(error)
+        }
+        if let account {
+            let receipt = try await assign(id, to: account, key, expected, exchange, caller)
+            if expected != nil { expected = receipt.version }
+        }
+        if changes != Changes() || account == nil {
+            try await send(
+                CommandEnvelope(
+                    id: key?.commandID(of: "update") ?? .v7(), .update(changes), context: exchange.context(for: caller),
+                    expectedVersion: expected), to: id)
+        }
+        return try await current(id, exchange, caller)
+    }
+
+    private func retire(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        let id = exchange.parameter("id")
+        let key = try IdempotencyKey(exchange, caller)
+        let expected = try EntityTag.expected(by: exchange)
+        var fields = try RequestFields(exchange, mayBeAbsent: true)
+        let reason = try fields.optionalText("reason") ?? ""
+        guard reason.utf8.count <= 500 else { throw .malformed("reason", "reason may have 500 bytes.") }
+        try fields.finish(known: "reason")
+        _ = try await memory(of: id, caller)
+        try await send(
+            CommandEnvelope(
+                id: key?.commandID ?? .v7(), .retire(reason: reason), context: exchange.context(for: caller),
+                expectedVersion: expected, sideRows: [DeviceCredentialRows.deletion(of: id)]), to: id)
+        await credentials.changed(device: id)
+        return try await current(id, exchange, caller)
+    }
+
+    private func assign(
+        _ id: String, to account: AccountID, _ key: IdempotencyKey?, _ expected: Int64?, _ exchange: Exchange,
+        _ caller: Caller
+    ) async throws(Problem) -> CommandReceipt {
+        try await accounts.withStanding(of: account, scope: caller.scope) {
+            standing, fence throws(DispatchError<Device.Rejection>) in
+            try await devices.send(
+                CommandEnvelope(
+                    id: key?.commandID(of: "assign") ?? .v7(), .assign(standing),
+                    context: exchange.context(for: caller),
+                    expectedVersion: expected, fence: fence), to: id)
+        }
+    }
+}
+
+extension DeviceRoutes {
+    @discardableResult
+    func send(_ envelope: CommandEnvelope<Device.Command>, to id: String) async throws(Problem) -> CommandReceipt {
+        do throws(DispatchError<Device.Rejection>) {
+            return try await devices.send(envelope, to: id)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// The view's row; for a device so new that the view does not know it, one folded from the log.
+    func row(_ id: String, scope: AccountScope) async throws(Problem) -> DeviceRow? {
+        guard StreamName("device-\(id)") != nil else { return nil }
+        do throws(QueryError) {
+            if let row = try await queries.device(id, scope: scope) { return row }
+        } catch {
+            throw Problem(error)
+        }
+        guard let row = try await folded(id), scope.includes(row.account) else { return nil }
+        return row
+    }
+
+    /// The device as the log has it.
+    func folded(_ id: String) async throws(Problem) -> DeviceRow? {
+        do throws(EventStoreError) {
+            let stream = StreamName(category: Device.category, id: id)
+            let events = try await store.readStream(stream, from: 1, limit: 1_000)
+            return try? DeviceRow(id: id, folding: events)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// The aggregate's memory, if it is a device that the caller may know of.
+    func memory(of id: String, _ caller: Caller) async throws(Problem) -> AggregateMemory<Device> {
+        // An id that cannot exist must not wake an actor.
+        guard StreamName("device-\(id)") != nil else { throw .noDevice }
+        do throws(DispatchError<Device.Rejection>) {
+            let memory = try await devices.recall(id)
+            if memory.state.status != .unregistered, caller.scope.includes(memory.state.account) { return memory }
+        } catch {
+            throw Problem(error)
+        }
+        throw .noDevice
+    }
+
+    /// The device after a command.
+    private func current(_ id: String, _ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        let memory = try await memory(of: id, caller)
+        guard let row = try await row(id, scope: .all) else { throw .noDevice }
+        var device = DeviceAnswer(row)
+        device.update(from: memory)
+        return try .json(device, headers: [.eTag: EntityTag(version: device.version).description])
+    }
+
+    private func answer(_ device: DeviceAnswer, to exchange: Exchange) async throws(Problem) -> Response {
+        let tag = EntityTag(version: device.version)
+        var headers: HTTPFields = [.eTag: tag.description]
+        if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }
+        do throws(QueryError) {
+            headers.append(contentsOf: try await queries.positionHeader(of: "devices"))
+        } catch {
+            throw Problem(error)
+        }
+        return try .json(device, headers: headers)
+    }
+}

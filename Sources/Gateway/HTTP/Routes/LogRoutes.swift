@@ -1,0 +1,115 @@
+import HTTPTypes
+import Hummingbird
+import Runtime
+
+/// The log as a whole and stream by stream, as lists and as streams of server-sent events.
+struct LogRoutes: Sendable {
+    let store: any EventStore
+    let streaming: EventStreaming
+
+    private static let pageSize = 200
+    private static let pollInterval = Duration.seconds(2)
+
+    var all: [Route] {
+        [
+            .guarded(.get, "/api/v1/events", needs: .readLog, events),
+            .guarded(.get, "/api/v1/streams/{stream}/events", needs: .readLog, streamEvents),
+        ]
+    }
+
+    private func events(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow("after", "limit", "category", "account")
+        let filter = LogFilter(
+            category: exchange.query["category"], scope: try caller.scope.narrowed(by: exchange.query["account"]))
+        if EventStreaming.isWanted(by: exchange) {
+            let subscription = Subscription(
+                to: store, where: filter, pageSize: Self.pageSize, pollInterval: Self.pollInterval)
+            return try streaming.response(
+                to: exchange, for: caller, after: try EventStreaming.start(of: exchange), id: \.position
+            ) { place throws(EventStoreError) in
+                let page = try await subscription.page(after: place)
+                return (page.events, page.end)
+            }
+        }
+        let (after, limit) = (try exchange.query.after(), try exchange.query.limit())
+        do throws(EventStoreError) {
+            let head = try await store.head()
+            let page = try await store.readLog(after: after, where: filter, limit: limit)
+            return .bytes(
+                EventJSON.list(page.events, next: page.end < head.position ? page.end : nil),
+                headers: [.position: "\(head.position)"])
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private func streamEvents(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow("after", "limit")
+        guard let stream = StreamName(exchange.parameter("stream")) else { throw .noStream }
+        let scope = caller.scope
+        guard try await isVisible(stream, to: scope) else { throw .noStream }
+        if EventStreaming.isWanted(by: exchange) {
+            let store = store
+            return try streaming.response(
+                to: exchange, for: caller, after: try EventStreaming.start(of: exchange), id: \.version
+            ) { place throws(EventStoreError) in
+                try await Self.page(of: stream, in: store, after: place, scope: scope)
+            }
+        }
+        let (after, limit) = (try exchange.query.after(), try exchange.query.limit())
+        let found = try await read(stream, from: after.next, limit: limit + 1)
+        let events = found.prefix(limit)
+        return .bytes(
+            EventJSON.list(
+                events.filter { scope.includes($0.metadata.account) },
+                next: found.count > limit ? events.last?.version : nil))
+    }
+
+    /// A stream that never had an event in scope does not exist for the caller.
+    private func isVisible(_ stream: StreamName, to scope: AccountScope) async throws(Problem) -> Bool {
+        guard let first = try await read(stream, from: 1, limit: 1).first else { return false }
+        if scope.includes(first.metadata.account) { return true }
+        do throws(EventStoreError) {
+            let page = try await store.readLog(
+                after: first.position, where: LogFilter(scope: scope, stream: stream), limit: 1)
+            return !page.events.isEmpty
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private func read(_ stream: StreamName, from version: Int64, limit: Int) async throws(Problem) -> [RecordedEvent] {
+        do throws(EventStoreError) {
+            return try await store.readStream(stream, from: version, limit: limit)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// The next events of a stream, as soon as there are some; empty if nothing came within the poll interval.
+    private static func page(
+        of stream: StreamName, in store: any EventStore, after version: Int64, scope: AccountScope
+    ) async throws(EventStoreError) -> (events: [RecordedEvent], end: Int64) {
+        let heard = store.signal.position
+        var found = try await store.readStream(stream, from: version.next, limit: pageSize)
+        if found.isEmpty {
+            await store.signal.wait(past: heard, atMost: pollInterval)
+            found = try await store.readStream(stream, from: version.next, limit: pageSize)
+        }
+        return (found.filter { scope.includes($0.metadata.account) }, found.last?.version ?? version)
+    }
+}
+
+extension AccountScope {
+    /// - Throws: 404 for an account out of scope, whether it exists or not.
+    func narrowed(by account: String?) throws(Problem) -> AccountScope {
+        guard let account = account.map({ AccountID($0) }) else { return self }
+        guard includes(account) else { throw .noAccount }
+        return .only(account)
+    }
+}
+
+extension Int64 {
+    /// What comes after, also at the end of all numbers.
+    fileprivate var next: Int64 { self == .max ? self : self + 1 }
+}

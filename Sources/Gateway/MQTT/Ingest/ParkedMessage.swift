@@ -1,0 +1,40 @@
+package import Runtime
+
+/// A message that its device could not take when it came.
+package struct ParkedMessage: Sendable {
+    package var device: String
+    package var received: ReceivedMessage
+    package var stamp: DeliveryStamp
+    package var receivedTime: Timestamp
+    package var reason: String
+
+    package init(
+        device: String, received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp, reason: String
+    ) {
+        self.device = device
+        self.received = received
+        self.stamp = stamp
+        self.receivedTime = receivedTime
+        self.reason = reason
+    }
+}
+
+package enum ParkingError: Error, Sendable, Hashable {
+    /// The generation is no longer the current one.
+    case fenced
+    case unavailable(reason: String)
+}
+
+/// Where parked messages lie.
+package protocol ParkingStore: Sendable {
+    /// Stores the messages in order, all or none, if `generation` is still the current one.
+    func park(_ messages: [ParkedMessage], under generation: Int64) async throws(ParkingError)
+
+    /// How many messages lie there for each device.
+    func counts() async throws(ParkingError) -> [String: Int]
+
+    /// The first messages of a device in the order in which they came.
+    func first(_ limit: Int, of device: String) async throws(ParkingError) -> [(id: Int64, message: ParkedMessage)]
+
+    func remove(_ ids: [Int64]) async throws(ParkingError)
+}

@@ -1,0 +1,113 @@
+import Aggregates
+import Logging
+import Runtime
+
+/// Applies parked messages in order as soon as their devices take them.
+///
+/// While a device has parked messages its newer ones are parked too. A device counts as parked from before its first
+/// message is stored until after its last is removed, so none is left behind.
+actor ParkedMessages {
+    private let store: any ParkingStore
+    private let directory: Directory<Device>
+    private let notices: any NoticeSink
+    private let logger: Logger
+    private var counts: [String: Int] = [:]
+
+    init(
+        store: any ParkingStore, directory: Directory<Device>, notices: any NoticeSink, logger: Logger
+    ) {
+        self.store = store
+        self.directory = directory
+        self.notices = notices
+        self.logger = logger
+    }
+
+    /// The devices with parked messages.
+    var devices: Set<String> { Set(counts.keys) }
+
+    /// Learns what an earlier server has parked; false if cancelled. To be called while nothing is parked or applied.
+    func load() async -> Bool {
+        do {
+            counts = try await patiently { () async throws(ParkingError) in try await store.counts() }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Stores the messages before they are acknowledged.
+    func park(_ messages: [ParkedMessage], under generation: Int64) async throws(IngestEnd) {
+        if messages.isEmpty { return }
+        for message in messages { counts[message.device, default: 0] += 1 }
+        do {
+            try await patiently { () async throws(ParkingError) in try await store.park(messages, under: generation) }
+        } catch {
+            for message in messages { subtract(1, from: message.device) }
+            throw error
+        }
+    }
+
+    /// Tries again and again until cancelled.
+    func applyUntilCancelled() async {
+        var backoff = Backoff(first: .milliseconds(100), limit: .seconds(10))
+        while (try? await Task.sleep(for: .milliseconds(50) + backoff.next())) != nil {
+            if counts.isEmpty { backoff.reset() }
+            for device in counts.keys.sorted() where await apply(device) { backoff.reset() }
+        }
+    }
+
+    /// Returns whether at least one message was applied.
+    private func apply(_ device: String) async -> Bool {
+        var progressed = false
+        do throws(ParkingError) {
+            while !Task.isCancelled {
+                let page = try await store.first(100, of: device)
+                if page.isEmpty { return progressed }
+                for (id, parked) in page {
+                    guard await isApplied(parked) else { return progressed }
+                    try await store.remove([id])
+                    subtract(1, from: device)
+                    progressed = true
+                }
+            }
+        } catch {
+            logger.warning("Parked messages cannot be read", metadata: ["reason": "\(error)"])
+        }
+        return progressed
+    }
+
+    /// No fence: whoever applies it, its commands have the same ids.
+    private func isApplied(_ parked: ParkedMessage) async -> Bool {
+        let message = TelemetryMessage(
+            from: parked.device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime, fence: nil)
+        let results = await directory.send([(parked.device, message.envelopes)]).first ?? []
+        switch MessageVerdict(results, fault: message.fault) {
+        case .recorded, .duplicate: return true
+        case .malformed(let fault): notices.send(Notice(fault), to: parked.device)
+        case .refused(let reason): notices.send(Notice(refused: reason), to: parked.device)
+        case .unknownDevice: break
+        case .park, .invalid, .retry, .fenced: return false
+        }
+        return true
+    }
+
+    private func subtract(_ number: Int, from device: String) {
+        let left = (counts[device] ?? 0) - number
+        counts[device] = left > 0 ? left : nil
+    }
+
+    private func patiently<Value: Sendable>(
+        _ body: () async throws(ParkingError) -> Value
+    ) async throws(IngestEnd) -> Value {
+        var backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
+        while true {
+            do throws(ParkingError) {
+                return try await body()
+            } catch {
+                guard case .unavailable(let reason) = error else { throw .fenced }
+                logger.warning("Ingest waits for the database", metadata: ["reason": "\(reason)"])
+                do { try await Task.sleep(for: backoff.next()) } catch { throw .cancelled }
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package import Runtime
+
+/// Parked messages in the table of that name.
+package struct PostgresParkingStore: ParkingStore {
+    private let pool: PostgresPool
+
+    package init(pool: PostgresPool) { self.pool = pool }
+
+    package func park(_ messages: [ParkedMessage], under generation: Int64) async throws(ParkingError) {
+        let inserted = try await attempt { connection in
+            let rows = try await connection.run([
+                Statement.begin(), Self.lockHead(),
+                Self.insert(
+                    .text(IngestStreams.generations.description), .int8(generation),
+                    .textArray(messages.map(\.device)), .textArray(messages.map(\.received.topic)),
+                    .bytesArray(messages.map(\.received.payload)), .int8Array(messages.map(\.stamp.generation)),
+                    .textArray(messages.map { $0.stamp.earlier.map(String.init).joined(separator: ",") }),
+                    .int8Array(messages.map(\.stamp.number)), .timestampArray(messages.map(\.receivedTime)),
+                    .textArray(messages.map { String($0.reason.prefix(1_000)) })),
+                Statement.commit(),
+            ])
+            return rows[2].affected
+        }
+        guard inserted == messages.count else { throw .fenced }
+    }
+
+    package func counts() async throws(ParkingError) -> [String: Int] {
+        try await attempt { connection in
+            var counts: [String: Int] = [:]
+            for row in try await connection.query(Self.count()) { counts[try row.text(0)] = Int(try row.int8(1)) }
+            return counts
+        }
+    }
+
+    package func first(
+        _ limit: Int, of device: String
+    ) async throws(ParkingError) -> [(id: Int64, message: ParkedMessage)] {
+        try await attempt { connection in
+            try await connection.query(Self.first(.text(device), .int8(Int64(limit)))).map { row in
+                (try row.int8(0), try ParkedMessage(row, of: device))
+            }
+        }
+    }
+
+    package func remove(_ ids: [Int64]) async throws(ParkingError) {
+        _ = try await attempt { connection in try await connection.query(Self.delete(.int8Array(ids))) }
+    }
+
+    private func attempt<Value: Sendable>(
+        _ body: (PostgresConnection) async throws -> Value
+    ) async throws(ParkingError) -> Value {
+        do {
+            return try await pool.withConnection(body)
+        } catch {
+            throw .unavailable(reason: (error as? PostgresError)?.debugDescription ?? "\(error)")
+        }
+    }
+
+    /// While the head is locked nobody appends, so the generation that the next statement reads cannot change.
+    private static let lockHead = Statement("lock the head to park", "select position from log_head for update")
+
+    private static let insert = Statement(
+        "park messages",
+        """
+        insert into parked_messages (device, topic, payload, generation, earlier_generations, delivery_number,
+            received_time, reason)
+        select device, topic, payload, generation, string_to_array(earlier, ',')::bigint[], number, received, reason
+        from unnest($3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::text[], $8::bigint[], $9::timestamptz[],
+            $10::text[]) with ordinality
+            as message (device, topic, payload, generation, earlier, number, received, reason, place)
+        where $2 = (select coalesce(max(version), 0) from events where stream = $1)
+        order by place
+        """)
+
+    private static let count = Statement(
+        "count parked messages", "select device, count(*) from parked_messages group by device")
+
+    private static let first = Statement(
+        "first parked messages",
+        """
+        select id, topic, payload, generation, earlier_generations, delivery_number, received_time, reason
+        from parked_messages where device = $1 order by id limit $2
+        """)
+
+    private static let delete = Statement("remove parked messages", "delete from parked_messages where id = any ($1)")
+}
+
+extension ParkedMessage {
+    fileprivate init(_ row: Row, of device: String) throws(PostgresError) {
+        self.init(
+            device: device,
+            received: ReceivedMessage(topic: try row.text(1), payload: try row.bytes(2), packetID: 0),
+            stamp: DeliveryStamp(
+                generation: try row.int8(3), earlier: try row.int8Array(4), number: try row.int8(5)),
+            receivedTime: try row.timestamp(6), reason: try row.text(7))
+    }
+}

@@ -1,0 +1,77 @@
+import Aggregates
+package import Runtime
+
+/// A telemetry message, read and turned into the commands for its device.
+package struct TelemetryMessage: Sendable {
+    package let device: String
+    package let received: ReceivedMessage
+    package let stamp: DeliveryStamp
+    package let receivedTime: Timestamp
+    /// Set if the message could not be understood; its one command notes so.
+    package let fault: MalformedPayload?
+    let envelopes: [CommandEnvelope<Device.Command>]
+
+    /// - Parameter fence: what must not have moved when the events are stored.
+    package init(
+        from device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
+        fence: StreamVersion?
+    ) {
+        self.device = device
+        self.received = received
+        self.stamp = stamp
+        self.receivedTime = receivedTime
+        let identity = MessageIdentity(device: device, message: received, stamp: stamp)
+        let principal = Principal.device(device)
+        do throws(MalformedPayload) {
+            let readings = try TelemetryPayload.readings(of: received.payload)
+            fault = nil
+            envelopes = readings.enumerated().map { index, reading in
+                let (id, earlier) = identity.command(of: reading, at: index)
+                let telemetry = Telemetry(
+                    metrics: reading.metrics, seq: reading.seq, clock: reading.time == nil ? .server : .device)
+                return CommandEnvelope(
+                    id: id, earlierIDs: earlier, .recordTelemetry(telemetry),
+                    context: CommandContext(time: reading.time ?? receivedTime, principal: principal, scope: .all),
+                    fence: fence)
+            }
+        } catch {
+            fault = error
+            envelopes = [Self.refusal(identity, received, receivedTime, error.reason, fence)]
+        }
+    }
+
+    /// The command that notes the message as refused, for one whose own commands turned out to be impossible to store.
+    func refusal(_ reason: String, fence: StreamVersion?) -> CommandEnvelope<Device.Command> {
+        let identity = MessageIdentity(device: device, message: received, stamp: stamp)
+        return Self.refusal(identity, received, receivedTime, reason, fence)
+    }
+
+    private static func refusal(
+        _ identity: MessageIdentity, _ received: ReceivedMessage, _ time: Timestamp, _ reason: String,
+        _ fence: StreamVersion?
+    ) -> CommandEnvelope<Device.Command> {
+        let (id, earlier) = identity.refusal()
+        let refusal = MessageRefusal(
+            topic: received.topic, reason: reason, bytes: received.payload.count, sha256: identity.contentText)
+        return CommandEnvelope(
+            id: id, earlierIDs: earlier, .refuseMessage(refusal),
+            context: CommandContext(time: time, principal: .device(identity.device), scope: .all),
+            fence: fence)
+    }
+}
+
+/// The topics of the devices.
+package enum DeviceTopic {
+    package static let telemetry = "devices/+/telemetry"
+
+    /// The device whose telemetry topic this is; nil if it is another topic, or no device can have that id.
+    package static func telemetryDevice(_ topic: String) -> String? {
+        let parts = topic.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0] == "devices", parts[2] == "telemetry",
+            let stream = StreamName("\(Device.category)-\(parts[1])")
+        else { return nil }
+        return stream.id
+    }
+
+    package static func notices(of device: String) -> String { "devices/\(device)/notices" }
+}

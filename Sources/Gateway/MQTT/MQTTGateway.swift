@@ -1,0 +1,69 @@
+package import Aggregates
+package import Logging
+package import Runtime
+import ServiceLifecycle
+
+/// Everything between the broker and the log: ingest, the link to the devices, their accounts at the broker.
+package struct MQTTGateway: Service, CredentialChanges {
+    private let ingest: Ingest
+    private let link: DeviceLink
+    private let accounts: BrokerAccounts?
+    private let status = IngestStatus()
+
+    /// - Parameters:
+    ///   - thread: libmosquitto looks names up and connects on it and blocks it meanwhile; lend it to nobody else.
+    ///   - verifiers: what devices prove themselves with, for the files of the configuration.
+    ///   - reloadBroker: makes the broker read those files again.
+    ///   - observe: called with what happens, in order, for those who want to follow it.
+    package init(
+        _ configuration: MQTTConfiguration, directory: Directory<Device>, store: any EventStore,
+        lease: any IngestLease, parking: any ParkingStore, verifiers: (any DeviceVerifiers)? = nil,
+        on thread: PollThread, logger: Logger, reloadBroker: @escaping @Sendable () async throws -> Void = {},
+        observe: @escaping @Sendable (IngestHappening) -> Void = { _ in }
+    ) {
+        let link = DeviceLink(
+            to: configuration.broker, server: configuration.server, ingestClientID: configuration.clientID, on: thread,
+            logger: logger, probeInterval: configuration.probeInterval)
+        self.link = link
+        accounts =
+            if let files = configuration.accountFiles, let verifiers {
+                BrokerAccounts(
+                    files, gatewayUser: configuration.broker.username, gatewayPassword: configuration.broker.password,
+                    verifiers: verifiers, logger: logger
+                ) {
+                    try await reloadBroker()
+                    await link.barrier()
+                }
+            } else {
+                nil
+            }
+        let parked = ParkedMessages(store: parking, directory: directory, notices: link, logger: logger)
+        ingest = Ingest(
+            connection: IngestConnection(
+                to: configuration.broker, clientID: configuration.clientID,
+                topics: [DeviceTopic.telemetry, WatchdogTopic.name(ofIngest: configuration.clientID)], on: thread),
+            lease: lease, generationLog: GenerationLog(store: store, server: configuration.server, logger: logger),
+            settlement: RoundSettlement(
+                directory: directory, refusals: RefusalLog(store: store, logger: logger), parked: parked,
+                notices: link, logger: logger, observe: observe),
+            parked: parked, link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)
+    }
+
+    /// What this server's ingest is doing now.
+    package var state: IngestState { status.now }
+    /// Whether devices can be told anything now.
+    package var isLinked: Bool { link.connectedSince != nil }
+
+    /// Returns once the broker knows the device's present key.
+    package func changed(device: String) async { await accounts?.changed(device: device) }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                if let accounts { group.addTask { await accounts.runUntilCancelled() } }
+                group.addTask { await link.runUntilCancelled() }
+                group.addTask { await ingest.runUntilCancelled() }
+            }
+        }
+    }
+}

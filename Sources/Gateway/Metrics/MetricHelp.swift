@@ -1,0 +1,28 @@
+/// What each metric means.
+enum MetricHelp {
+    static func text(of name: String) -> String {
+        texts[name] ?? "See the name: \(name.replacing("_", with: " "))."
+    }
+
+    private static let texts = [
+        "fleetlog_broker_dropped_messages": "Messages the broker has dropped; anything but 0 is an alarm.",
+        "fleetlog_broker_stored_bytes": "Bytes of messages that wait in the broker.",
+        "fleetlog_broker_stored_messages": "Messages that wait in the broker.",
+        "fleetlog_ingest_messages_total": "Telemetry messages brought to an end, by outcome.",
+        "fleetlog_ingest_round_messages": "Messages of one round of ingest.",
+        "fleetlog_ingest_round_seconds": "Time from reading a round to its acknowledgement.",
+        "fleetlog_ingest_unacknowledged": "Messages that have been read and are not acknowledged yet.",
+        "fleetlog_snapshot_packed_bytes_total": "Bytes of snapshots written, compressed.",
+        "fleetlog_snapshot_plain_bytes_total": "Bytes of snapshots written, before compression.",
+        "fleetlog_append_conflicts_total": "Appends that were answered with a conflict.",
+        "fleetlog_commit_batch_events": "Events committed together in one transaction.",
+        "fleetlog_events_appended_total": "Events stored in the log.",
+        "http_event_streams": "Streams of server-sent events that are open.",
+        "http_request_duration_seconds": "Time from the header of a request to its answer.",
+        "http_requests_total": "Requests answered, by method, path and status.",
+        "telemetry_ingest_rate": "Readings stored per second, over the last ten seconds.",
+        "telemetry_mqtt_connect_failures": "Failed attempts to connect to the broker.",
+        "view_tether_length": "Events by which a view trails the log.",
+        "view_tether_seconds": "Seconds by which a view trails the log.",
+    ]
+}

@@ -1,0 +1,20 @@
+import Metrics
+import Projections
+
+/// What `/metrics` shows: everything counted so far, and gauges read at this moment.
+struct MetricsPage: Sendable {
+    let metrics: PrometheusMetrics
+    let queries: any FleetQueries
+    let streams: StreamSlots
+
+    func render() async -> [UInt8] {
+        Gauge(label: "http_event_streams", factory: metrics).record(streams.count)
+        // While the views cannot be read, the last known tether stands.
+        for status in (try? await queries.projections()) ?? [] {
+            let view = [("view", status.name)]
+            Gauge(label: "view_tether_length", dimensions: view, factory: metrics).record(status.tether.events)
+            Gauge(label: "view_tether_seconds", dimensions: view, factory: metrics).record(status.tether.seconds)
+        }
+        return Array(metrics.text.utf8)
+    }
+}

@@ -1,0 +1,99 @@
+// What the page knows of the fleet: the list as it was read, and every event since folded in.
+
+export class Fleet {
+  devices = new Map();
+  hasMore = false;
+  head = 0;
+  #arrivals = [];
+
+  replace(found, hasMore) {
+    // Events may have come while the list was on its way: what is newer stays.
+    const before = this.devices;
+    this.devices = new Map();
+    for (const device of found) {
+      const known = before.get(device.id);
+      this.devices.set(device.id, known && known.version > device.version ? known : device);
+    }
+    this.hasMore = hasMore;
+  }
+
+  /** Folds an event in; returns the id of the device it changes, or null. */
+  apply(event) {
+    this.head = Math.max(this.head, event.position);
+    this.#arrivals.push(Date.now());
+    if (!event.stream.startsWith("device-")) return null;
+    const id = event.stream.slice("device-".length);
+    let device = this.devices.get(id);
+    if (!device) {
+      if (event.type !== "DeviceRegistered") return null;
+      device = {
+        id, name: "", serial: "", type: "", account: event.account, labels: {}, state: "provisioned", readings: {},
+        registeredTime: event.recordedTime, telemetryCount: 0, refusedCount: 0, version: 0,
+      };
+      this.devices.set(id, device);
+    }
+    if (event.version <= device.version) return null;
+    device.version = event.version;
+    fold(device, event);
+    return id;
+  }
+
+  /** Events per second over the last ten seconds. */
+  get rate() {
+    const since = Date.now() - 10_000;
+    const first = this.#arrivals.findIndex((time) => time >= since);
+    this.#arrivals.splice(0, first < 0 ? this.#arrivals.length : first);
+    return this.#arrivals.length / 10;
+  }
+
+  count(state) {
+    let count = 0;
+    for (const device of this.devices.values()) if (device.state === state) count += 1;
+    return count;
+  }
+}
+
+function fold(device, event) {
+  const data = event.data;
+  switch (event.type) {
+    case "DeviceRegistered":
+      Object.assign(device, {
+        serial: data.serial, type: data.type, name: data.name, labels: data.labels, account: data.account,
+      });
+      break;
+    case "DeviceAssigned":
+      device.account = data.account;
+      break;
+    case "DeviceUpdated":
+      for (const field of ["name", "type", "labels"]) if (data[field] !== undefined) device[field] = data[field];
+      break;
+    case "TelemetryRecorded":
+      if (device.state === "provisioned") device.state = "active";
+      device.telemetryCount += 1;
+      device.lastSeenTime = event.recordedTime;
+      if (!(device.lastObservedTime > event.time)) device.lastObservedTime = event.time;
+      for (const [metric, value] of Object.entries(data.metrics)) {
+        const known = device.readings[metric];
+        if (!known || Date.parse(known.time) <= Date.parse(event.time)) {
+          device.readings[metric] = { value, time: event.time };
+        }
+      }
+      break;
+    case "MessageRefused":
+      device.refusedCount += 1;
+      device.lastSeenTime = event.recordedTime;
+      break;
+    case "DeviceRetired":
+      device.state = "retired";
+      break;
+  }
+}
+
+export function matches(device, words) {
+  if (words.length === 0) return true;
+  const text = [device.name, device.serial, device.id, device.type, device.account, device.state,
+    ...Object.entries(device.labels).flat()].join(" ").toLowerCase();
+  return words.every((word) => text.includes(word));
+}
+
+export const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);

@@ -1,0 +1,80 @@
+import Aggregates
+import Projections
+import Runtime
+import Synchronization
+
+/// Views that are folded from the log whenever somebody asks.
+final class FoldedQueries: FleetQueries {
+    private let store: any EventStore
+    /// While set, every question is answered with it.
+    let failure = Mutex<QueryError?>(nil)
+    /// While set, the views know nothing yet.
+    let isEmpty = Mutex(false)
+
+    init(store: any EventStore) { self.store = store }
+
+    func devices(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [DeviceRow] {
+        let rows = try await events("device").compactMap { id, events in DeviceRow(id, events) }
+        return Array(
+            rows.filter { scope.includes($0.account) && (id == nil || $0.id > id ?? "") }.sorted { $0.id < $1.id }
+                .prefix(limit))
+    }
+
+    func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow? {
+        try await devices(scope: scope, after: nil, limit: .max).first { $0.id == id }
+    }
+
+    func accounts(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [AccountRow] {
+        let rows = try await events("account").compactMap { _, events in AccountRow(events) }
+        return Array(
+            rows.filter { scope.includes($0.id) && (id == nil || $0.id.rawValue > id ?? "") }
+                .sorted { $0.id.rawValue < $1.id.rawValue }.prefix(limit))
+    }
+
+    func account(_ id: String, scope: AccountScope) async throws(QueryError) -> AccountRow? {
+        try await accounts(scope: scope, after: nil, limit: .max).first { $0.id.rawValue == id }
+    }
+
+    func projections() async throws(QueryError) -> [ProjectionStatus] {
+        if let failure = failure.withLock({ $0 }) { throw failure }
+        let position = (try? await store.head().position) ?? 0
+        return ["accounts", "devices"].map {
+            ProjectionStatus(
+                name: $0, state: .live, position: position, tether: .init(events: 0, seconds: 0), failure: nil)
+        }
+    }
+
+    private func events(_ category: String) async throws(QueryError) -> [String: [RecordedEvent]] {
+        if let failure = failure.withLock({ $0 }) { throw failure }
+        if isEmpty.withLock({ $0 }) { return [:] }
+        let filter = LogFilter(category: category, scope: .all)
+        let page = try? await store.readLog(after: 0, where: filter, limit: .max)
+        return Dictionary(grouping: page?.events ?? [], by: \.stream.id)
+    }
+}
+
+extension DeviceRow {
+    fileprivate init?(_ id: String, _ events: [RecordedEvent]) {
+        var memory = AggregateMemory<Device>()
+        for event in events { try? memory.fold(event) }
+        guard let first = events.first else { return nil }
+        let state = memory.state
+        self.init(
+            id: id, account: state.account, serial: state.serial, type: state.type, name: state.name,
+            labels: state.labels, state: state.status, registeredTime: first.recordedTime,
+            lastSeenTime: state.telemetryCount > 0 ? events.last?.recordedTime : nil,
+            lastObservedTime: state.latestObserved, readings: state.readings, telemetryCount: state.telemetryCount,
+            refusedCount: state.refusedCount, version: memory.version)
+    }
+}
+
+extension AccountRow {
+    fileprivate init?(_ events: [RecordedEvent]) {
+        var memory = AggregateMemory<Account>()
+        for event in events { try? memory.fold(event) }
+        guard let first = events.first else { return nil }
+        self.init(
+            id: memory.state.id, name: memory.state.name, state: memory.state.status, openedTime: first.recordedTime,
+            version: memory.version)
+    }
+}

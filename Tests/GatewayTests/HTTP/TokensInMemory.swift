@@ -1,0 +1,40 @@
+import Gateway
+import Synchronization
+
+final class TokensInMemory: TokenStore {
+    private let tokens = Mutex<[[UInt8]: APIToken]>([:])
+    /// While set, nobody can look anything up.
+    let failure = Mutex<TokenStoreError?>(nil)
+    let lookUps = Mutex(0)
+
+    func token(hash: [UInt8]) async throws(TokenStoreError) -> APIToken? {
+        lookUps.withLock { $0 += 1 }
+        if let failure = failure.withLock({ $0 }) { throw failure }
+        return tokens.withLock { $0[hash] }
+    }
+
+    func add(_ token: APIToken, hash: [UInt8]) async throws(TokenStoreError) {
+        tokens.withLock { $0[hash] = token }
+    }
+
+    func addFirst(_ token: APIToken, hash: [UInt8]) async throws(TokenStoreError) -> Bool {
+        tokens.withLock { tokens in
+            guard tokens.isEmpty else { return false }
+            tokens[hash] = token
+            return true
+        }
+    }
+}
+
+/// Notes whose credentials changed.
+final class CredentialChangesHeard: CredentialChanges {
+    let devices = Mutex<[String]>([])
+
+    func changed(device: String) async { devices.withLock { $0.append(device) } }
+}
+
+final class ReadinessSwitch: ReadinessCheck {
+    let reasons = Mutex<[String]>([])
+
+    func reasonsAgainst() async -> [String] { reasons.withLock { $0 } }
+}

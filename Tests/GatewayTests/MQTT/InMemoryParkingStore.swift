@@ -1,0 +1,33 @@
+import Gateway
+import Synchronization
+
+final class InMemoryParkingStore: ParkingStore {
+    private struct State {
+        var rows: [(id: Int64, message: ParkedMessage)] = []
+        var next: Int64 = 1
+    }
+    private let state = Mutex(State())
+
+    var all: [ParkedMessage] { state.withLock { $0.rows.map(\.message) } }
+
+    func park(_ messages: [ParkedMessage], under generation: Int64) async throws(ParkingError) {
+        state.withLock { state in
+            for message in messages {
+                state.rows.append((state.next, message))
+                state.next += 1
+            }
+        }
+    }
+
+    func counts() async throws(ParkingError) -> [String: Int] {
+        state.withLock { state in Dictionary(state.rows.map { ($0.message.device, 1) }, uniquingKeysWith: +) }
+    }
+
+    func first(_ limit: Int, of device: String) async throws(ParkingError) -> [(id: Int64, message: ParkedMessage)] {
+        state.withLock { state in Array(state.rows.filter { $0.message.device == device }.prefix(limit)) }
+    }
+
+    func remove(_ ids: [Int64]) async throws(ParkingError) {
+        state.withLock { state in state.rows.removeAll { ids.contains($0.id) } }
+    }
+}

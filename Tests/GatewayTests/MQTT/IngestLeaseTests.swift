@@ -1,0 +1,165 @@
+import Aggregates
+import Runtime
+import Support
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+private final class Turns: Sendable {
+    private let state = Mutex<[String]>([])
+    var all: [String] { state.withLock { $0 } }
+    func note(_ turn: String) { state.withLock { $0.append(turn) } }
+}
+
+@Suite(.serialized, .timeLimit(.minutes(2))) struct `The role of ingesting` {
+    private func lease(_ log: PostgresLog, _ server: String) throws -> PostgresIngestLease {
+        var pace = PostgresIngestLease.Pace()
+        pace.renewal = .milliseconds(100)
+        pace.patience = .milliseconds(700)
+        return PostgresIngestLease(
+            url: try DatabaseURL(log.database.serverURL), on: log.thread, server: server, logger: GatewayHarness.logger,
+            pace: pace)
+    }
+
+    @Test func `belongs to one server at a time and passes to the next`() async throws {
+        try await PostgresLog.with { log in
+            let (first, second) = (try lease(log, "first"), try lease(log, "second"))
+            let turns = Turns()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let (release, releases) = AsyncStream<Void>.makeStream()
+                group.addTask {
+                    await first.lead {
+                        turns.note("first")
+                        for await _ in release { break }
+                        turns.note("first ends")
+                    }
+                }
+                try await eventually { turns.all == ["first"] }
+                group.addTask { await second.lead { turns.note("second") } }
+                // The first renews its row for longer than the second's patience.
+                let age = Statement(
+                    "age", "select clock_timestamp() > $1::timestamptz + interval '1.5 s'", effect: .writes)
+                let start = Timestamp.now()
+                try await eventually {
+                    try await log.pool.withConnection { try await $0.query(age(.timestamp(start))).first?.bool(0) }
+                        == true
+                }
+                #expect(turns.all == ["first"])
+                releases.yield()
+                try await eventually { turns.all == ["first", "first ends", "second"] }
+            }
+        }
+    }
+
+    @Test func `is taken from a server that stands still`() async throws {
+        try await PostgresLog.with { log in
+            // A holder that has the lock and does not renew its row, as one that is stopped by a signal.
+            let stopped = try await PostgresConnection.connect(
+                to: try DatabaseURL(log.database.serverURL), on: log.thread, logger: GatewayHarness.logger)
+            _ = try await stopped.query(PostgresIngestLease.take(.int8(PostgresIngestLease.key), .text("stopped")))
+            let led = Turns()
+            await (try lease(log, "next")).lead { led.note("led") }
+            #expect(led.all == ["led"])
+            await #expect(throws: PostgresError.self) {
+                try await stopped.query(PostgresIngestLease.renew(.text("stopped")))
+            }
+        }
+    }
+
+    @Test func `ends when its connection does`() async throws {
+        try await PostgresLog.with { log in
+            let lease = try lease(log, "one")
+            let (ended, ends) = AsyncStream<Bool>.makeStream()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    await lease.lead {
+                        try? await Task.sleep(for: .seconds(60))
+                        ends.yield(Task.isCancelled)
+                    }
+                }
+                let kill = Statement(
+                    "end the holder", "select pg_terminate_backend(backend_pid) from ingest_lease", effect: .writes)
+                try await eventually {
+                    try await log.pool.withConnection { try await $0.query(kill()) }.count == 1
+                }
+                for await wasCancelled in ended {
+                    #expect(wasCancelled)
+                    break
+                }
+            }
+        }
+    }
+}
+
+@Suite(.serialized, .timeLimit(.minutes(2))) struct `Parked messages in Postgres` {
+    private func message(_ number: Int64, device: String = "d1") -> ParkedMessage {
+        ParkedMessage(
+            device: device,
+            received: ReceivedMessage(
+                topic: "devices/\(device)/telemetry", payload: [0, 255, UInt8(number)], packetID: 9),
+            stamp: DeliveryStamp(generation: 1, earlier: number == 1 ? [] : [3, 4], number: number),
+            receivedTime: Timestamp(microseconds: 1_000 * number), reason: "overloaded")
+    }
+
+    @Test func `come back in order as they were stored`() async throws {
+        try await PostgresLog.with { log in
+            let store = PostgresParkingStore(pool: log.pool)
+            let generations = try await GenerationLog(store: log.store, server: "s", logger: GatewayHarness.logger)
+                .begin(sessionPresent: false)
+            try await store.park([message(1), message(2), message(3, device: "d2")], under: generations.current)
+            #expect(try await store.counts() == ["d1": 2, "d2": 1])
+            let first = try await store.first(10, of: "d1")
+            #expect(first.map(\.message.stamp) == [message(1).stamp, message(2).stamp])
+            #expect(first.map(\.message.received.payload) == [[0, 255, 1], [0, 255, 2]])
+            #expect(first.map(\.message.receivedTime) == [message(1).receivedTime, message(2).receivedTime])
+            try await store.remove([first[0].id])
+            #expect(try await store.counts() == ["d1": 1, "d2": 1])
+        }
+    }
+
+    @Test func `are refused from a server that was left behind`() async throws {
+        try await PostgresLog.with { log in
+            let store = PostgresParkingStore(pool: log.pool)
+            let generationLog = GenerationLog(store: log.store, server: "s", logger: GatewayHarness.logger)
+            let old = try await generationLog.begin(sessionPresent: false)
+            let new = try await generationLog.begin(sessionPresent: true)
+            #expect(new.open == [old.current])
+            await #expect(throws: ParkingError.fenced) { try await store.park([message(1)], under: old.current) }
+            #expect(try await store.counts().isEmpty)
+        }
+    }
+}
+
+@Suite(.serialized, .timeLimit(.minutes(2))) struct `Two servers on one broker and one database` {
+    @Test func `ingest one after the other and lose nothing`() async throws {
+        let broker = try await ThrowawayBroker.start()
+        try await PostgresLog.with { log in
+            var pace = PostgresIngestLease.Pace()
+            pace.renewal = .milliseconds(100)
+            let url = try DatabaseURL(log.database.serverURL)
+            func lease(_ server: String) -> PostgresIngestLease {
+                PostgresIngestLease(url: url, on: log.thread, server: server, logger: GatewayHarness.logger, pace: pace)
+            }
+            let directory = Directory<Device>(store: log.store, snapshots: log.snapshots)
+            let thread = try PollThread(name: "publisher")
+            defer { thread.shutdown() }
+            try await GatewayHarness.with(
+                broker: broker, store: log.store, lease: lease("a"), server: "a", directory: directory
+            ) { first in
+                let publisher = try await first.publisher()
+                try await publisher.publish(Array(repeating: #"{"a":1}"#, count: 3_000), to: "devices/d1/telemetry")
+                try await eventually { first.happenings.tally.recorded >= 1_000 }
+            }
+            let publisher = try await Publisher(to: broker.gatewayAddress, on: thread)
+            try await publisher.publish(Array(repeating: #"{"a":1}"#, count: 1_000), to: "devices/d1/telemetry")
+            try await GatewayHarness.with(
+                broker: broker, store: log.store, devices: [], lease: lease("b"), server: "b",
+                directory: Directory<Device>(store: log.store, snapshots: log.snapshots)
+            ) { second in
+                try await eventually { try await second.readings(of: "d1").count == 4_000 }
+            }
+        }
+        await broker.remove()
+    }
+}
