@@ -82,12 +82,16 @@ if !core {
                 .embedInCode("Page/app.js"), .embedInCode("Page/api.js"), .embedInCode("Page/fleet.js"),
                 .embedInCode("Page/view.js"), .embedInCode("HTTP/openapi.json"),
             ], swiftSettings: strict),
+        .target(name: "Simulator", dependencies: ["Runtime", "CMosquitto"], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
                 "Gateway", "Projections", "Aggregates", "Runtime", "Installation", "Support", logging, lifecycle,
                 metrics, crypto,
             ], swiftSettings: strict),
+        .testTarget(
+            name: "SimulatorTests", dependencies: ["Simulator", "Runtime", "Installation", "Support"],
+            swiftSettings: strict),
     ]
     dependencies += [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -1,0 +1,154 @@
+import Foundation
+import FoundationNetworking
+import Runtime
+
+/// The server's HTTP interface, as far as a simulated fleet needs it.
+struct FleetAPI: Sendable {
+    private let base: URL
+    private let token: String
+    private let session: URLSession
+    /// How long a request is tried again while the server is busy or away.
+    private let patience: Duration
+
+    init(_ base: URL, token: String, patience: Duration) {
+        self.base = base.appendingPathComponent("api/v1")
+        self.token = token
+        self.patience = patience
+        let configuration = URLSessionConfiguration.ephemeral
+        configuration.timeoutIntervalForRequest = 30
+        configuration.httpMaximumConnectionsPerHost = Self.requestsAtOnce
+        session = URLSession(configuration: configuration)
+    }
+
+    /// More would only wait in line.
+    static let requestsAtOnce = 6
+
+    func finish() { session.finishTasksAndInvalidate() }
+
+    /// Registers a device; nil if it was registered by an earlier try whose answer, with the key, was lost.
+    func register(_ entry: Roster.Entry, account: String?) async throws(SimulationError) -> (id: String, key: String)? {
+        struct Body: Encodable {
+            var serial, type, name: String
+            var labels: [String: String]
+            var account: String?
+        }
+        struct Answer: Decodable {
+            var id: String
+            var apiKey: String?
+        }
+        var request = request("devices")
+        request.httpMethod = "POST"
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        request.setValue(UUID().uuidString, forHTTPHeaderField: "Idempotency-Key")
+        do {
+            request.httpBody = try JSONEncoder().encode(
+                Body(
+                    serial: entry.serial, type: entry.type.rawValue, name: entry.name, labels: entry.labels,
+                    account: account))
+        } catch {
+            throw .setting("the device \(entry.serial) cannot be written as JSON")
+        }
+        let what = "registering a device"
+        let (data, response) = try await send(request, what)
+        guard response.statusCode == 201 else { throw refusal(what, data, response) }
+        let answer: Answer = try decode(data, what)
+        return answer.apiKey.map { (answer.id, $0) }
+    }
+
+    /// A device's version, which may be a little behind; nil if there is no such device, or none in use.
+    func version(of device: String) async throws(SimulationError) -> Int64? {
+        struct Answer: Decodable {
+            var version: Int64
+            var state: String?
+        }
+        let what = "reading a device"
+        let (data, response) = try await send(request("devices/\(device)"), what)
+        if response.statusCode == 404 { return nil }
+        guard response.statusCode == 200 else { throw refusal(what, data, response) }
+        let answer: Answer = try decode(data, what)
+        return answer.state == "retired" ? nil : answer.version
+    }
+
+    /// The events of a device after a version.
+    func events(of device: String, after place: String) async throws(SimulationError) -> EventPage {
+        let what = "reading the events of a device"
+        let query = [URLQueryItem(name: "after", value: place), URLQueryItem(name: "limit", value: "1000")]
+        let (data, response) = try await send(request("streams/device-\(device)/events", query), what)
+        guard response.statusCode == 200 else { throw refusal(what, data, response) }
+        return try decode(data, what)
+    }
+
+    // MARK: Requests
+
+    private func request(_ path: String, _ query: [URLQueryItem] = []) -> URLRequest {
+        let url = base.appendingPathComponent(path)
+        var request = URLRequest(url: query.isEmpty ? url : url.appending(queryItems: query))
+        request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
+        return request
+    }
+
+    /// Tries again while there is no answer, or the answer is to come back later.
+    private func send(
+        _ request: URLRequest, _ what: String
+    ) async throws(SimulationError) -> (Data, HTTPURLResponse) {
+        let deadline = ContinuousClock.now + patience
+        var backoff = Backoff(first: .milliseconds(100), limit: .seconds(3))
+        while true {
+            var pause = backoff.next()
+            let reason: String
+            do {
+                let (data, response) = try await session.data(for: request)
+                guard let response = response as? HTTPURLResponse else {
+                    throw SimulationError.unreachable(request: what, reason: "the answer is not HTTP")
+                }
+                guard response.statusCode == 503 || response.statusCode == 429 else { return (data, response) }
+                reason = "the server asks to come back later"
+                let wish = response.value(forHTTPHeaderField: "Retry-After").flatMap(Int.init)
+                if let wish { pause += .seconds(min(max(wish, 0), 30)) }
+            } catch let error as SimulationError {
+                throw error
+            } catch {
+                reason = error.localizedDescription
+            }
+            guard !Task.isCancelled else { throw .cancelled }
+            guard .now + pause < deadline else { throw .unreachable(request: what, reason: reason) }
+            do { try await Task.sleep(for: pause) } catch { throw .cancelled }
+        }
+    }
+
+    private func refusal(_ what: String, _ data: Data, _ response: HTTPURLResponse) -> SimulationError {
+        struct Problem: Decodable {
+            var title: String?
+            var detail: String?
+        }
+        let problem = try? JSONDecoder().decode(Problem.self, from: data)
+        let detail = problem?.detail ?? problem?.title ?? "without saying why"
+        if response.statusCode == 401 || response.statusCode == 403 { return .unauthorized(detail: detail) }
+        return .refused(request: what, status: response.statusCode, detail: detail)
+    }
+
+    private func decode<Answer: Decodable>(_ data: Data, _ what: String) throws(SimulationError) -> Answer {
+        do {
+            return try JSONDecoder().decode(Answer.self, from: data)
+        } catch {
+            throw .unreachable(request: what, reason: "the answer has another form than expected")
+        }
+    }
+}
+
+/// A page of a stream, as far as the simulation looks at it.
+struct EventPage: Sendable, Decodable {
+    struct Item: Sendable, Decodable {
+        struct Telemetry: Sendable, Decodable {
+            var seq: Int64?
+        }
+
+        var version: Int64
+        var type: String
+        var data: Telemetry
+    }
+
+    var items: [Item]
+    /// Where to go on; nil at the present end of the stream.
+    var next: String?
+}

@@ -1,0 +1,2 @@
+/// One reading a turn, sent at once.
+struct Normal: Scenario {}
