@@ -83,6 +83,18 @@ if !core {
                 .embedInCode("Page/view.js"), .embedInCode("HTTP/openapi.json"),
             ], swiftSettings: strict),
         .target(name: "Simulator", dependencies: ["Runtime", "CMosquitto"], swiftSettings: strict),
+        .target(
+            name: "Benchmarks",
+            dependencies: [
+                "Gateway", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CMosquitto", logging,
+            ], path: "Benchmarks", exclude: ["RESULTS.md"], swiftSettings: strict),
+        .executableTarget(
+            name: "Fleetlog",
+            dependencies: [
+                "Gateway", "Projections", "Aggregates", "Runtime", "Installation", "Migrations", "Simulator",
+                "Benchmarks",
+                arguments, logging, metrics, lifecycle, signals, yaml,
+            ], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
@@ -92,6 +104,9 @@ if !core {
         .testTarget(
             name: "SimulatorTests", dependencies: ["Simulator", "Runtime", "Installation", "Support"],
             swiftSettings: strict),
+        .testTarget(name: "FleetlogTests", dependencies: ["Fleetlog", logging], swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["Runtime", "Installation", "Support", logging], swiftSettings: strict),
     ]
     dependencies += [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -107,7 +122,7 @@ if !core {
 let package = Package(
     name: "fleetlog",
     platforms: [.macOS(.v15)],
-    products: [],
+    products: core ? [] : [.executable(name: "fleetlog", targets: ["Fleetlog"])],
     dependencies: dependencies,
     targets: targets
 )

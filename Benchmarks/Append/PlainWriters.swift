@@ -1,0 +1,50 @@
+import Runtime
+
+/// The store's own statements and parameters through bare libpq: encoded beforehand, one batch after the other.
+///
+/// Each batch holds one event of every writer, the most that as many writers in a closed loop can produce.
+struct PlainWriters: Sendable {
+    let writers: Int
+    let events: Int
+
+    /// Events per second.
+    func run(on url: String) async throws -> Double {
+        let appends = LogRows(writers: writers, events: events)
+        let bound = appends.batches.map { AppendBatch($0).statements }
+        let batches = bound.map { PlainBatch($0) }
+        return try await onThreadOfItsOwn { [prepared = bound.first ?? []] in
+            let connection = try PlainConnection(url)
+            try connection.execute("set plan_cache_mode = force_generic_plan")
+            for bound in prepared where bound.statement.isPrepared {
+                try connection.prepare(bound.statement, types: bound.parameters.slots.map(\.type))
+            }
+            try connection.enterPipeline()
+            let begin = ContinuousClock.now
+            for batch in batches { try connection.run(batch) }
+            return Double(appends.count) / ((.now - begin) / .seconds(1))
+        }
+    }
+}
+
+/// The events that writers in step would append, in batches of one event each as far as the store's limit allows.
+struct LogRows: Sendable {
+    let writers: Int
+    let versions: Int
+
+    init(writers: Int, events: Int) {
+        self.writers = writers
+        versions = max(1, events / writers)
+    }
+
+    var count: Int { writers * versions }
+
+    var batches: [[Append]] {
+        let sample = SampleEvents()
+        let limit = CommitQueue<Never>.Limits().batchEvents
+        return (1...versions).flatMap { version in
+            stride(from: 0, to: writers, by: limit).map { first in
+                (first..<min(first + limit, writers)).map { sample.append(of: $0, version: Int64(version)) }
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Runtime
+
+/// Telemetry as devices send it: about 120 bytes of payload, one stream a writer. The same every time it is asked.
+struct SampleEvents: Sendable {
+    private static let payloads: [[UInt8]] = (0..<64).map { number in
+        let metrics = """
+            "battery":\(3.5 + Double(number) / 128),"humidity":\(40 + Double(number) / 4),"rssi":-\(50 + number),\
+            "temperature":\(18 + Double(number) / 8)
+            """
+        return Array(#"{"clock":"device","metrics":{\#(metrics)},"seq":\#(100_000 + number)}"#.utf8)
+    }
+    private static let start = Timestamp(microseconds: 1_795_000_000_000_000)
+
+    func stream(of writer: Int) -> StreamName { StreamName(category: "device", id: "bench\(writer)") }
+
+    /// The event that a writer appends to its stream as `version`.
+    func event(of writer: Int, version: Int64) -> NewEvent {
+        let time = Self.start + .milliseconds(version)
+        let number = UInt64(writer) << 40 | UInt64(version)
+        let command = UUID128.v7(at: time, random: (mixed(number), mixed(number ^ 0x5bd1_e995)))
+        return NewEvent(
+            id: .v7(at: time, random: (mixed(~number), mixed(~number ^ 0x5bd1_e995))), type: "TelemetryRecorded",
+            observedTime: time, data: Self.payloads[(writer &+ Int(version)) & 63],
+            metadata: EventMetadata(
+                principal: .device("bench\(writer)"), account: .default, commandID: command, correlationID: command))
+    }
+
+    func append(of writer: Int, version: Int64) -> Append {
+        Append([StreamChange(stream(of: writer), expecting: version - 1, events: [event(of: writer, version: version)])]
+        )
+    }
+
+    // The finalizer of SplitMix64: ids must differ, and the system's random numbers would cost as much as an append.
+    private func mixed(_ number: UInt64) -> UInt64 {
+        var mixed = (number &+ 0x9e37_79b9_7f4a_7c15)
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}

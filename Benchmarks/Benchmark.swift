@@ -1,0 +1,29 @@
+/// The benchmarks by name. Each brings its own throw-away servers and ends within 10 minutes.
+package enum Benchmark: String, CaseIterable, Sendable {
+    /// Events per second through the event store, beside bare libpq and beside COPY.
+    case append
+    /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
+    case ingest
+
+    /// Runs of each contender; the median counts.
+    static let runs = 5
+
+    /// Runs the benchmark and hands over each measure as it is complete.
+    ///
+    /// - Parameter progress: a line for the terminal now and then.
+    package func run(
+        progress: @Sendable (String) -> Void, report: @Sendable (Measure) throws -> Void
+    ) async throws {
+        switch self {
+        case .append: try await AppendBenchmark().run(progress: progress, report: report)
+        case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
+        }
+    }
+}
+
+/// Why a benchmark gave no result.
+struct BenchmarkFailed: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}

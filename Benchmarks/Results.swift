@@ -1,0 +1,50 @@
+import Foundation
+
+/// The page `Benchmarks/RESULTS.md`.
+package struct Results: Sendable {
+    let machine: Machine
+    let measures: [Measure]
+
+    package init(_ measures: [Measure], on machine: Machine) {
+        self.machine = machine
+        self.measures = measures
+    }
+
+    package var markdown: String {
+        let facts = machine.facts.map { "- \($0.name): \($0.value)" }
+        let rows = measures.map { measure in
+            let cells = [
+                "`\(measure.measure)`", Self.grouped(measure.value), Self.grouped(measure.min),
+                Self.grouped(measure.max), Self.grouped(measure.ceiling),
+                String(format: measure.ratio < 0.1 ? "%.3f" : "%.2f", measure.ratio), measure.unit, "\(measure.runs)",
+            ]
+            return "| " + cells.joined(separator: " | ") + " |"
+        }
+        return (Self.introduction + facts + ["", Self.heading, Self.rule] + rows).joined(separator: "\n") + "\n"
+    }
+
+    private static let heading = "| measure | Fleetlog, median | min | max | ceiling, median | ratio | unit | runs |"
+    private static let rule = "|---|---:|---:|---:|---:|---:|---|---:|"
+
+    private static let introduction = [
+        "# Results", "",
+        "Written by `fleetlog bench all --write Benchmarks/RESULTS.md`. Compare ratios, not rates: each figure stands",
+        "beside its ceiling, measured in turns with it on the same machine, in the same minutes, with `fsync` on.", "",
+        "- `append.<writers>.libpq`: that many writers, each appending one event at a time to a stream of its own,",
+        "  beside the same statements and parameters, encoded beforehand, in batches of one event a writer through",
+        "  bare libpq. What is missing to 1 is the price of the event store. The aim is 0.7.",
+        "- `append.<writers>.copy`: the same, beside one binary `COPY` of the same rows into the same table with the",
+        "  same indexes. `COPY` commits once; few writers that each wait for their own commit are far from it.",
+        "- `ingest.<devices>.broker`: QoS 1 messages per second from publishers through Mosquitto and the gateway,",
+        "  committed and acknowledged, beside the same broker and load with a subscriber that only acknowledges.",
+        "  Broker, Postgres, gateway and publishers share the cores; the views do not run. The aim is 0.4.", "",
+    ]
+
+    private static func grouped(_ value: Double) -> String {
+        let digits = Array(String(Int(value)))
+        return digits.indices.map { index in
+            let left = digits.count - index
+            return (index > 0 && left.isMultiple(of: 3) ? "," : "") + String(digits[index])
+        }.joined()
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Installation
+
+struct BackupCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup", abstract: "Write a consistent copy of the whole database to a file, while it is in use.")
+
+    @Argument(help: "The file to write; it must not exist yet.", completion: .file())
+    var file: String
+
+    @OptionGroup var installation: InstallationOptions
+
+    func run() async throws {
+        try await Backup.backup(to: file, from: installation.ownerURL())
+        print("Written to \(file). It holds hashes of keys and all events: keep it as safe as the database.")
+    }
+}
+
+struct RestoreCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restore",
+        abstract: "Bring a backup back into an empty database, all or nothing, and audit the log in it.")
+
+    @Argument(help: "The file that 'fleetlog backup' wrote.", completion: .file())
+    var file: String
+
+    @OptionGroup var installation: InstallationOptions
+
+    func run() async throws {
+        try await Backup.restore(from: file, to: installation.ownerURL())
+        print("Restored. Auditing the log:")
+        var audit = AuditCommand()
+        audit.installation = installation
+        audit.sample = 1_000
+        try await audit.run()
+    }
+}

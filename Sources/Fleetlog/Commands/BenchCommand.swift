@@ -1,0 +1,48 @@
+import ArgumentParser
+import Benchmarks
+import Foundation
+import Synchronization
+
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure Fleetlog beside its ceilings, with throw-away servers of its own.")
+
+    @Argument(help: "\(Benchmark.allCases.map(\.rawValue).joined(separator: ", ")), or all.")
+    var name = "all"
+
+    @Flag(help: "Print one JSON object a line and measure.")
+    var json = false
+
+    @Option(help: "Write the results as a page to this file, for example Benchmarks/RESULTS.md.", completion: .file())
+    var write: String?
+
+    func run() async throws {
+        let chosen = name == "all" ? Benchmark.allCases : Benchmark(rawValue: name).map { [$0] } ?? []
+        guard !chosen.isEmpty else { throw ValidationError("there is no benchmark '\(name)'") }
+        let measures = Mutex<[Measure]>([])
+        for benchmark in chosen {
+            try await benchmark.run { line in
+                FileHandle.standardError.write(Data((line + "\n").utf8))
+            } report: { measure in
+                measures.withLock { $0.append(measure) }
+                Console.say(json ? try Self.line(measure) : Self.sentence(measure))
+            }
+        }
+        if let write {
+            let page = Results(measures.withLock { $0 }, on: try Machine.current()).markdown
+            try page.write(toFile: write, atomically: true, encoding: .utf8)
+        }
+    }
+
+    private static func line(_ measure: Measure) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(measure), as: UTF8.self)
+    }
+
+    private static func sentence(_ measure: Measure) -> String {
+        "\(measure.measure): \(Int(measure.value)) \(measure.unit), \(measure.ratio) of the ceiling's "
+            + "\(Int(measure.ceiling)) (median of \(measure.runs), \(Int(measure.min)) to \(Int(measure.max)))"
+    }
+}

@@ -1,0 +1,75 @@
+import ArgumentParser
+import Gateway
+import Runtime
+
+struct TokenCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "token", abstract: "Make, list and revoke the tokens with which people and programs use the API.",
+        subcommands: [Create.self, List.self, Revoke.self])
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Make a token and print it, this once.")
+
+        @Argument(help: "What the token is for, shown in lists.")
+        var name: String
+
+        @Option(help: "'admin' reads and writes, 'reader' reads.")
+        var role = "admin"
+
+        @Option(help: "The one account it is for; all accounts without it.")
+        var account: String?
+
+        @Option(help: "Days until it expires; never without it.")
+        var days: Int?
+
+        @OptionGroup var installation: InstallationOptions
+
+        func run() async throws {
+            guard let role = APIToken.Role(rawValue: role) else {
+                throw ValidationError("the role '\(role)' is unknown: give admin or reader")
+            }
+            if let days, !(1...36_500).contains(days) { throw ValidationError("give 1 to 36500 days") }
+            let expires = days.map { Timestamp.now() + .seconds(Int64($0) * 86_400) }
+            try await LogAccess.with(installation.serverURL()) { log in
+                let token = try await PostgresTokenStore(pool: log.pool).createToken(
+                    named: name, role: role, account: account.map { AccountID($0) }, expiresTime: expires)
+                print(token)
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the tokens; never their secrets.")
+
+        @OptionGroup var installation: InstallationOptions
+
+        func run() async throws {
+            try await LogAccess.with(installation.serverURL()) { log in
+                for token in try await PostgresTokenStore(pool: log.pool).all() {
+                    let expiry = token.expiresTime.map { "until \($0)" } ?? "does not expire"
+                    print(
+                        "\(token.id)  \(token.name)  \(token.role.rawValue)  "
+                            + "\(token.account?.rawValue ?? "all accounts")  \(expiry)")
+                }
+            }
+        }
+    }
+
+    struct Revoke: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Revoke a token; servers refuse it within seconds.")
+
+        @Argument(help: "The id that 'fleetlog token list' shows.")
+        var id: String
+
+        @OptionGroup var installation: InstallationOptions
+
+        func run() async throws {
+            try await LogAccess.with(installation.serverURL()) { log in
+                guard try await PostgresTokenStore(pool: log.pool).remove(id: id) else {
+                    throw ValidationError("there is no token '\(id)'; see 'fleetlog token list'")
+                }
+                print("Revoked.")
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import Installation
+import Logging
+import Runtime
+import ServiceLifecycle
+
+struct UpCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up",
+        abstract: "Run the server with a Postgres and a Mosquitto of its own, and a small simulated fleet.",
+        discussion: "Everything is kept in the folder; Ctrl-C stops all of it, and the next 'up' goes on from there.")
+
+    @Option(help: "Where data, passwords and logs of Postgres and Mosquitto are kept.")
+    var folder = ".fleetlog"
+
+    @Option(help: "Simulated devices, 0 for none; default 50. (DEVICES)")
+    var devices: Int?
+
+    @OptionGroup var options: ServerOptions
+
+    func run() async throws {
+        let sources = try SettingsSources(flags: options.given)
+        let simulated = try simulatedDevices()
+        JSONLogHandler.bootstrap(
+            level: sources.value("log-level") == nil ? .warning : try ServerSettings.logLevel(sources))
+        let logger = Logger(label: "fleetlog")
+        // Ctrl-C may come while Postgres is made, and must not leave it behind.
+        let foundation = try await untilInterrupted { [folder] in
+            try await Foundation.start(in: folder, sources, logger: logger)
+        }
+        do {
+            try await serve(foundation, simulated: simulated, logger: logger)
+        } catch {
+            await foundation.stop()
+            throw error
+        }
+    }
+
+    private func serve(_ foundation: Foundation, simulated: Int, logger: Logger) async throws {
+        let settings = try ServerSettings(SettingsSources(flags: foundation.settings(over: options.given)))
+        let (server, token) = try await untilInterrupted {
+            let server = try await Server.start(settings)
+            return (server, try await AdminTokenFile(folder: foundation.path).token(server.tokens))
+        }
+        let welcome = Welcome(
+            folder: foundation.path, token: token, listening: server.http.listening, mqttPort: settings.mqtt.broker.port
+        )
+        var clients: [any Service] = [welcome]
+        if simulated > 0 {
+            clients.append(
+                SimulatedFleet(
+                    devices: simulated, folder: foundation.path, token: token, listening: server.http.listening,
+                    mqttPort: settings.mqtt.broker.port, logger: logger))
+        }
+        try await server.run(above: foundation.supervised(logger), below: clients)
+    }
+
+    private func simulatedDevices() throws -> Int {
+        let text = ProcessInfo.processInfo.environment["DEVICES"] ?? ""
+        guard let count = devices ?? (text.isEmpty ? 50 : Int(text)), (0...100_000).contains(count) else {
+            throw SettingsError("DEVICES is '\(text)': give a whole number from 0 to 100000")
+        }
+        return count
+    }
+}
+
+/// What a private installation rests on: its folder, its Postgres, its Mosquitto.
+private struct Foundation {
+    let path: String
+    /// Held for as long as this process works in the folder.
+    private let folder: InstallationFolder
+    private let postgres: PrivatePostgres
+    private let broker: PrivateBroker
+
+    /// Starts both servers, or takes over those that an earlier process has left; nothing keeps running if it throws.
+    static func start(in path: String, _ sources: SettingsSources, logger: Logger) async throws -> Foundation {
+        let host = sources.text("mqtt-host", default: "127.0.0.1")
+        let mqttPort = PortCheck(
+            try sources.number("mqtt-port", in: 1...65_535, default: 1_883), at: host, for: "MQTT",
+            flag: "--mqtt-port", variable: "FLEETLOG_MQTT_PORT")
+        let httpPort = PortCheck(
+            try sources.number("http-port", in: 1...65_535, default: 8_080),
+            at: sources.text("http-host", default: "127.0.0.1"), for: "HTTP", flag: "--http-port",
+            variable: "FLEETLOG_HTTP_PORT")
+        let folder = try InstallationFolder(taking: path)
+        try httpPort.check()
+        let foundation = Foundation(
+            path: folder.path, folder: folder, postgres: try PrivatePostgres(in: folder.path, logger: logger),
+            broker: try PrivateBroker(in: folder.path, port: mqttPort, logger: logger))
+        do {
+            // The broker first: it needs a port, which somebody else may have.
+            try await foundation.broker.start()
+            try await foundation.postgres.start()
+        } catch {
+            await foundation.stop()
+            throw error
+        }
+        return foundation
+    }
+
+    func stop() async {
+        await broker.stop()
+        await postgres.stop()
+    }
+
+    func supervised(_ logger: Logger) -> [any Service] {
+        [SupervisedProcess(postgres.process, logger: logger), SupervisedProcess(broker.process, logger: logger)]
+    }
+
+    /// What the user has set, and where this installation's own servers are.
+    func settings(over given: [String: String]) -> [String: String] {
+        given.merging(
+            [
+                "database-url": postgres.serverURL, "migration-database-url": postgres.ownerURL,
+                "mqtt-host": broker.address, "mqtt-port": String(broker.port), "mqtt-username": BrokerFiles.gatewayUser,
+                "mqtt-secret-file": broker.files.gatewayPasswordFile, "mqtt-password-file": broker.files.passwords,
+                "mqtt-acl-file": broker.files.acl, "mqtt-pid-file": broker.files.processID,
+                "mqtt-client-id": broker.files.sessionClientID,
+            ], uniquingKeysWith: { _, own in own })
+    }
+}

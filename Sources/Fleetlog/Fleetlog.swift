@@ -1,0 +1,16 @@
+import ArgumentParser
+
+@main
+struct Fleetlog: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fleetlog",
+        abstract: "The event-sourced server behind a fleet of IoT devices.",
+        discussion: """
+            `fleetlog up` brings its own Postgres and Mosquitto and keeps everything under .fleetlog/ of this folder; \
+            `fleetlog serve` uses yours. The other commands find the installation of the folder they are run in.
+            """,
+        subcommands: [
+            UpCommand.self, ServeCommand.self, MigrateCommand.self, ReplayCommand.self, AuditCommand.self,
+            BackupCommand.self, RestoreCommand.self, TokenCommand.self, SimulateCommand.self, BenchCommand.self,
+        ])
+}

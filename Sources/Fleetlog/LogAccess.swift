@@ -1,0 +1,46 @@
+import Logging
+import Runtime
+
+/// The log and what reaches it, for the length of one command.
+struct LogAccess: Sendable {
+    let pool: PostgresPool
+    let store: PostgresEventStore
+    let snapshots: PostgresSnapshotStore
+
+    static func with<Value>(
+        _ databaseURL: String, _ body: (LogAccess) async throws -> Value
+    ) async throws -> Value {
+        // What goes wrong is thrown, and said once; a command has no use for the log of a server.
+        let logger = Logger(label: "fleetlog") { _ in SwiftLogNoOpLogHandler() }
+        let url = try DatabaseURL(databaseURL)
+        let thread = try PollThread(name: "postgres")
+        defer { thread.shutdown() }
+        try await check(url, thread, logger)
+        let pool = PostgresPool(url: url, size: 4, threads: [thread], logger: logger)
+        defer { pool.close() }
+        return try await body(
+            LogAccess(
+                pool: pool, store: PostgresEventStore(url: url, pool: pool, thread: thread, logger: logger),
+                snapshots: PostgresSnapshotStore(pool: pool, logger: logger)))
+    }
+
+    private static func check(_ url: DatabaseURL, _ thread: PollThread, _ logger: Logger) async throws {
+        let connection: PostgresConnection
+        do throws(PostgresError) {
+            connection = try await PostgresConnection.connect(to: url, on: thread, logger: logger)
+        } catch {
+            throw SettingsError(
+                """
+                \(error.debugDescription)
+                Is it running? 'fleetlog up' starts the one of this folder; --database-url names another.
+                """)
+        }
+        do {
+            try await Schema.check(connection)
+        } catch {
+            await connection.close()
+            throw error
+        }
+        await connection.close()
+    }
+}

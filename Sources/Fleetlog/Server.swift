@@ -1,0 +1,92 @@
+import Aggregates
+import Gateway
+import Logging
+import Metrics
+import Projections
+import Runtime
+import ServiceLifecycle
+import UnixSignals
+
+/// One server: the services in the order of their dependencies, which is the architecture on one screen.
+struct Server {
+    let http: HTTPGateway
+    let tokens: PostgresTokenStore
+    private let services: [any Service]
+    private let threads: [PollThread]
+    private let logger: Logger
+
+    /// Checks the database, migrates it if the settings allow that, and opens the account `default`.
+    ///
+    /// - Throws: if the database cannot be reached, is not durable, or has another schema than this program.
+    static func start(_ settings: ServerSettings) async throws -> Server {
+        let logger = Logger(label: "fleetlog")
+        if let owner = settings.migrationDatabaseURL {
+            _ = try await Migrator.migrate(DatabaseURL(owner), Schema.migrations, logger: logger)
+        }
+        return try await Server(settings, logger: logger)
+    }
+
+    private init(_ settings: ServerSettings, logger: Logger) async throws {
+        let metrics = PrometheusMetrics()
+        MetricsSystem.bootstrap(metrics)
+        let url = try DatabaseURL(settings.databaseURL)
+        let (appending, reading, ingesting) = (
+            try PollThread(name: "appending"), try PollThread(name: "reading"), try PollThread(name: "ingesting")
+        )
+
+        let pool = PostgresPool(url: url, size: settings.databasePoolSize, threads: [reading], logger: logger)
+        try await pool.withConnection { connection in
+            try await checkDurability(connection)
+            try await Schema.check(connection)
+        }
+        let store = PostgresEventStore(url: url, pool: pool, thread: appending, logger: logger)
+        let snapshots = PostgresSnapshotStore(pool: pool, logger: logger)
+        let devices = Directory<Device>(store: store, snapshots: snapshots)
+        let accounts = Directory<Account>(store: store, snapshots: snapshots)
+        try await Self.openDefaultAccount(accounts)
+
+        let devicesView = ProjectionRunner(DevicesProjection.self, store: store, pool: pool, logger: logger)
+        let accountsView = ProjectionRunner(AccountsProjection.self, store: store, pool: pool, logger: logger)
+
+        let mqtt = MQTTGateway(
+            settings.mqtt, directory: devices, store: store,
+            lease: PostgresIngestLease(url: url, on: reading, server: settings.mqtt.server, logger: logger),
+            parking: PostgresParkingStore(pool: pool), verifiers: PostgresDeviceVerifiers(pool: pool), on: ingesting,
+            logger: logger,
+            reloadBroker: { [file = settings.brokerProcessFile] in
+                if let file { try BrokerProcess.reload(processFile: file) }
+            })
+        tokens = PostgresTokenStore(pool: pool)
+        http = HTTPGateway(
+            configuration: settings.http, store: store, devices: devices, accounts: accounts,
+            queries: PostgresFleetQueries(pool: pool), tokens: tokens, credentials: mqtt,
+            readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
+
+        services = [pool, store, snapshots, devices, accounts, devicesView, accountsView, mqtt, http]
+        threads = [appending, reading, ingesting]
+        self.logger = logger
+    }
+
+    /// Runs until SIGTERM or SIGINT, beside the servers that it needs and the clients that come with it.
+    ///
+    /// Services stop in reverse order: clients first, then the gateways, the log last, and then what it rests on.
+    func run(above foundation: [any Service] = [], below clients: [any Service] = []) async throws {
+        let group = ServiceGroup(
+            configuration: .init(
+                services: (foundation + services + clients).map { .init(service: $0) },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        defer { for thread in threads { thread.shutdown() } }
+        try await group.run()
+    }
+
+    private static func openDefaultAccount(_ accounts: Directory<Account>) async throws {
+        let open = CommandEnvelope<Account.Command>(
+            id: .v7(), .open(id: .default, name: "Default"),
+            context: CommandContext(time: .now(), principal: .system, scope: .all))
+        do throws(DispatchError<Account.Rejection>) {
+            try await accounts.send(open, to: AccountID.default.rawValue)
+        } catch .rejected(.alreadyOpen) {
+            // Opened at an earlier start.
+        }
+    }
+}

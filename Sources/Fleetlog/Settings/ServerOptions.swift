@@ -1,0 +1,80 @@
+import ArgumentParser
+
+/// Every setting of the server as a flag; each is also an environment variable and a key of the settings file.
+struct ServerOptions: ParsableArguments {
+    @Option(help: "YAML file with settings, the keys named as the flags. (FLEETLOG_CONFIG)")
+    var config: String?
+
+    @Option(
+        help:
+            "libpq URL the server works with; its role needs no more than the migrations grant. (FLEETLOG_DATABASE_URL)"
+    )
+    var databaseURL: String?
+
+    @Option(help: "libpq URL of the schema's owner, for migrations. (FLEETLOG_MIGRATION_DATABASE_URL)")
+    var migrationDatabaseURL: String?
+
+    @Option(help: "Connections for reading and views, 1 to 200; default 8. (FLEETLOG_DATABASE_POOL_SIZE)")
+    var databasePoolSize: Int?
+
+    @Option(help: "Address of the HTTP server; default 127.0.0.1. (FLEETLOG_HTTP_HOST)")
+    var httpHost: String?
+
+    @Option(help: "Port of the HTTP server; default 8080. (FLEETLOG_HTTP_PORT)")
+    var httpPort: Int?
+
+    @Option(help: "Who may read /metrics: 'loopback' (default) or 'all'. (FLEETLOG_METRICS_ACCESS)")
+    var metricsAccess: String?
+
+    @Option(
+        help:
+            "'yes' if a proxy serves the page over TLS, so that its cookie is sent over TLS only. (FLEETLOG_HTTP_SECURE_COOKIES)"
+    )
+    var httpSecureCookies: String?
+
+    @Option(help: "Address of the MQTT broker; default 127.0.0.1. (FLEETLOG_MQTT_HOST)")
+    var mqttHost: String?
+
+    @Option(help: "Port of the MQTT broker; default 1883. (FLEETLOG_MQTT_PORT)")
+    var mqttPort: Int?
+
+    @Option(help: "The server's user name at the broker; default fleetlog. (FLEETLOG_MQTT_USERNAME)")
+    var mqttUsername: String?
+
+    @Option(help: "File that holds the server's password at the broker, and nothing else. (FLEETLOG_MQTT_SECRET_FILE)")
+    var mqttSecretFile: String?
+
+    @Option(
+        help:
+            "Client id of the ingest session, one for all servers of a fleet; default fleetlog-ingest. (FLEETLOG_MQTT_CLIENT_ID)"
+    )
+    var mqttClientID: String?
+
+    @Option(help: "The broker's password_file, which the server keeps up to date. (FLEETLOG_MQTT_PASSWORD_FILE)")
+    var mqttPasswordFile: String?
+
+    @Option(help: "The broker's acl_file, which the server keeps up to date. (FLEETLOG_MQTT_ACL_FILE)")
+    var mqttACLFile: String?
+
+    @Option(help: "The broker's pid_file, to tell it of changes by SIGHUP. (FLEETLOG_MQTT_PID_FILE)")
+    var mqttPIDFile: String?
+
+    @Option(help: "trace, debug, info (default), notice, warning, error or critical. (FLEETLOG_LOG_LEVEL)")
+    var logLevel: String?
+
+    /// What was given on the command line, under the names of the settings file.
+    var given: [String: String] {
+        let values: [String: String?] = [
+            "config": config, "database-url": databaseURL, "migration-database-url": migrationDatabaseURL,
+            "database-pool-size": databasePoolSize.map(String.init), "http-host": httpHost,
+            "http-port": httpPort.map(String.init), "metrics-access": metricsAccess,
+            "http-secure-cookies": httpSecureCookies,
+            "mqtt-host": mqttHost,
+            "mqtt-port": mqttPort.map(String.init), "mqtt-username": mqttUsername,
+            "mqtt-secret-file": mqttSecretFile, "mqtt-client-id": mqttClientID,
+            "mqtt-password-file": mqttPasswordFile, "mqtt-acl-file": mqttACLFile, "mqtt-pid-file": mqttPIDFile,
+            "log-level": logLevel,
+        ]
+        return values.compactMapValues { $0 }
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import Gateway
+import Logging
+
+/// The settings of a server, found and checked.
+struct ServerSettings: Sendable {
+    var databaseURL: String
+    /// Nil if this server leaves migrations to somebody else.
+    var migrationDatabaseURL: String?
+    var databasePoolSize: Int
+    var http: HTTPConfiguration
+    var mqtt: MQTTConfiguration
+    /// The broker's pid_file, for making it read the account files again.
+    var brokerProcessFile: String?
+    var logLevel: Logger.Level
+
+    init(_ sources: SettingsSources) throws(SettingsError) {
+        databaseURL = try sources.required("database-url")
+        migrationDatabaseURL = sources.value("migration-database-url")?.text
+        databasePoolSize = try sources.number("database-pool-size", in: 1...200, default: 8)
+        http = HTTPConfiguration(
+            host: sources.text("http-host", default: "127.0.0.1"),
+            port: try sources.number("http-port", in: 0...65_535, default: 8_080))
+        http.metricsAreOpen = try Self.choice(sources, "metrics-access", ["loopback": false, "all": true])
+        http.cookiesNeedTLS = try Self.choice(sources, "http-secure-cookies", ["no": false, "yes": true])
+        mqtt = MQTTConfiguration(
+            broker: BrokerAddress(
+                host: sources.text("mqtt-host", default: "127.0.0.1"),
+                port: try sources.number("mqtt-port", in: 1...65_535, default: 1_883),
+                username: sources.text("mqtt-username", default: "fleetlog"),
+                password: try Self.secret(sources)),
+            clientID: sources.text("mqtt-client-id", default: "fleetlog-ingest"),
+            server: "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)",
+            accountFiles: try Self.accountFiles(sources))
+        brokerProcessFile = sources.value("mqtt-pid-file")?.text
+        logLevel = try Self.logLevel(sources)
+    }
+
+    static func logLevel(_ sources: SettingsSources) throws(SettingsError) -> Logger.Level {
+        guard let (text, origin) = sources.value("log-level") else { return .info }
+        guard let level = Logger.Level(rawValue: text.lowercased()) else {
+            throw SettingsError(
+                "\(origin) is '\(text)': give \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return level
+    }
+
+    /// The server keeps both of the broker's files or neither: one alone would let in whom the other shuts out.
+    private static func accountFiles(_ sources: SettingsSources) throws(SettingsError) -> BrokerAccounts.Files? {
+        let (passwords, access) = (sources.value("mqtt-password-file"), sources.value("mqtt-acl-file"))
+        guard let passwords, let access else {
+            if passwords == nil, access == nil { return nil }
+            throw SettingsError("give both --mqtt-password-file and --mqtt-acl-file, or neither")
+        }
+        return BrokerAccounts.Files(passwords: passwords.text, access: access.text)
+    }
+
+    private static func secret(_ sources: SettingsSources) throws(SettingsError) -> String {
+        guard let (path, origin) = sources.value("mqtt-secret-file") else { return "" }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw SettingsError("\(origin): the file \(path) cannot be read")
+        }
+        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private static func choice<Value>(
+        _ sources: SettingsSources, _ key: String, _ choices: KeyValuePairs<String, Value>
+    ) throws(SettingsError) -> Value {
+        guard let (text, origin) = sources.value(key) else { return choices[0].value }
+        guard let chosen = choices.first(where: { $0.key == text }) else {
+            throw SettingsError("\(origin) is '\(text)': give \(choices.map(\.key).joined(separator: " or "))")
+        }
+        return chosen.value
+    }
+}

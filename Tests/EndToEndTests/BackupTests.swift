@@ -1,0 +1,53 @@
+import Foundation
+import Runtime
+import Support
+import Testing
+
+extension EndToEnd {
+    @Suite(.timeLimit(.minutes(2))) struct `A backup that is taken under load` {
+        @Test func `comes back as an audited log that the original begins with`() async throws {
+            try await TestedSystem.with { system in
+                let server = try await system.start()
+                let target = try await TestDatabase.create(migrated: false)
+                let folder = try ThrowawayFolder.make()
+                let file = folder + "/backup"
+                let records = try await Load.during(on: system, api: system.api(server), rate: 200) { _ in
+                    try await system.growth(by: 200)
+                    _ = try await Executable.run(
+                        ["backup", file, "--migration-database-url", system.database.ownerURL])
+                    try await system.growth(by: 100)
+                }
+                let text = try await Executable.run(
+                    [
+                        "restore", file, "--migration-database-url", target.ownerURL, "--database-url",
+                        target.serverURL,
+                    ])
+                guard text.contains("Nothing is missing") else { throw Wrong("the restored log: \(text)") }
+                let (head, fingerprint) = try await system.fingerprint(of: target.superuserURL, upTo: .max)
+                let original = try await system.fingerprint(of: system.database.superuserURL, upTo: head)
+                guard head > 200, original == (head, fingerprint) else {
+                    throw Wrong("the restored log is no beginning of the original")
+                }
+                try await Checker(system: system).check(records, api: system.api(server))
+                ThrowawayFolder.remove(folder)
+            }
+        }
+    }
+}
+
+extension TestedSystem {
+    /// The last position up to `position`, and a hash over everything up to there.
+    fileprivate func fingerprint(of url: String, upTo position: Int64) async throws -> (Int64, String) {
+        let pool = PostgresPool(url: try DatabaseURL(url), size: 1, threads: [thread], logger: quiet)
+        defer { pool.close() }
+        let statement = Statement(
+            "fingerprint",
+            """
+            select max(position), md5(string_agg(md5(e::text), '' order by position))
+            from events e where position <= $1
+            """)
+        let rows = try await pool.withConnection { try await $0.query(statement(.int8(position))) }
+        guard let row = rows.first else { throw Wrong("no events") }
+        return (try row.int8(0), try row.text(1))
+    }
+}

@@ -1,0 +1,42 @@
+import Runtime
+import Support
+
+extension TestedSystem {
+    func number(_ name: String, _ sql: String, _ parameters: [PostgresValue] = []) async throws -> Int {
+        let statement = Statement(name, sql).bind(parameters)
+        let rows = try await pool.withConnection { try await $0.query(statement, timeout: .seconds(30)) }
+        guard let row = rows.first else { throw Wrong("\(name): no row") }
+        return Int(try row.int8(0))
+    }
+
+    /// The position of the newest event.
+    var head: Int { get async throws { try await number("head", "select position from log_head") } }
+
+    /// How many readings are in the log.
+    var readings: Int {
+        get async throws {
+            try await number("readings", "select count(*) from events where type = 'TelemetryRecorded'")
+        }
+    }
+
+    /// Waits until the log has grown by so many events.
+    func growth(by count: Int, within limit: Duration = .seconds(30)) async throws {
+        let start = try await head
+        try await eventually(within: limit, "the log grows by \(count)", every: .milliseconds(20)) {
+            try await head >= start + count
+        }
+    }
+
+    /// Waits until both views have come to the end of the log.
+    func viewsCaughtUp(within limit: Duration = .seconds(30)) async throws {
+        try await eventually(within: limit, "the views catch up", every: .milliseconds(100)) {
+            try await number(
+                "views behind",
+                """
+                select count(*) from checkpoints c join projections p
+                    on p.name = c.projection and p.live_generation = c.generation
+                where c.position < (select position from log_head)
+                """) == 0
+        }
+    }
+}
