@@ -18,8 +18,7 @@ package struct UUID128: Sendable, Hashable, Comparable {
 
     /// A fresh id from the clock and the system's randomness; for callers outside domain code.
     package static func v7() -> UUID128 {
-        var random = SystemRandomNumberGenerator()
-        return v7(at: .now(), random: (random.next(), random.next()))
+        v7(at: .now(), random: RandomBits.next())
     }
 
     package static func < (left: UUID128, right: UUID128) -> Bool {

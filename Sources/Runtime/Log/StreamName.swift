@@ -21,7 +21,7 @@ package struct StreamName: Sendable, Hashable, CustomStringConvertible {
             if byte == UInt8(ascii: "-"), dash == nil { dash = length }
             length += 1
         }
-        guard let dash, dash > 0, length > dash + 1, length <= 200 else { return nil }
+        guard let dash, dash > 0, length > dash + 1, length <= Self.lengthLimit else { return nil }
         description = text
         categoryLength = dash
     }
@@ -31,6 +31,13 @@ package struct StreamName: Sendable, Hashable, CustomStringConvertible {
 
     /// The part after the first dash; may itself contain dashes.
     package var id: String { String(description.utf8.dropFirst(categoryLength + 1)) ?? "" }
+
+    /// Whether `category-` and this id make a stream's name.
+    package static func isID(_ id: some Collection<UInt8>, of category: String) -> Bool {
+        !id.isEmpty && category.utf8.count + 1 + id.count <= lengthLimit && id.allSatisfy(isAllowed)
+    }
+
+    private static let lengthLimit = 200
 
     private static func isAllowed(_ byte: UInt8) -> Bool {
         switch byte {

@@ -66,11 +66,11 @@ package enum DeviceTopic {
 
     /// The device whose telemetry topic this is; nil if it is another topic, or no device can have that id.
     package static func telemetryDevice(_ topic: String) -> String? {
-        let parts = topic.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 3, parts[0] == "devices", parts[2] == "telemetry",
-            let stream = StreamName("\(Device.category)-\(parts[1])")
+        let (prefix, suffix) = ("devices/", "/telemetry")
+        guard topic.hasPrefix(prefix), topic.hasSuffix(suffix), topic.utf8.count > prefix.utf8.count + suffix.utf8.count
         else { return nil }
-        return stream.id
+        let device = topic.utf8.dropFirst(prefix.utf8.count).dropLast(suffix.utf8.count)
+        return StreamName.isID(device, of: Device.category) ? String(device) : nil
     }
 
     package static func notices(of device: String) -> String { "devices/\(device)/notices" }
