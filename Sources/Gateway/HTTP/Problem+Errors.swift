@@ -46,7 +46,7 @@ extension Problem {
         case .invalid:
             self = .malformed(nil, "The request holds a text that cannot be stored, such as a null character.")
         case .overloaded: self = .unavailable("There is too much to do right now.", retryAfter: 1, cause: cause)
-        case .fenced, .contended, .asleep:
+        case .fenced, .contended:
             self = .unavailable("Others keep changing the same; nothing was done.", retryAfter: 1, cause: cause)
         case .unavailable: self = .unavailable("The event store cannot be reached.", retryAfter: 5, cause: cause)
         case .broken: self = .internalFailure(cause: cause)

@@ -2,30 +2,57 @@ import Metrics
 
 /// One aggregate, awake: a mailbox handled in turns, and a memory that moves only after the log has said yes.
 ///
-/// A turn takes everything that waits, decides in order, appends once, adopts, replies. Swift actors interleave at
+/// Lives on its directory's executor. A turn takes everything that waits, decides in order, appends once, adopts, replies. Swift actors interleave at
 /// every `await`, so `phase` says whether a turn is under way, and nothing else touches the memory meanwhile.
 package actor AggregateActor<D: Decider> {
-    private enum Phase { case idle, turning, retired }
-
     /// How often a turn is decided again after a conflict before its commands are answered as contended.
     static var attempts: Int { 16 }
     /// Events between two snapshots.
     static var snapshotInterval: Int64 { 100 }
 
+    enum Readiness: Sendable {
+        /// A turn can begin at once, and nobody else will begin it.
+        case ready
+        /// The same, after the stream has been read.
+        case unloaded
+        /// The turn under way sees to the delivery, or it is answered already.
+        case busy
+    }
+
+    /// A turn that waits for the log.
+    struct Begun: Sendable {
+        let deliveries: [Mailbox<D>.Delivery]
+        let turn: Turn<D>
+        let append: Append
+    }
+
+    enum Rest: Sendable {
+        case idle
+        /// Others have come meanwhile.
+        case more
+        /// The append was not accepted; `goOn` must see to it.
+        case open
+    }
+
+    private let executor: TurnExecutor
     private let stream: StreamName
     private let store: any EventStore
     private let snapshots: any SnapshotStore
     private let nextEventID: @Sendable () -> UUID128
-    private var phase = Phase.idle
+    private var isTurning = false
     private var memory: AggregateMemory<D>?
     private var snapshotVersion: Int64 = 0
     private var mailbox: Mailbox<D>
     private var usedSinceSweep = true
 
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unownedExecutor }
+
     init(
-        stream: StreamName, store: any EventStore, snapshots: any SnapshotStore, mailboxCapacity: Int,
+        on executor: TurnExecutor, stream: StreamName, store: any EventStore, snapshots: any SnapshotStore,
+        mailboxCapacity: Int,
         nextEventID: @escaping @Sendable () -> UUID128
     ) {
+        self.executor = executor
         self.stream = stream
         self.store = store
         self.snapshots = snapshots
@@ -35,30 +62,58 @@ package actor AggregateActor<D: Decider> {
 
     var waiting: Int { mailbox.count }
 
-    /// Handles the commands in order and returns their results in the same order.
-    func deliver(_ envelopes: [CommandEnvelope<D.Command>]) async -> [CommandResult<D>] {
+    /// Puts a delivery into the mailbox.
+    func take(_ delivery: Mailbox<D>.Delivery) -> Readiness {
         usedSinceSweep = true
-        switch phase {
-        case .retired:
-            return envelopes.map { _ in .failure(.asleep) }
-        case .turning:
-            guard mailbox.hasRoom(for: envelopes.count) else { return envelopes.map { _ in .failure(.overloaded) } }
-            return await withCheckedContinuation { reply in
-                mailbox.put(.init(envelopes: envelopes, reply: reply))
-            }
-        case .idle:
-            phase = .turning
-            mailbox.put(.init(envelopes: envelopes, reply: nil))
-            let own = await turn()
-            if mailbox.isEmpty {
-                phase = .idle
-            } else {
-                // The caller has its answer; those who came meanwhile are not its business, so their turns go on in a
-                // task of their own.
-                Task { await self.turnUntilIdle() }
-            }
-            return own
+        guard mailbox.hasRoom(for: delivery.envelopes.count) else {
+            delivery.answer(delivery.envelopes.map { _ in .failure(.overloaded) })
+            return .busy
         }
+        mailbox.put(delivery)
+        if isTurning { return .busy }
+        isTurning = true
+        return memory == nil ? .unloaded : .ready
+    }
+
+    /// Takes everything that waits and decides it; nil if there was nothing to store, and the turn is over.
+    func begin() -> Begun? {
+        guard let memory else {
+            // Another task, since reading the stream would hold up whoever begins many turns.
+            Task { await self.turnUntilIdle() }
+            return nil
+        }
+        let deliveries = mailbox.takeAll()
+        let turn = decided(deliveries, upon: memory)
+        if let append = turn.append { return Begun(deliveries: deliveries, turn: turn, append: append) }
+        answer(deliveries, turn.results(nil))
+        isTurning = false
+        return nil
+    }
+
+    /// Ends a turn if its append was accepted.
+    func end(_ begun: Begun, _ outcome: Result<AppendOutcome, EventStoreError>) -> Rest {
+        guard case .success(.accepted(let receipt)) = outcome else { return .open }
+        adopt(begun.turn, receipt)
+        answer(begun.deliveries, begun.turn.results(receipt))
+        if !mailbox.isEmpty { return .more }
+        isTurning = false
+        return .idle
+    }
+
+    /// Ends a turn whose append was not accepted, and goes on with what came meanwhile.
+    func goOn(_ begun: Begun, _ outcome: Result<AppendOutcome, EventStoreError>) async {
+        let results =
+            if let concluded = await conclude(begun.deliveries, begun.turn, outcome) { concluded } else {
+                await settle(begun.deliveries)
+            }
+        answer(begun.deliveries, results)
+        await turnUntilIdle()
+    }
+
+    /// Turn after turn until nothing waits.
+    func turnUntilIdle() async {
+        while !mailbox.isEmpty { await turn() }
+        isTurning = false
     }
 
     /// The memory as of now, for reading; turns under way are not awaited.
@@ -68,54 +123,56 @@ package actor AggregateActor<D: Decider> {
         let loaded = try await load()
         // A turn may have loaded and moved on meanwhile.
         if let memory { return memory }
-        if phase == .idle { memory = loaded }
+        if !isTurning { memory = loaded }
         return loaded
     }
 
     /// Goes to sleep if nothing has been asked of it since the last sweep.
     func retireIfUnused() -> Bool {
-        guard phase == .idle else { return false }
+        if isTurning { return false }
         if usedSinceSweep {
             usedSinceSweep = false
             return false
         }
-        phase = .retired
         if let memory, memory.version - snapshotVersion >= Self.snapshotInterval / 4 { offerSnapshot(memory) }
         return true
     }
 
-    private func turnUntilIdle() async {
-        while !mailbox.isEmpty { _ = await turn() }
-        phase = .idle
+    private func turn() async {
+        do {
+            if memory == nil { memory = try await load() }
+        } catch {
+            for delivery in mailbox.takeAll() { delivery.answer(delivery.envelopes.map { _ in .failure(error) }) }
+            return
+        }
+        let deliveries = mailbox.takeAll()
+        answer(deliveries, await settle(deliveries))
     }
 
-    /// Performs one turn and returns the results of the delivery that has no reply of its own.
-    private func turn() async -> [CommandResult<D>] {
-        var own: [CommandResult<D>] = []
-        let base: AggregateMemory<D>
-        do {
-            base = if let memory { memory } else { try await load() }
-        } catch {
-            for delivery in mailbox.takeAll() {
-                let results = delivery.envelopes.map { _ in CommandResult<D>.failure(error) }
-                if let reply = delivery.reply { reply.resume(returning: results) } else { own = results }
-            }
-            return own
-        }
-        memory = base
-        let deliveries = mailbox.takeAll()
-        let results = await settle(deliveries.flatMap(\.envelopes))
+    private func answer(_ deliveries: [Mailbox<D>.Delivery], _ results: [CommandResult<D>]) {
+        if let only = deliveries.first, deliveries.count == 1 { return only.answer(results) }
         var next = results.startIndex
         for delivery in deliveries {
             let end = next + delivery.envelopes.count
-            if let reply = delivery.reply {
-                reply.resume(returning: Array(results[next..<end]))
-            } else {
-                own = Array(results[next..<end])
-            }
+            delivery.answer(Array(results[next..<end]))
             next = end
         }
-        return own
+    }
+
+    private func settle(_ deliveries: [Mailbox<D>.Delivery]) async -> [CommandResult<D>] {
+        await settle(deliveries.flatMap { $0.envelopes })
+    }
+
+    private func decided(_ deliveries: [Mailbox<D>.Delivery], upon base: AggregateMemory<D>) -> Turn<D> {
+        var turn = Turn<D>(stream: stream, base: base)
+        for delivery in deliveries { turn.decide(delivery.envelopes, nextEventID: nextEventID) }
+        return turn
+    }
+
+    private func conclude(
+        _ deliveries: [Mailbox<D>.Delivery], _ turn: Turn<D>, _ outcome: Result<AppendOutcome, EventStoreError>
+    ) async -> [CommandResult<D>]? {
+        await conclude(deliveries.flatMap { $0.envelopes }, turn, outcome)
     }
 
     /// Decides and stores the commands; on a conflict catches up and decides again, a counted number of times.
@@ -123,35 +180,54 @@ package actor AggregateActor<D: Decider> {
         for _ in 0..<Self.attempts {
             guard let base = memory else { break }
             var turn = Turn<D>(stream: stream, base: base)
-            for envelope in envelopes { turn.decide(envelope, nextEventID: nextEventID) }
+            turn.decide(envelopes, nextEventID: nextEventID)
             guard let append = turn.append else { return turn.results(nil) }
+            let outcome: Result<AppendOutcome, EventStoreError>
             do throws(EventStoreError) {
-                switch try await store.append(append) {
-                case .accepted(let receipt):
-                    let adopted = turn.adopted(receipt)
-                    memory = adopted
-                    if adopted.version - snapshotVersion >= Self.snapshotInterval { offerSnapshot(adopted) }
-                    return turn.results(receipt)
-                case .conflict(let actual):
-                    if let fenced = await settleAroundFence(envelopes, moved: actual) { return fenced }
-                    try await catchUp()
-                }
+                outcome = .success(try await store.append(append))
             } catch {
-                switch error {
-                case .invalid(let reason, _):
-                    // One poison command must not take the others of its turn with it.
-                    guard envelopes.count > 1 else { return [.failure(.invalid(reason: reason))] }
-                    return await settleOneByOne(envelopes)
-                case .overloaded: return envelopes.map { _ in .failure(.overloaded) }
-                case .corrupt(_, let reason):
-                    memory = nil
-                    return envelopes.map { _ in .failure(.broken(reason: reason)) }
-                case .unavailable, .closed:
-                    return envelopes.map { _ in .failure(.unavailable(reason: error.debugDescription)) }
-                }
+                outcome = .failure(error)
             }
+            if let results = await conclude(envelopes, turn, outcome) { return results }
         }
         return envelopes.map { _ in .failure(.contended) }
+    }
+
+    private func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
+        let adopted = turn.adopted(receipt)
+        memory = adopted
+        if adopted.version - snapshotVersion >= Self.snapshotInterval { offerSnapshot(adopted) }
+    }
+
+    /// What the store's answer to a turn means for its commands; nil if they must be decided again.
+    private func conclude(
+        _ envelopes: [CommandEnvelope<D.Command>], _ turn: Turn<D>,
+        _ outcome: Result<AppendOutcome, EventStoreError>
+    ) async -> [CommandResult<D>]? {
+        do throws(EventStoreError) {
+            switch try outcome.get() {
+            case .accepted(let receipt):
+                adopt(turn, receipt)
+                return turn.results(receipt)
+            case .conflict(let actual):
+                if let fenced = await settleAroundFence(envelopes, moved: actual) { return fenced }
+                try await catchUp()
+                return nil
+            }
+        } catch {
+            switch error {
+            case .invalid(let reason, _):
+                // One poison command must not take the others of its turn with it.
+                guard envelopes.count > 1 else { return [.failure(.invalid(reason: reason))] }
+                return await settleOneByOne(envelopes)
+            case .overloaded: return envelopes.map { _ in .failure(.overloaded) }
+            case .corrupt(_, let reason):
+                memory = nil
+                return envelopes.map { _ in .failure(.broken(reason: reason)) }
+            case .unavailable, .closed:
+                return envelopes.map { _ in .failure(.unavailable(reason: error.debugDescription)) }
+            }
+        }
     }
 
     private func settleOneByOne(_ envelopes: [CommandEnvelope<D.Command>]) async -> [CommandResult<D>] {
@@ -198,7 +274,11 @@ package actor AggregateActor<D: Decider> {
         if let base = memory { memory = try await folded(onto: base) }
     }
 
-    private func folded(onto base: AggregateMemory<D>) async throws(EventStoreError) -> AggregateMemory<D> {
+    /// Off the executor, which others share.
+    @concurrent
+    private nonisolated func folded(
+        onto base: AggregateMemory<D>
+    ) async throws(EventStoreError) -> AggregateMemory<D> {
         var memory = base
         let page = 1_000
         while true {

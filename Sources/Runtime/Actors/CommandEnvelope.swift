@@ -70,8 +70,6 @@ package enum DispatchError<Rejection: Error & Sendable & Equatable>: Error, Send
     case unavailable(reason: String)
     /// The stream cannot be read by this program.
     case broken(reason: String)
-    /// The actor has gone to sleep in the meantime; ask the directory again.
-    case asleep
 }
 
 package typealias CommandResult<D: Decider> = Result<CommandReceipt, DispatchError<D.Rejection>>

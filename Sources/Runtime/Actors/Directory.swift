@@ -7,7 +7,10 @@ package actor Directory<D: Decider>: Service {
     private let mailboxCapacity: Int
     private let sweepInterval: Duration
     private let nextEventID: @Sendable () -> UUID128
+    private let executor = TurnExecutor()
     private var awake: [String: AggregateActor<D>] = [:]
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unownedExecutor }
 
     /// - Parameters:
     ///   - mailboxCapacity: commands that may wait for one aggregate.
@@ -34,8 +37,8 @@ package actor Directory<D: Decider>: Service {
     package nonisolated func send(
         _ envelope: CommandEnvelope<D.Command>, to id: String
     ) async throws(DispatchError<D.Rejection>) -> CommandReceipt {
-        let results = await deliver([envelope], to: id)
-        guard let result = results.first else { throw .unavailable(reason: "no answer") }
+        let results = await send([(id, [envelope])])
+        guard let result = results.first?.first else { throw .unavailable(reason: "no answer") }
         return try result.get()
     }
 
@@ -43,14 +46,65 @@ package actor Directory<D: Decider>: Service {
     package nonisolated func send(
         _ batches: [(id: String, envelopes: [CommandEnvelope<D.Command>])]
     ) async -> [[CommandResult<D>]] {
-        await withTaskGroup(of: (Int, [CommandResult<D>]).self) { group in
-            for (index, batch) in batches.enumerated() {
-                group.addTask { (index, await self.deliver(batch.envelopes, to: batch.id)) }
+        await start(batches).results
+    }
+
+    /// Delivers the commands and returns at once. What one aggregate is sent by two calls it takes in their order.
+    package func start(_ batches: [(id: String, envelopes: [CommandEnvelope<D.Command>])]) -> Deliveries<D> {
+        let answers = Deliveries<D>(batches.count)
+        var ready: [AggregateActor<D>] = []
+        for (index, batch) in batches.enumerated() {
+            let actor = actor(for: batch.id)
+            let delivery = Mailbox<D>.Delivery(envelopes: batch.envelopes, answers: answers, index: index)
+            switch actor.assumeIsolated({ $0.take(delivery) }) {
+            case .ready: ready.append(actor)
+            // Turns belong to everybody who waits for them, so they may not end with the task of whoever came first.
+            case .unloaded: Task { await actor.turnUntilIdle() }
+            case .busy: break
             }
-            var results = [[CommandResult<D>]](repeating: [], count: batches.count)
-            for await (index, result) in group { results[index] = result }
-            return results
         }
+        // As above.
+        if !ready.isEmpty { Task { await turn(ready) } }
+        return answers
+    }
+
+    /// Turns of many actors at once: they begin together, travel to the log in one call, and end together. Those who
+    /// have more to do then go on together; whoever meets a conflict goes on alone.
+    private func turn(_ actors: [AggregateActor<D>]) async {
+        var ready = actors
+        while !ready.isEmpty {
+            let begun = begin(ready)
+            let outcomes = await store.append(begun.map { $0.turn.append })
+            ready = end(begun, outcomes)
+        }
+    }
+
+    private typealias Begun = (actor: AggregateActor<D>, turn: AggregateActor<D>.Begun)
+
+    private func begin(_ actors: [AggregateActor<D>]) -> [Begun] {
+        var begun: [Begun] = []
+        begun.reserveCapacity(actors.count)
+        for actor in actors {
+            if let turn = actor.assumeIsolated({ $0.begin() }) { begun.append((actor, turn)) }
+        }
+        return begun
+    }
+
+    /// Returns the actors with more to do.
+    private func end(
+        _ begun: [Begun], _ outcomes: [Result<AppendOutcome, EventStoreError>]
+    ) -> [AggregateActor<D>] {
+        var more: [AggregateActor<D>] = []
+        for index in begun.indices {
+            let ((actor, turn), outcome) = (begun[index], outcomes[index])
+            switch actor.assumeIsolated({ $0.end(turn, outcome) }) {
+            case .idle: break
+            case .more: more.append(actor)
+            // Alone, because it reads its stream again, which the others need not wait for.
+            case .open: Task { await actor.goOn(turn, outcome) }
+            }
+        }
+        return more
     }
 
     /// The aggregate's memory as its actor knows it.
@@ -60,10 +114,10 @@ package actor Directory<D: Decider>: Service {
 
     /// Puts actors to sleep that were not used since the last sweep; returns how many.
     @discardableResult
-    package func sweep() async -> Int {
+    package func sweep() -> Int {
         var retired = 0
-        for (id, actor) in awake where await actor.retireIfUnused() {
-            forget(id, actor)
+        for (id, actor) in awake where actor.assumeIsolated({ $0.retireIfUnused() }) {
+            awake[id] = nil
             retired += 1
         }
         return retired
@@ -75,29 +129,12 @@ package actor Directory<D: Decider>: Service {
         }
     }
 
-    private nonisolated func deliver(
-        _ envelopes: [CommandEnvelope<D.Command>], to id: String
-    ) async -> [CommandResult<D>] {
-        while true {
-            let actor = await actor(for: id)
-            let results = await actor.deliver(envelopes)
-            // The actor may have gone to sleep between the look-up and the delivery; nothing has happened then.
-            if results.first != .failure(.asleep) { return results }
-            await forget(id, actor)
-        }
-    }
-
     private func actor(for id: String) -> AggregateActor<D> {
         if let known = awake[id] { return known }
         let actor = AggregateActor<D>(
-            stream: StreamName(category: D.category, id: id), store: store, snapshots: snapshots,
+            on: executor, stream: StreamName(category: D.category, id: id), store: store, snapshots: snapshots,
             mailboxCapacity: mailboxCapacity, nextEventID: nextEventID)
         awake[id] = actor
         return actor
-    }
-
-    /// Another caller may already have woken a new actor under the id: only the sleeping one is forgotten.
-    private func forget(_ id: String, _ actor: AggregateActor<D>) {
-        if awake[id] === actor { awake[id] = nil }
     }
 }

@@ -2,8 +2,11 @@
 struct Mailbox<D: Decider>: Sendable {
     struct Delivery: Sendable {
         let envelopes: [CommandEnvelope<D.Command>]
-        /// Nil for the delivery of the caller who performs the turn itself.
-        let reply: CheckedContinuation<[CommandResult<D>], Never>?
+        let answers: Deliveries<D>
+        /// Where the answer lies among those of the deliveries made together.
+        let index: Int
+
+        func answer(_ results: [CommandResult<D>]) { answers.answer(results, at: index) }
     }
 
     let capacity: Int

@@ -30,6 +30,10 @@ struct Turn<D: Decider>: Sendable {
             sideRows: sideRows)
     }
 
+    mutating func decide(_ envelopes: [CommandEnvelope<D.Command>], nextEventID: () -> UUID128) {
+        for envelope in envelopes { decide(envelope, nextEventID: nextEventID) }
+    }
+
     /// Decides the next command upon what the earlier ones of the turn have led to.
     mutating func decide(_ envelope: CommandEnvelope<D.Command>, nextEventID: () -> UUID128) {
         verdicts.append(verdict(on: envelope, nextEventID: nextEventID))
@@ -60,7 +64,8 @@ struct Turn<D: Decider>: Sendable {
                 return .settled(.failure(.invalid(reason: String(describing: error))))
             }
         }
-        for (event, stored) in zip(decided, encoded) {
+        for index in decided.indices {
+            let (event, stored) = (decided[index], encoded[index])
             D.evolve(&state, with: event, observedAt: envelope.context.time)
             events.append(
                 NewEvent(

@@ -7,6 +7,9 @@ package protocol EventStore: Sendable {
     /// Not cancelled with the calling task: once asked, the answer is awaited.
     func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome
 
+    /// The same for many appends that do not depend on each other; the answers lie as the appends do.
+    func append(_ appends: [Append]) async -> [Result<AppendOutcome, EventStoreError>]
+
     /// The events of a stream from `version` upward, in order, at most `limit`.
     func readStream(_ stream: StreamName, from version: Int64, limit: Int) async throws(EventStoreError)
         -> [RecordedEvent]
@@ -19,6 +22,25 @@ package protocol EventStore: Sendable {
 
     /// Rises when something was appended, here or by another server.
     var signal: LogSignal { get }
+}
+
+extension EventStore {
+    package func append(_ appends: [Append]) async -> [Result<AppendOutcome, EventStoreError>] {
+        await withTaskGroup(of: (Int, Result<AppendOutcome, EventStoreError>).self) { group in
+            for (index, append) in appends.enumerated() {
+                group.addTask {
+                    do throws(EventStoreError) {
+                        return (index, .success(try await self.append(append)))
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
+            }
+            var answers = [Result<AppendOutcome, EventStoreError>](repeating: .failure(.closed), count: appends.count)
+            for await (index, answer) in group { answers[index] = answer }
+            return answers
+        }
+    }
 }
 
 package struct LogHead: Sendable, Hashable {

@@ -37,7 +37,6 @@ enum MessageVerdict: Sendable, Equatable {
         case .failure(.overloaded): self = .park(reason: "overloaded")
         case .failure(.contended), .failure(.stale): self = .park(reason: "contended")
         case .failure(.broken(let reason)): self = .park(reason: "broken: \(reason)")
-        case .failure(.asleep): self = .retry(reason: "the actor is asleep")
         case .failure(.invalid(let reason)): self = .invalid(reason: reason)
         case .failure(.rejected(.unknownDevice)): self = .unknownDevice
         case .failure(.rejected(.retired)): self = .refused(reason: "the device is retired")

@@ -5,8 +5,7 @@ import Metrics
 ///
 /// While one batch commits the next one fills; nobody waits for a timer. Each append gets an answer of its own.
 package actor GroupCommit {
-    private typealias Answer = Result<AppendOutcome, EventStoreError>
-    private typealias Queue = CommitQueue<CheckedContinuation<Answer, Never>>
+    private typealias Queue = CommitQueue<CommitTicket>
 
     private enum Phase {
         case idle
@@ -37,20 +36,27 @@ package actor GroupCommit {
                 waitingBytes: limits.waitingBytes))
     }
 
-    func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome {
-        if let reason = append.malformation { throw .invalid(reason: reason, sqlState: nil) }
-        let answer = await withCheckedContinuation { (ticket: CheckedContinuation<Answer, Never>) in
-            if case .closed = phase {
-                ticket.resume(returning: .failure(.closed))
-            } else if !queue.put(append, ticket: ticket) {
-                ticket.resume(returning: .failure(.overloaded))
-            } else if case .idle = phase {
+    /// The answers lie as the appends do; all of them are awaited together.
+    func append(_ appends: [Append]) async -> [CommitAnswer] {
+        if appends.isEmpty { return [] }
+        return await withCheckedContinuation { continuation in
+            let answers = CommitAnswers(appends.count, continuation)
+            for (index, append) in appends.enumerated() {
+                let ticket = CommitTicket(answers: answers, index: index)
+                if let reason = append.malformation {
+                    ticket.answer(.failure(.invalid(reason: reason, sqlState: nil)))
+                } else if case .closed = phase {
+                    ticket.answer(.failure(.closed))
+                } else if !queue.put(append, ticket: ticket) {
+                    ticket.answer(.failure(.overloaded))
+                }
+            }
+            if case .idle = phase, !queue.isEmpty {
                 phase = .committing
                 // The batch belongs to everybody in it, so it may not end with the task of the one who came first.
                 Task { await self.commitUntilEmpty() }
             }
         }
-        return try answer.get()
     }
 
     /// Refuses new appends; those that wait are still committed.
@@ -103,7 +109,7 @@ package actor GroupCommit {
                 switch CommitFailure(error) {
                 case .poison(let reason, let sqlState):
                     guard batch.count > 1 else {
-                        batch[0].ticket.resume(returning: .failure(.invalid(reason: reason, sqlState: sqlState)))
+                        batch[0].ticket.answer(.failure(.invalid(reason: reason, sqlState: sqlState)))
                         return
                     }
                     let middle = batch.count / 2
@@ -124,9 +130,9 @@ package actor GroupCommit {
     /// Answers those that are known not to be stored; returns those whose fate is unknown, after a pause.
     private func refuse(_ batch: [Queue.Entry], reason: String) async -> [Queue.Entry] {
         for entry in batch where !entry.isUncertain {
-            entry.ticket.resume(returning: .failure(.unavailable(reason: reason)))
+            entry.ticket.answer(.failure(.unavailable(reason: reason)))
         }
-        for entry in queue.takeAll() { entry.ticket.resume(returning: .failure(.unavailable(reason: reason))) }
+        for entry in queue.takeAll() { entry.ticket.answer(.failure(.unavailable(reason: reason))) }
         return batch.filter(\.isUncertain)
     }
 
@@ -137,12 +143,12 @@ package actor GroupCommit {
             case .accepted(let receipt):
                 last = max(last, receipt.lastPosition)
                 appended.increment(by: receipt.eventCount)
-                entry.ticket.resume(returning: .success(outcome))
+                entry.ticket.answer(.success(outcome))
             case .conflict where entry.isUncertain:
                 await answerUncertain(entry, outcome)
             case .conflict:
                 conflicts.increment()
-                entry.ticket.resume(returning: .success(outcome))
+                entry.ticket.answer(.success(outcome))
             }
         }
         if last > 0 { signal.advance(to: last) }
@@ -153,7 +159,7 @@ package actor GroupCommit {
         while true {
             do throws(PostgresError) {
                 let receipt = try await link.lookUp(entry.append)
-                entry.ticket.resume(returning: .success(receipt.map(AppendOutcome.accepted) ?? outcome))
+                entry.ticket.answer(.success(receipt.map(AppendOutcome.accepted) ?? outcome))
                 return
             } catch {
                 logger.warning(

@@ -36,7 +36,11 @@ package final class PostgresEventStore: EventStore, Service {
     }
 
     package func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome {
-        try await groupCommit.append(append)
+        try await groupCommit.append([append])[0].get()
+    }
+
+    package func append(_ appends: [Append]) async -> [Result<AppendOutcome, EventStoreError>] {
+        await groupCommit.append(appends)
     }
 
     package func readStream(
