@@ -7,12 +7,12 @@ struct PublisherLoad: Sendable {
     static let devices = 1_000
     static let connections = 2
     /// Messages that a connection may have sent without an acknowledgement.
-    static let inFlight = 1_000
+    static let inFlight = 250
     /// Messages that may be on their way from publisher to settlement: a steady stream, and no growing queue.
     static let underWay = 8_000
     /// Every device's first message wakes its actor; not timed.
     static let warmUp = 2 * devices
-    static let messages = 40_000
+    static let messages = 200_000
 
     let broker: PrivateBroker
 

@@ -12,8 +12,8 @@ package actor IngestConnection {
         case connecting(MosquittoClient)
         /// Every message handed over so far is acknowledged; the acknowledgements of what is read now must wait.
         case reading(MosquittoClient)
-        /// The caller has a round.
-        case holding(MosquittoClient)
+        /// The caller has a round, or the first parts of one.
+        case holding(MosquittoClient, Round)
         case acknowledging(MosquittoClient)
     }
 
@@ -21,8 +21,21 @@ package actor IngestConnection {
     package struct RoundLimit: Sendable {
         package var messages = 2_000
         package var bytes = 16 << 20
-        package var time = Duration.milliseconds(20)
+        /// From its first message on; what is read by then is acknowledged as soon as it is settled.
+        package var time = Duration.milliseconds(50)
+        /// Messages that are handed over at one go, and how long the next ones are read for.
+        package var partMessages = 500
+        package var partTime = Duration.milliseconds(10)
+        /// How long a round waits for its next message.
+        package var partPatience = Duration.milliseconds(2)
         package init() {}
+    }
+
+    /// What was handed over of the open round.
+    private struct Round {
+        var messages: Int
+        var bytes: Int
+        var end: ContinuousClock.Instant
     }
 
     /// As many messages as the broker may have under way to us.
@@ -75,21 +88,43 @@ package actor IngestConnection {
     /// The log has the generation that began with this connection.
     package func sessionIsRecorded() { sessionIsUnrecorded = false }
 
-    /// The next round, empty if nothing came in `patience`. It must be acknowledged before the next one is asked for.
+    /// The first part of the next round, empty if nothing came in `patience`. The round must be acknowledged before the
+    /// next one is asked for.
     package func nextRound(patience: Duration) async throws(MQTTError) -> [ReceivedMessage] {
         guard case .reading(let client) = state else { throw .misuse("a round is open") }
+        let messages = try await read(client, patience: patience, atMost: limit.partMessages)
+        if !messages.isEmpty {
+            state = .holding(
+                client, Round(messages: messages.count, bytes: messages.bytes, end: .now + limit.time))
+        }
+        return messages
+    }
+
+    /// More of the open round; empty if it is full or nothing more comes.
+    package func nextPart() async throws(MQTTError) -> [ReceivedMessage] {
+        guard case .holding(let client, var round) = state else { throw .misuse("no round is open") }
+        let room = min(limit.partMessages, limit.messages - round.messages)
+        guard room > 0, round.bytes < limit.bytes, .now < round.end else { return [] }
+        let messages = try await read(client, patience: limit.partPatience, atMost: room)
+        round.messages += messages.count
+        round.bytes += messages.bytes
+        if case .holding = state { state = .holding(client, round) }
+        return messages
+    }
+
+    private func read(
+        _ client: MosquittoClient, patience: Duration, atMost room: Int
+    ) async throws(MQTTError) -> [ReceivedMessage] {
         if client.inbox.messages.isEmpty {
             guard try await isReady(client, for: .read, until: .now + patience) else { return [] }
         }
-        try drain(client)
-        let messages = client.inbox.takeMessages()
-        if !messages.isEmpty { state = .holding(client) }
-        return messages
+        try drain(client, atMost: room)
+        return client.inbox.takeMessages()
     }
 
     /// Sends the acknowledgements of the round that was handed over last.
     package func acknowledge() async throws(MQTTError) {
-        guard case .holding(let client) = state else { throw .misuse("no round is open") }
+        guard case .holding(let client, _) = state else { throw .misuse("no round is open") }
         state = .acknowledging(client)
         let deadline = ContinuousClock.now + Self.patience
         client.cork(true)
@@ -107,11 +142,11 @@ package actor IngestConnection {
     /// Ends the connection without another word; what is not acknowledged will be delivered again.
     package func abandon() { state = .closed }
 
-    private func drain(_ client: MosquittoClient) throws(MQTTError) {
+    private func drain(_ client: MosquittoClient, atMost room: Int) throws(MQTTError) {
         let inbox = client.inbox
-        let end = ContinuousClock.now + limit.time
+        let end = ContinuousClock.now + limit.partTime
         var idle = 0
-        while inbox.messages.count < limit.messages, inbox.messageBytes < limit.bytes {
+        while inbox.messages.count < room, inbox.messageBytes < limit.bytes {
             let before = inbox.messages.count
             try client.read()
             if inbox.messages.count == before {
@@ -177,4 +212,8 @@ extension PollThread {
             }
         }
     }
+}
+
+extension [ReceivedMessage] {
+    fileprivate var bytes: Int { reduce(0) { $0 + $1.payload.count } }
 }

@@ -4,6 +4,9 @@ import Runtime
 
 /// Brings telemetry from the broker into the log: round, commands, commit, acknowledgement.
 ///
+/// A round is read in parts. While one part is on its way to the log the next is read and decided, so that broker,
+/// actors and log work at the same time; parts are acknowledged together when all of them are settled.
+///
 /// One server at a time has the role. Whoever has it connects, begins a generation, and goes on round after round; each
 /// command is fenced on the generation, so that a server that was left behind cannot write.
 struct Ingest: Sendable {
@@ -74,11 +77,11 @@ struct Ingest: Sendable {
             var lastHeard = ContinuousClock.now
             while true {
                 if generations.isFull { try await generationLog.goOn(&generations) }
-                let round = try await nextRound()
-                if round.isEmpty {
+                let first = try await nextRound()
+                if first.isEmpty {
                     try checkSilence(since: lastHeard)
                 } else {
-                    try await settleAndAcknowledge(round, &generations)
+                    try await settleAndAcknowledge(first, &generations)
                     lastHeard = .now
                 }
             }
@@ -105,11 +108,22 @@ struct Ingest: Sendable {
     }
 
     private func settleAndAcknowledge(
-        _ round: [ReceivedMessage], _ generations: inout DeliveryGenerations
+        _ first: [ReceivedMessage], _ generations: inout DeliveryGenerations
     ) async throws(IngestEnd) {
         let start = ContinuousClock.now
-        metrics.began(round.count)
-        let tally = try await settlement.settle(round, &generations, at: .now())
+        metrics.began(first.count)
+        var started = await settlement.start(RoundPart(first, &generations, at: .now()))
+        var tally = RoundTally()
+        var messages = first.count
+        while let read = try await nextPart(generations) {
+            generations = read.generations
+            messages += read.messages
+            metrics.began(messages)
+            let newer = await settlement.start(read.part)
+            tally += try await settlement.finish(started)
+            started = newer
+        }
+        tally += try await settlement.finish(started)
         // The role may have gone while the log was waited for.
         if Task.isCancelled { throw .cancelled }
         do throws(MQTTError) {
@@ -117,8 +131,27 @@ struct Ingest: Sendable {
         } catch {
             throw IngestEnd(error)
         }
-        metrics.acknowledged(tally, messages: round.count, after: .now - start)
+        metrics.acknowledged(tally, messages: messages, after: .now - start)
         if tally.messages > 0 { observe(.acknowledged(tally)) }
+    }
+
+    private struct ReadPart: Sendable {
+        var part: RoundPart
+        var generations: DeliveryGenerations
+        var messages: Int
+    }
+
+    /// The next part of the open round; nil if the round is full or nothing more has come.
+    private func nextPart(_ generations: DeliveryGenerations) async throws(IngestEnd) -> ReadPart? {
+        do throws(MQTTError) {
+            let received = try await connection.nextPart()
+            if received.isEmpty { return nil }
+            var generations = generations
+            let part = RoundPart(received, &generations, at: .now())
+            return ReadPart(part: part, generations: generations, messages: received.count)
+        } catch {
+            throw IngestEnd(error)
+        }
     }
 
     /// Probes come by another connection; if that lives and none arrives, the broker has lost our subscription.

@@ -34,5 +34,15 @@ package struct RoundTally: Sendable, Hashable {
     package var readings = 0
     package init() {}
 
+    package static func += (sum: inout RoundTally, part: RoundTally) {
+        sum.recorded += part.recorded
+        sum.duplicate += part.duplicate
+        sum.malformed += part.malformed
+        sum.refused += part.refused
+        sum.parked += part.parked
+        sum.unknown += part.unknown
+        sum.readings += part.readings
+    }
+
     package var messages: Int { recorded + duplicate + malformed + refused + parked + unknown }
 }

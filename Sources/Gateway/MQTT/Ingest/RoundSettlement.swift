@@ -2,7 +2,7 @@ import Aggregates
 import Logging
 import Runtime
 
-/// Brings every message of a round to an end that is in the log or in the database, so that it may be acknowledged.
+/// Brings every message of a part of a round to an end that is in the log or in the database, so that it may be acknowledged.
 struct RoundSettlement: Sendable {
     let directory: Directory<Device>
     let refusals: RefusalLog
@@ -11,49 +11,58 @@ struct RoundSettlement: Sendable {
     let logger: Logger
     let observe: @Sendable (IngestHappening) -> Void
 
-    /// Tries for as long as it takes; nothing may be acknowledged if it throws.
-    func settle(
-        _ round: [ReceivedMessage], _ generations: inout DeliveryGenerations, at time: Timestamp
-    ) async throws(IngestEnd) -> RoundTally {
-        let fence = generations.fence
+    /// A part whose commands are on their way.
+    struct Started: Sendable {
+        let part: RoundPart
+        /// Messages of the part that wait behind parked ones of their devices.
+        let parking: [ParkedMessage]
+        /// The others.
+        let open: [TelemetryMessage]
+        let batches: DeviceBatches
+        let answers: Deliveries<Device>
+    }
+
+    /// Sends the part's commands off; each device takes those of several parts in the order of their starts.
+    func start(_ part: RoundPart) async -> Started {
         let waiting = await parked.devices
-        var tally = RoundTally()
-        var strays: [String: Int] = [:]
         var parking: [ParkedMessage] = []
-        var open: [TelemetryMessage] = []
-        for message in round {
-            let stamp = generations.stamp(packetID: message.packetID)
-            guard let device = DeviceTopic.telemetryDevice(message.topic) else {
-                if !message.topic.hasPrefix(WatchdogTopic.prefix) { strays[message.topic, default: 0] += 1 }
-                continue
-            }
-            if waiting.contains(device) {
-                parking.append(
-                    ParkedMessage(
-                        device: device, received: message, stamp: stamp, receivedTime: time,
-                        reason: "earlier messages are parked"))
-            } else {
-                open.append(TelemetryMessage(from: device, message, stamp: stamp, receivedTime: time, fence: fence))
-            }
+        var open = part.messages
+        if !waiting.isEmpty {
+            parking = open.filter { waiting.contains($0.device) }
+                .map { ParkedMessage($0, reason: "earlier messages are parked") }
+            open.removeAll { waiting.contains($0.device) }
         }
-        let unknown = try await settle(open, fence: fence, parking: &parking, tally: &tally)
-        try await parked.park(parking, under: fence.version)
+        let batches = DeviceBatches(open)
+        let answers = await directory.start(batches.batches)
+        return Started(part: part, parking: parking, open: open, batches: batches, answers: answers)
+    }
+
+    /// Tries for as long as it takes; nothing may be acknowledged if it throws.
+    ///
+    /// While a message is tried again, a later part's message of the same device may overtake it. Nothing is lost by
+    /// that: a state's newest reading is the newest by observed time.
+    func finish(_ started: Started) async throws(IngestEnd) -> RoundTally {
+        let part = started.part
+        var tally = RoundTally()
+        var parking = started.parking
+        let unknown = try await settle(started, parking: &parking, tally: &tally)
+        try await parked.park(parking, under: part.fence.version)
         tally.parked = parking.count
-        try await note(unknown, strays, fence: fence, tally: &tally)
+        try await note(unknown, part.strays, fence: part.fence, tally: &tally)
         return tally
     }
 
     /// Returns how many messages each unknown device has sent.
     private func settle(
-        _ messages: [TelemetryMessage], fence: StreamVersion, parking: inout [ParkedMessage], tally: inout RoundTally
+        _ started: Started, parking: inout [ParkedMessage], tally: inout RoundTally
     ) async throws(IngestEnd) -> [String: Int] {
-        var open = messages
+        var open = started.open
+        var batches = started.batches
+        var results = await started.answers.results
         var unknown: [String: Int] = [:]
         var invalid: [(message: TelemetryMessage, reason: String)] = []
         var backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
         while !open.isEmpty {
-            let batches = DeviceBatches(open)
-            let results = await directory.send(batches.batches)
             var again: [TelemetryMessage] = []
             var retryReason = ""
             for (message, verdict) in zip(open, batches.verdicts(on: open, results)) {
@@ -84,8 +93,10 @@ struct RoundSettlement: Sendable {
             observe(.waiting(reason: retryReason))
             logger.warning("A round waits for the log", metadata: ["reason": "\(retryReason)"])
             do { try await Task.sleep(for: backoff.next()) } catch { throw .cancelled }
+            batches = DeviceBatches(open)
+            results = await directory.send(batches.batches)
         }
-        try await refuse(invalid, fence: fence, parking: &parking, tally: &tally)
+        try await refuse(invalid, fence: started.part.fence, parking: &parking, tally: &tally)
         return unknown
     }
 

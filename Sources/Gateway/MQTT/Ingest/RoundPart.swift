@@ -1,0 +1,24 @@
+import Runtime
+
+/// What was read of a round at one go, understood but not yet settled.
+struct RoundPart: Sendable {
+    private(set) var messages: [TelemetryMessage] = []
+    /// How many messages came on each topic that no device can have.
+    private(set) var strays: [String: Int] = [:]
+    /// What must not have moved when the events are stored.
+    let fence: StreamVersion
+
+    init(_ received: [ReceivedMessage], _ generations: inout DeliveryGenerations, at time: Timestamp) {
+        fence = generations.fence
+        messages.reserveCapacity(received.count)
+        for message in received {
+            let stamp = generations.stamp(packetID: message.packetID)
+            if let device = DeviceTopic.telemetryDevice(message.topic) {
+                messages.append(
+                    TelemetryMessage(from: device, message, stamp: stamp, receivedTime: time, fence: fence))
+            } else if !message.topic.hasPrefix(WatchdogTopic.prefix) {
+                strays[message.topic, default: 0] += 1
+            }
+        }
+    }
+}
