@@ -50,6 +50,9 @@ var targets: [Target] = [
     .target(
         name: "Projections", dependencies: ["Aggregates", "Runtime", logging, metrics, lifecycle], swiftSettings: strict
     ),
+    .target(
+        name: "Workflows", dependencies: ["Aggregates", "Runtime", logging, metrics, lifecycle, crypto],
+        swiftSettings: strict),
     .target(name: "Installation", dependencies: ["CProcess", logging, lifecycle], swiftSettings: strict),
 
     .target(
@@ -60,11 +63,16 @@ var targets: [Target] = [
     .testTarget(
         name: "ProjectionsTests", dependencies: ["Projections", "Aggregates", "Runtime", "Support", logging],
         swiftSettings: strict),
+    .testTarget(
+        name: "WorkflowsTests",
+        dependencies: ["Workflows", "Aggregates", "Runtime", "Installation", "Support", logging, lifecycle],
+        swiftSettings: strict),
     .testTarget(name: "InstallationTests", dependencies: ["Installation", "Support", logging], swiftSettings: strict),
 ]
 
 var dependencies: [Package.Dependency] = [
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
 ]
@@ -75,7 +83,8 @@ if !core {
         .target(
             name: "Gateway",
             dependencies: [
-                "Projections", "Aggregates", "Runtime", "CMosquitto", logging, metrics, lifecycle, crypto, cryptoExtras,
+                "Projections", "Workflows", "Aggregates", "Runtime", "CMosquitto", logging, metrics, lifecycle, crypto,
+                cryptoExtras,
             ] + http,
             resources: [
                 .embedInCode("Page/index.html"), .embedInCode("Page/page.css"), .embedInCode("Page/favicon.svg"),
@@ -86,19 +95,21 @@ if !core {
         .target(
             name: "Benchmarks",
             dependencies: [
-                "Gateway", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CMosquitto", logging,
+                "Gateway", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CMosquitto",
+                logging,
             ], path: "Benchmarks", exclude: ["RESULTS.md"], swiftSettings: strict),
         .executableTarget(
             name: "Fleetlog",
             dependencies: [
-                "Gateway", "Projections", "Aggregates", "Runtime", "Installation", "Migrations", "Simulator",
-                "Benchmarks",
+                "Gateway", "Projections", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations",
+                "Simulator", "Benchmarks",
                 arguments, logging, metrics, lifecycle, signals, yaml,
             ], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Projections", "Aggregates", "Runtime", "Installation", "Support", logging, lifecycle,
+                "Gateway", "Projections", "Workflows", "Aggregates", "Runtime", "Installation", "Support", logging,
+                lifecycle,
                 metrics, crypto,
             ], swiftSettings: strict),
         .testTarget(
@@ -110,7 +121,6 @@ if !core {
     ]
     dependencies += [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.90.0"),

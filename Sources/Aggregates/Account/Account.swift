@@ -8,6 +8,7 @@ package enum Account: Decider {
         case activate
         case deactivate
         case close
+        case changeSettings(AccountSettings)
     }
 
     package enum Event: Sendable, Equatable {
@@ -16,6 +17,7 @@ package enum Account: Decider {
         case activated(AccountActivated)
         case deactivated(AccountDeactivated)
         case closed(AccountClosed)
+        case settingsChanged(AccountSettingsChanged)
     }
 
     package enum Rejection: Error, Sendable, Equatable {
@@ -37,12 +39,13 @@ package enum Account: Decider {
         package var status = Status.unopened
         package var id = AccountID.default
         package var name = ""
+        package var settings = AccountSettings()
 
         package init() {}
     }
 
     package static let category = "account"
-    package static let stateVersion: Int32 = 1
+    package static let stateVersion: Int32 = 2
     package static var initial: State { State() }
 
     package static func account(of state: State) -> AccountID { state.id }
@@ -67,6 +70,8 @@ package enum Account: Decider {
         case .activate: return state.status == .active ? [] : [.activated(AccountActivated())]
         case .deactivate: return state.status == .inactive ? [] : [.deactivated(AccountDeactivated())]
         case .close: return [.closed(AccountClosed())]
+        case .changeSettings(let settings):
+            return settings == state.settings ? [] : [.settingsChanged(AccountSettingsChanged(settings: settings))]
         }
     }
 
@@ -80,6 +85,7 @@ package enum Account: Decider {
         case .activated: state.status = .active
         case .deactivated: state.status = .inactive
         case .closed: state.status = .closed
+        case .settingsChanged(let fact): state.settings = fact.settings
         }
     }
 

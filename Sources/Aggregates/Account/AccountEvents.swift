@@ -30,6 +30,15 @@ package struct AccountClosed: Sendable, Codable, Equatable {
     package init() {}
 }
 
+/// All settings as they are from now on.
+package struct AccountSettingsChanged: Sendable, Codable, Equatable {
+    package var settings: AccountSettings
+
+    package init(settings: AccountSettings) {
+        self.settings = settings
+    }
+}
+
 extension Account {
     package static let codec = EventCodec<Event>([
         .init("AccountOpened", wrap: Event.opened) { if case .opened(let fact) = $0 { fact } else { nil } },
@@ -39,5 +48,8 @@ extension Account {
             if case .deactivated(let fact) = $0 { fact } else { nil }
         },
         .init("AccountClosed", wrap: Event.closed) { if case .closed(let fact) = $0 { fact } else { nil } },
+        .init("AccountSettingsChanged", wrap: Event.settingsChanged) {
+            if case .settingsChanged(let fact) = $0 { fact } else { nil }
+        },
     ])
 }
