@@ -3,7 +3,7 @@ package import Runtime
 /// An alert: something about a device that a person should look at, until it is cleared.
 ///
 /// Its id is made by whoever raises it, so that raising it twice is raising it once.
-package enum Alert {
+package enum Alert: Sendable {
     package enum Command: Sendable, Codable, Equatable {
         case raise(AlertRaised)
         case acknowledge(note: String)
