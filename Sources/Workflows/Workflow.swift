@@ -63,13 +63,18 @@ package struct WorkflowEvent: Sendable, Equatable {
 package struct ElapsedTimer: Sendable, Equatable {
     package var name: String
     package var dueTime: Timestamp
+    /// When it elapsed in fact: later than it was due if nobody was there to notice.
+    package var firedTime: Timestamp
     /// The account and its settings as the instance last saw them.
     package var account: AccountID
     package var settings: AccountSettings
 
-    package init(name: String, dueTime: Timestamp, account: AccountID, settings: AccountSettings) {
+    package init(
+        name: String, dueTime: Timestamp, firedTime: Timestamp? = nil, account: AccountID, settings: AccountSettings
+    ) {
         self.name = name
         self.dueTime = dueTime
+        self.firedTime = firedTime ?? dueTime
         self.account = account
         self.settings = settings
     }
