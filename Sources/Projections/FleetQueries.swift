@@ -1,7 +1,7 @@
 package import Runtime
 
 /// The questions that the read models answer; each only within the scope of the one who asks.
-package protocol FleetQueries: Sendable {
+package protocol FleetQueries: AlertQueries {
     /// Devices in the order of their ids, after `id` if given.
     func devices(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [DeviceRow]
     func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow?

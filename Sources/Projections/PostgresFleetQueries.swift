@@ -56,7 +56,7 @@ package struct PostgresFleetQueries: FleetQueries {
         }
     }
 
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ statement: BoundStatement, _ decode: (Runtime.Row) throws(PostgresError) -> Value
     ) async throws(QueryError) -> [Value] {
         do {

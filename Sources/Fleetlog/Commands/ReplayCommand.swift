@@ -8,7 +8,7 @@ struct ReplayCommand: AsyncParsableCommand {
         abstract: "Rebuild a view from the log beside the live one, compare the two, and let it take over.",
         discussion: "Sends nothing anywhere. The live view goes on serving until the new one takes over.")
 
-    enum View: String, ExpressibleByArgument, CaseIterable { case devices, accounts }
+    enum View: String, ExpressibleByArgument, CaseIterable { case devices, accounts, alerts }
 
     @Argument(help: "The view to rebuild: \(View.allCases.map(\.rawValue).joined(separator: ", ")).")
     var view: View
@@ -20,6 +20,7 @@ struct ReplayCommand: AsyncParsableCommand {
             switch view {
             case .devices: try await rebuild(DevicesProjection.self, log)
             case .accounts: try await rebuild(AccountsProjection.self, log)
+            case .alerts: try await rebuild(AlertsProjection.self, log)
             }
         }
     }

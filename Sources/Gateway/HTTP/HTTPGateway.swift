@@ -18,7 +18,7 @@ package struct HTTPGateway: Service {
 
     package init(
         configuration: HTTPConfiguration, store: any EventStore, devices: Directory<Device>,
-        accounts: Directory<Account>, queries: any FleetQueries, tokens: any TokenStore,
+        accounts: Directory<Account>, alerts: Directory<Alert>, queries: any FleetQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, readiness: any ReadinessCheck, metrics: PrometheusMetrics, logger: Logger
     ) {
         self.configuration = configuration
@@ -36,6 +36,7 @@ package struct HTTPGateway: Service {
                 store: store, devices: devices, accounts: standings, queries: queries, credentials: credentials
             ).all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all
+            + AlertRoutes(store: store, alerts: alerts, queries: queries).all
             + LogRoutes(store: store, streaming: streaming).all
             + ProjectionRoutes(queries: queries).all
             + SessionRoutes(authenticator: authenticator, cookiesNeedTLS: configuration.cookiesNeedTLS).all

@@ -18,6 +18,13 @@ extension Problem {
         }
     }
 
+    init(_ error: DispatchError<Alert.Rejection>) {
+        switch error {
+        case .rejected(let rejection): self = Problem(rejection)
+        default: self = Problem(undecided: error)
+        }
+    }
+
     init(_ rejection: Device.Rejection) {
         switch rejection {
         case .unknownDevice: self = .noDevice
@@ -34,6 +41,14 @@ extension Problem {
         case .unknownAccount: self = .noAccount
         case .alreadyOpen: self = .conflict("account-exists", "An account with this id exists already.")
         case .closed: self = .conflict("account-closed", "The account is closed for good; open a new one.")
+        case .malformed(let field, let reason): self = .malformed(field, "\(field) \(reason).")
+        }
+    }
+
+    init(_ rejection: Alert.Rejection) {
+        switch rejection {
+        case .unknownAlert: self = .noAlert
+        case .cleared: self = .conflict("alert-cleared", "The alert is cleared; there is nothing left to acknowledge.")
         case .malformed(let field, let reason): self = .malformed(field, "\(field) \(reason).")
         }
     }
@@ -80,5 +95,6 @@ extension Problem {
 
     static let noDevice = Problem.notFound("There is no device with this id.")
     static let noAccount = Problem.notFound("There is no account with this id.")
+    static let noAlert = Problem.notFound("There is no alert with this id.")
     static let noStream = Problem.notFound("There is no stream with this name.")
 }

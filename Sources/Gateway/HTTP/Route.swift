@@ -55,6 +55,7 @@ package enum Permission: Sendable, CaseIterable {
     case readFleet
     case readLog
     case manageDevices
+    case acknowledgeAlerts
     case renameAccounts
     /// Opening, closing, activating: for tokens that are bound to no account.
     case manageAccounts
@@ -64,7 +65,7 @@ package enum Permission: Sendable, CaseIterable {
     func isGranted(to caller: Caller) -> Bool {
         switch self {
         case .readFleet, .readLog, .useSession: true
-        case .manageDevices, .renameAccounts: caller.role == .admin
+        case .manageDevices, .acknowledgeAlerts, .renameAccounts: caller.role == .admin
         case .manageAccounts: caller.role == .admin && caller.scope == .all
         }
     }

@@ -35,10 +35,25 @@ final class FoldedQueries: FleetQueries {
         try await accounts(scope: scope, after: nil, limit: .max).first { $0.id.rawValue == id }
     }
 
+    func alerts(
+        _ filter: AlertFilter, scope: AccountScope, after place: AlertPlace?, limit: Int
+    ) async throws(QueryError) -> [AlertRow] {
+        let rows = try await events("alert").compactMap { _, events in AlertRow(events) }
+        return Array(
+            rows.filter { row in
+                scope.includes(row.account) && filter.state.map { $0 == row.state } ?? true
+                    && filter.device.map { $0 == row.device } ?? true && place.map { row.isAfter($0) } ?? true
+            }.sorted { $1.isAfter($0.place) }.prefix(limit))
+    }
+
+    func alert(_ id: String, scope: AccountScope) async throws(QueryError) -> AlertRow? {
+        try await alerts(AlertFilter(), scope: scope, after: nil, limit: .max).first { $0.id == id }
+    }
+
     func projections() async throws(QueryError) -> [ProjectionStatus] {
         if let failure = failure.withLock({ $0 }) { throw failure }
         let position = (try? await store.head().position) ?? 0
-        return ["accounts", "devices"].map {
+        return ["accounts", "alerts", "devices"].map {
             ProjectionStatus(
                 name: $0, state: .live, position: position, tether: .init(events: 0, seconds: 0), failure: nil)
         }
@@ -76,5 +91,19 @@ extension AccountRow {
         self.init(
             id: memory.state.id, name: memory.state.name, state: memory.state.status, openedTime: first.recordedTime,
             version: memory.version)
+    }
+}
+
+extension AlertRow {
+    fileprivate init?(_ events: [RecordedEvent]) {
+        var row: AlertRow?
+        for event in events { try? AlertsProjection.evolve(&row, with: event) }
+        guard let row else { return nil }
+        self = row
+    }
+
+    /// Whether it comes later in a list that is newest first.
+    fileprivate func isAfter(_ place: AlertPlace) -> Bool {
+        (raisedTime, id) < (place.raisedTime, place.id)
     }
 }

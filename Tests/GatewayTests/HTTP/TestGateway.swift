@@ -10,6 +10,7 @@ struct TestGateway: Sendable {
     let store: any EventStore
     let devices: Directory<Device>
     let accounts: Directory<Account>
+    let alerts: Directory<Alert>
     let queries: FoldedQueries
     let tokens = TokensInMemory()
     let credentials = CredentialChangesHeard()
@@ -49,11 +50,13 @@ struct TestGateway: Sendable {
         let snapshots = InMemorySnapshotStore()
         devices = Directory(store: store, snapshots: snapshots)
         accounts = Directory(store: store, snapshots: snapshots)
+        alerts = Directory(store: store, snapshots: snapshots)
         queries = FoldedQueries(store: store)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         gateway = HTTPGateway(
-            configuration: configuration, store: store, devices: devices, accounts: accounts, queries: queries,
-            tokens: tokens, credentials: credentials, readiness: readiness, metrics: PrometheusMetrics(),
+            configuration: configuration, store: store, devices: devices, accounts: accounts, alerts: alerts,
+            queries: queries, tokens: tokens, credentials: credentials, readiness: readiness,
+            metrics: PrometheusMetrics(),
             logger: logger)
         group = ServiceGroup(configuration: .init(services: [gateway], logger: logger))
     }

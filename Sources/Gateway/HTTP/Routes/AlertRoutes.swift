@@ -1,0 +1,126 @@
+import Aggregates
+import HTTPTypes
+import Hummingbird
+import Projections
+import Runtime
+
+/// Alerts: list, read, acknowledge. Raising and clearing them is the workflows' business.
+struct AlertRoutes: Sendable {
+    let store: any EventStore
+    let alerts: Directory<Alert>
+    let queries: any FleetQueries
+
+    var all: [Route] {
+        [
+            .guarded(.get, "/api/v1/alerts", needs: .readFleet, list),
+            .guarded(.get, "/api/v1/alerts/{id}", needs: .readFleet, read),
+            .guarded(.post, "/api/v1/alerts/{id}/acknowledge", needs: .acknowledgeAlerts, acknowledge),
+        ]
+    }
+
+    private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow("state", "device", "account", "after", "limit")
+        let filter = AlertFilter(state: try Self.state(exchange.query["state"]), device: exchange.query["device"])
+        let scope = try caller.scope.narrowed(by: exchange.query["account"])
+        let (after, limit) = (try AlertCursor.decode(exchange.query["after"]), try exchange.query.limit())
+        let found: [AlertRow]
+        let headers: HTTPFields
+        do throws(QueryError) {
+            found = try await queries.alerts(filter, scope: scope, after: after, limit: limit + 1)
+            headers = try await queries.positionHeader(of: "alerts")
+        } catch {
+            throw Problem(error)
+        }
+        let rows = found.prefix(limit)
+        let next = found.count > limit ? rows.last.map { AlertCursor.encode($0.place) } : nil
+        return try .json(ListAnswer(items: rows.map { AlertAnswer($0) }, next: next), headers: headers)
+    }
+
+    private static func state(_ text: String?) throws(Problem) -> Alert.Status? {
+        guard let text else { return nil }
+        guard let state = Alert.Status(rawValue: text), state != .unraised else {
+            throw .malformed("state", "state must be open, acknowledged or cleared.")
+        }
+        return state
+    }
+
+    private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow()
+        let row = try await row(exchange.parameter("id"), scope: caller.scope)
+        let tag = EntityTag(version: row.version)
+        var headers: HTTPFields = [.eTag: tag.description]
+        if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }
+        do throws(QueryError) {
+            headers.append(contentsOf: try await queries.positionHeader(of: "alerts"))
+        } catch {
+            throw Problem(error)
+        }
+        return try .json(AlertAnswer(row), headers: headers)
+    }
+
+    private func acknowledge(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        let id = exchange.parameter("id")
+        let key = try IdempotencyKey(exchange, caller)
+        let expected = try EntityTag.expected(by: exchange)
+        var fields = try RequestFields(exchange, mayBeAbsent: true)
+        let note = try fields.optionalText("note") ?? ""
+        try fields.finish(known: "note")
+        // An id that nobody has raised must not wake an actor.
+        _ = try await folded(id, scope: caller.scope)
+        do throws(DispatchError<Alert.Rejection>) {
+            try await alerts.send(
+                CommandEnvelope(
+                    id: key?.commandID ?? .v7(), .acknowledge(note: note), context: exchange.context(for: caller),
+                    expectedVersion: expected), to: id)
+        } catch {
+            throw Problem(error)
+        }
+        let row = try await folded(id, scope: caller.scope)
+        return try .json(AlertAnswer(row), headers: [.eTag: EntityTag(version: row.version).description])
+    }
+
+    /// The view's row; for an alert so new that the view does not know it, one folded from the log.
+    private func row(_ id: String, scope: AccountScope) async throws(Problem) -> AlertRow {
+        do throws(QueryError) {
+            if let row = try await queries.alert(id, scope: scope) { return row }
+        } catch {
+            throw Problem(error)
+        }
+        return try await folded(id, scope: scope)
+    }
+
+    /// The alert as the log has it, which is three events at most.
+    private func folded(_ id: String, scope: AccountScope) async throws(Problem) -> AlertRow {
+        guard let stream = StreamName("alert-\(id)") else { throw .noAlert }
+        let events: [RecordedEvent]
+        do throws(EventStoreError) {
+            events = try await store.readStream(stream, from: 1, limit: 10)
+        } catch {
+            throw Problem(error)
+        }
+        var row: AlertRow?
+        do throws(EventCodecError) {
+            for event in events { try AlertsProjection.evolve(&row, with: event) }
+        } catch {
+            throw .internalFailure(cause: String(describing: error))
+        }
+        guard let row, scope.includes(row.account) else { throw .noAlert }
+        return row
+    }
+}
+
+/// The opaque cursor of the list of alerts, which is ordered by time and id.
+private enum AlertCursor {
+    static func encode(_ place: AlertPlace) -> String {
+        ListCursor.encode("\(place.raisedTime.microseconds) \(place.id)", of: "alerts")
+    }
+
+    static func decode(_ text: String?) throws(Problem) -> AlertPlace? {
+        guard let plain = try ListCursor.decode(text, of: "alerts") else { return nil }
+        let parts = plain.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, let microseconds = Int64(parts[0]) else {
+            throw .malformed("after", "after must be what an earlier answer gave as next.")
+        }
+        return AlertPlace(raisedTime: Timestamp(microseconds: microseconds), id: String(parts[1]))
+    }
+}
