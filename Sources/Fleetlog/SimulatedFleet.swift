@@ -20,6 +20,11 @@ struct SimulatedFleet: Service {
             // Each device reports every five seconds, so that a newcomer sees it live.
             rate: max(1, Double(devices) / 5))
         settings.maxDevices = devices
+        settings.ownAccount = .demonstration
+        settings.mix = .showcase
+        // The silent device stops after half a minute; the fire, which smoulders then, is put out after some minutes.
+        settings.storyLength = .seconds(10 * 60)
+        settings.storyBegin = 0.35
         settings.stateFile = folder + "/simulated-fleet.json"
         settings.verifies = false
         settings.progressInterval = .seconds(60)

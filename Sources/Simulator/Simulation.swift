@@ -23,8 +23,17 @@ package struct Simulation: Sendable {
         let api = FleetAPI(settings.api, token: settings.token, patience: settings.patience * 2)
         defer { api.finish() }
         let file = settings.stateFile.map { FleetFile(path: $0) }
+        if let account = settings.ownAccount {
+            do throws(SimulationError) {
+                try await api.open(account)
+            } catch .refused(_, let status, let detail) {
+                // A server that knows no settings still has a fleet.
+                report("the account \(account.id) is not set up as wished: \(status), \(detail)")
+            }
+        }
         let enrolment = Enrolment(
-            api: api, file: file, account: settings.account, roster: Roster(seed: settings.seed), report: report)
+            api: api, file: file, account: settings.ownAccount?.id ?? settings.account,
+            roster: Roster(seed: settings.seed), report: report)
         let devices = try await enrolment.devices(settings.devices)
         let sequences = SequenceKeeper(file: file, devices: devices.map(\.known))
         try sequences.reserve(from: devices.map(\.known.nextSeq))
@@ -51,8 +60,8 @@ package struct Simulation: Sendable {
     }
 
     private func members(_ devices: [FleetFile.Device]) -> [FleetMember] {
-        let length = settings.duration ?? .seconds(20 * 60)
-        let episode = Episode(start: .now(), length: length)
+        let length = settings.storyLength ?? settings.duration ?? .seconds(20 * 60)
+        let episode = Episode(start: .now() - length * settings.storyBegin, length: length)
         let scenarios = settings.mix.assign(to: devices.map(\.type))
         let random = SeededRandom(seed: settings.seed &+ 1)
         return devices.indices.map { index in

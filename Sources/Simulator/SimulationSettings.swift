@@ -16,8 +16,14 @@ package struct SimulationSettings: Sendable {
     package var mix = ScenarioMix.standard
     /// Nil goes on until the task is cancelled.
     package var duration: Duration?
+    /// How long the scenarios' stories take; nil for as long as the simulation, or twenty minutes.
+    package var storyLength: Duration?
+    /// How much of the stories has passed when the simulation begins, from 0 to below 1.
+    package var storyBegin = 0.0
     /// Nil leaves the choice to the token.
     package var account: String?
+    /// Opened, if it is not there yet, for the devices that are registered from now on; goes before `account`.
+    package var ownAccount: OwnAccount?
     /// The same seed makes the same fleet and the same readings.
     package var seed: UInt64 = 1
     /// Where the fleet is remembered with its keys, mode 0600; nil registers a new fleet each time.

@@ -132,6 +132,32 @@ private func parsed(_ message: Message) throws -> [Parsed] {
     }
 }
 
+@Suite struct `The showcase` {
+    @Test(arguments: 3...60) func `has a device that gets hot and one that falls silent`(count: Int) {
+        let types = (0..<count).map { SensorType.at($0) }
+        let scenarios = ScenarioMix.showcase.assign(to: types)
+        let hot = zip(types, scenarios).filter { $1 == .fire }.map(\.0)
+        #expect(!hot.isEmpty && hot.allSatisfy { [.smoke, .temperature].contains($0) })
+        #expect(scenarios.contains(.silent) && scenarios.contains(.normal))
+        #expect(!scenarios.contains(.burst) && !scenarios.contains(.late))
+    }
+
+    @Test func `shows both within two minutes, as the page's fleet plays it`() throws {
+        let account = OwnAccount.demonstration.settings
+        let episode = Episode(start: start - .seconds(600) * 0.35, length: .seconds(600))
+        func turns(_ name: ScenarioName, _ seconds: Int) throws -> [Parsed] {
+            var device = SimulatedDevice(
+                .temperature, name, episode: episode, nextSeq: 1, random: SeededRandom(seed: 7))
+            return try stride(from: 0, to: seconds, by: 5).flatMap { device.turn(at: start + .seconds($0)) }
+                .flatMap { try parsed($0) }
+        }
+        let warmEnough = try turns(.fire, 100).filter { ($0.temperature ?? 0) > account.overheating.limit }.count
+        #expect(warmEnough * 5 >= account.overheating.seconds + account.overheating.n * 5)
+        let heard = try turns(.silent, 120).count
+        #expect(heard > 0 && heard * 5 + account.silence.seconds + account.silence.grace < 110)
+    }
+}
+
 @Suite struct `The roster` {
     @Test func `names devices like real ones, each serial once`() {
         let entries = (0..<2_000).map { Roster(seed: 1).entry(at: $0) }

@@ -25,6 +25,22 @@ struct FleetAPI: Sendable {
 
     func finish() { session.finishTasksAndInvalidate() }
 
+    /// Opens the account unless it is there. Its settings are left alone once somebody else has touched the account.
+    func open(_ account: OwnAccount) async throws(SimulationError) {
+        struct Opening: Encodable {
+            var id, name: String
+        }
+        let opened = try await write(
+            "POST", "accounts", Opening(id: account.id, name: account.name), "opening the account \(account.id)")
+        guard [201, 409].contains(opened.1.statusCode) else {
+            throw refusal("opening the account \(account.id)", opened.0, opened.1)
+        }
+        let what = "changing the settings of the account \(account.id)"
+        let changed = try await write(
+            "PUT", "accounts/\(account.id)/settings", account.settings, what, headers: ["If-Match": "\"1\""])
+        guard [200, 204, 412].contains(changed.1.statusCode) else { throw refusal(what, changed.0, changed.1) }
+    }
+
     /// Registers a device; nil if it was registered by an earlier try whose answer, with the key, was lost.
     func register(_ entry: Roster.Entry, account: String?) async throws(SimulationError) -> (id: String, key: String)? {
         struct Body: Encodable {
@@ -36,20 +52,12 @@ struct FleetAPI: Sendable {
             var id: String
             var apiKey: String?
         }
-        var request = request("devices")
-        request.httpMethod = "POST"
-        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        request.setValue(UUID().uuidString, forHTTPHeaderField: "Idempotency-Key")
-        do {
-            request.httpBody = try JSONEncoder().encode(
-                Body(
-                    serial: entry.serial, type: entry.type.rawValue, name: entry.name, labels: entry.labels,
-                    account: account))
-        } catch {
-            throw .setting("the device \(entry.serial) cannot be written as JSON")
-        }
         let what = "registering a device"
-        let (data, response) = try await send(request, what)
+        let (data, response) = try await write(
+            "POST", "devices",
+            Body(
+                serial: entry.serial, type: entry.type.rawValue, name: entry.name, labels: entry.labels,
+                account: account), what)
         guard response.statusCode == 201 else { throw refusal(what, data, response) }
         let answer: Answer = try decode(data, what)
         return answer.apiKey.map { (answer.id, $0) }
@@ -85,6 +93,22 @@ struct FleetAPI: Sendable {
         var request = URLRequest(url: query.isEmpty ? url : url.appending(queryItems: query))
         request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
         return request
+    }
+
+    private func write(
+        _ method: String, _ path: String, _ body: some Encodable, _ what: String, headers: [String: String] = [:]
+    ) async throws(SimulationError) -> (Data, HTTPURLResponse) {
+        var request = request(path)
+        request.httpMethod = method
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        request.setValue(UUID().uuidString, forHTTPHeaderField: "Idempotency-Key")
+        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+        do {
+            request.httpBody = try JSONEncoder().encode(body)
+        } catch {
+            throw .setting("\(what): the request cannot be written as JSON")
+        }
+        return try await send(request, what)
     }
 
     /// Tries again while there is no answer, or the answer is to come back later.

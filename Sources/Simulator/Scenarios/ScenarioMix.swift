@@ -9,6 +9,12 @@ package struct ScenarioMix: Sendable, Equatable {
         .normal: 70, .burst: 4, .late: 6, .clockSkew: 5, .duplicates: 5, .silent: 2, .fire: 2, .leak: 2, .battery: 4,
     ])
 
+    /// For a look at the page: something to see with a few devices already, and nobody who keeps still for long but the
+    /// silent ones.
+    package static let showcase = ScenarioMix([
+        .normal: 80, .clockSkew: 4, .duplicates: 4, .silent: 2, .fire: 2, .leak: 4, .battery: 4,
+    ])
+
     /// One scenario for every device.
     package static func only(_ name: ScenarioName) -> ScenarioMix { ScenarioMix([name: 1]) }
 
