@@ -89,7 +89,8 @@ if !core {
             resources: [
                 .embedInCode("Page/index.html"), .embedInCode("Page/page.css"), .embedInCode("Page/favicon.svg"),
                 .embedInCode("Page/app.js"), .embedInCode("Page/api.js"), .embedInCode("Page/fleet.js"),
-                .embedInCode("Page/view.js"), .embedInCode("HTTP/openapi.json"),
+                .embedInCode("Page/view.js"), .embedInCode("Page/alerts.js"), .embedInCode("Page/rollouts.js"),
+                .embedInCode("HTTP/openapi.json"),
             ], swiftSettings: strict),
         .target(name: "Simulator", dependencies: ["Runtime", "CMosquitto"], swiftSettings: strict),
         .target(

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Looks at the page in a real Chromium: login, a new device, live changes, phone, dark mode, lost connection.
+"""Looks at the page in a real Chromium: login, a new device, live changes, alerts, rollouts, phone, dark mode, lost connection.
+
+The server has two open alerts, of which `overheating-1` is cleared and followed by `overheating-2` once acknowledged.
 
 Usage: page_test.py BASE_URL TOKEN [--screenshots FOLDER]
 """
@@ -71,6 +73,26 @@ class Wire:
         self.is_cut = False
 
 
+# Rollouts as the server would answer them, so that a test can say how far they are.
+ROLLOUTS = """
+window.rollouts = null;
+window.acted = [];
+const real = window.fetch;
+window.fetch = async (path, options) => {
+  if (!String(path).startsWith("/api/v1/rollouts")) return real(path, options);
+  const answer = (status, body) => new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
+  if (!window.rollouts) return answer(404, { title: "Not found" });
+  if (options.method !== "POST") return answer(200, { items: window.rollouts, next: null });
+  const [, id, action] = path.match(/rollouts\\/([^/]+)\\/(\\w+)$/);
+  window.acted.push(action);
+  const rollout = window.rollouts.find((rollout) => rollout.id === id);
+  if (action === "resume" && window.refuses) return answer(409, { title: "Not paused", detail: "Somebody was faster." });
+  rollout.state = { pause: "paused", resume: "running", abort: "aborted" }[action];
+  return answer(200, rollout);
+};
+"""
+
+
 class Page:
     def __init__(self, server, token, screenshots):
         self.server, self.token, self.screenshots = server.rstrip("/"), token, screenshots
@@ -85,6 +107,7 @@ class Page:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": ROLLOUTS})
 
     def __enter__(self):
         return self
@@ -171,6 +194,76 @@ def live(page):
     return device, row
 
 
+def alerts(page):
+    page.wait("two open alerts", lambda: page.text("#alerts-status") == "2 open")
+    first = '#alerts li:first-child'
+    assert page.one(first).get_attribute("data-alert") == "overheating-1", "the worst one comes first"
+    assert page.text(f"{first} .severity") == "critical"
+    assert "Stairs" in page.text(f"{first} .open"), "an alert names its device"
+    page.shoot("alerts")
+    button = page.one(f"{first} .act")
+    assert "overheating" in button.accessible_name, button.accessible_name
+    button.send_keys(Keys.ENTER)
+    seen = '#alerts li[data-alert="overheating-1"]'
+    page.wait("the acknowledgement", lambda: not page.all(f"{seen} .act"))
+    page.wait("the alert to be over", lambda: not page.all(seen))
+    page.wait("the next alert", lambda: page.all('#alerts li[data-alert="overheating-2"] .act'))
+    assert page.text("#alerts-status") == "2 open"
+    focused = page.driver.switch_to.active_element
+    assert focused.tag_name != "body", "whoever works with the keyboard must not lose their place"
+    page.one('#alerts li[data-alert="silence-1"] .act').click()
+    page.wait("the second acknowledgement", lambda: page.text("#alerts-status") == "1 open")
+    page.wait("who saw to it", lambda: "seen by user:" in page.text('#alerts li[data-alert="silence-1"]'))
+    assert page.one("#alerts li:last-child").get_attribute("data-alert") == "silence-1", "what is seen to comes last"
+    page.one("#alerts li .open").click()
+    page.wait("the device of the alert", lambda: page.one("#detail").is_displayed())
+    page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
+
+
+def rollouts(page):
+    assert not page.one("#rollouts-card").is_displayed(), "a server without rollouts has no panel for them"
+    counts = {"scheduled": 30, "notified": 4, "downloading": 5, "installing": 3, "succeeded": 6, "failed": 1,
+              "timedOut": 1, "cancelled": 0}
+    page.driver.execute_script("window.rollouts = [arguments[0], arguments[1]]", {
+        "id": "r1", "account": "default", "version": "1.4.2", "artifact": {"url": "https://x/fw", "sha256": "0" * 64},
+        "state": "running", "reason": None, "devices": 50, "counts": counts, "groups": {"opened": 2, "total": 5},
+        "createdTime": "2026-11-21T10:00:00Z"}, {
+        "id": "r0", "account": "default", "version": "1.4.1", "state": "finished", "devices": 20,
+        "counts": {"succeeded": 20}, "groups": {"opened": 1, "total": 1}, "createdTime": "2026-11-21T11:00:00Z"})
+    page.driver.execute_script("dispatchEvent(new Event('online'))")
+    page.wait("the rollouts", lambda: page.one("#rollouts-card").is_displayed())
+    item = '#rollouts li[data-rollout="r1"]'
+    assert page.one("#rollouts li:first-child").get_attribute("data-rollout") == "r1", "what is under way comes first"
+    bar = page.one(f"{item} .progress")
+    assert bar.get_attribute("aria-valuenow") == "8" and bar.get_attribute("aria-valuemax") == "50"
+    assert "6 updated, 1 failed" in bar.get_attribute("aria-valuetext")
+    assert "8 of 50 done" in page.text(item) and "group 2 of 5" in page.text(item)
+    assert not page.all('#rollouts li[data-rollout="r0"] button:not([hidden])'), "what is over has no buttons"
+    page.shoot("rollouts")
+    page.driver.execute_script("Object.assign(window.rollouts[0].counts, { scheduled: 26, succeeded: 10 })")
+    page.wait("the progress", lambda: page.one(f"{item} .progress").get_attribute("aria-valuenow") == "12")
+    shown = lambda action: page.one(f'{item} [data-action="{action}"]').is_displayed()
+    press = lambda action: page.one(f'{item} [data-action="{action}"]').send_keys(Keys.ENTER)
+    press("pause")
+    page.wait("the pause", lambda: shown("resume") and not shown("pause"))
+    assert page.driver.switch_to.active_element.get_attribute("data-action") == "resume", "the focus goes along"
+    page.driver.execute_script("window.refuses = true")
+    press("resume")
+    page.wait("the refusal", lambda: "Somebody was faster" in page.text("#banner"))
+    page.driver.execute_script("window.refuses = false")
+    press("resume")
+    page.wait("it to run again", lambda: shown("pause") and not page.one("#banner").is_displayed())
+    press("abort")
+    page.wait("the question", lambda: page.driver.switch_to.alert)
+    page.driver.switch_to.alert.dismiss()
+    assert page.driver.execute_script("return window.acted.includes('abort')") is False, "a second thought must be possible"
+    press("abort")
+    page.wait("the question", lambda: page.driver.switch_to.alert)
+    page.driver.switch_to.alert.accept()
+    page.wait("the end", lambda: page.text(f"{item} .state") == "aborted" and not shown("abort"))
+    page.driver.execute_script("window.rollouts[0].state = 'running'")
+
+
 def search(page, row):
     page.one("#search").send_keys("hall smoke")
     shown = "return [...document.querySelectorAll('#rows tr')].filter(r => !r.hidden).length"
@@ -227,8 +320,11 @@ def phone(page):
     page.driver.execute_script("scrollTo(0, 0)")
     wide = page.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, f"the page is {wide} px too wide for a phone"
+    cut = page.driver.execute_script(
+        "return [...document.querySelectorAll('.items')].filter(l => l.scrollWidth > l.clientWidth).map(l => l.id)")
+    assert not cut, f"text is cut off in {cut}"
     small = page.driver.execute_script(
-        "return [...document.querySelectorAll('header button, .card-head button')]"
+        "return [...document.querySelectorAll('header button, .card-head button, .items .act')]"
         ".filter(b => b.offsetParent && b.getBoundingClientRect().height < 44).map(b => b.id)")
     assert not small, f"too small for a finger: {small}"
     page.shoot("phone-dark")
@@ -273,6 +369,8 @@ def main():
     with Page(given.base, given.token, given.screenshots) as page:
         login(page)
         device, row = live(page)
+        alerts(page)
+        rollouts(page)
         search(page, row)
         pause(page, device)
         detail(page, device, row)

@@ -48,6 +48,23 @@ export const device = (id) => json(`/api/v1/devices/${encodeURIComponent(id)}`);
 
 export const projections = async () => (await json("/api/v1/projections")).items;
 
+const post = (path, body = {}) =>
+  json(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+/** Alerts that are not over; the newest of each state. */
+export async function alerts() {
+  const [open, seen] = await Promise.all(
+    ["open", "acknowledged"].map((state) => json(`/api/v1/alerts?limit=100&state=${state}`)));
+  return [...open.items, ...seen.items];
+}
+
+export const acknowledge = (id) => post(`/api/v1/alerts/${encodeURIComponent(id)}/acknowledge`);
+
+export const rollouts = async () => (await json("/api/v1/rollouts?limit=100")).items;
+
+/** Pauses, resumes or aborts a rollout. */
+export const act = (id, action) => post(`/api/v1/rollouts/${encodeURIComponent(id)}/${action}`);
+
 /** Devices, at most about `most`; says whether there are more. */
 export async function devices(most) {
   const found = [];

@@ -1,7 +1,9 @@
 // The page: logs in, reads the fleet, follows the log, draws at most once a frame.
 
+import { Alerts, AlertsPanel } from "./alerts.js";
 import * as api from "./api.js";
 import { Fleet, matches, wordsOf } from "./fleet.js";
+import { isOver, RolloutsPanel } from "./rollouts.js";
 import * as view from "./view.js";
 
 const mostRows = 1000;
@@ -20,6 +22,9 @@ let waiting = [];
 let isPaused = false;
 let frame = 0;
 let openID = null;
+let alerts = new Alerts();
+let rollouts = [];
+let rolloutsTimer = null;
 
 // MARK: Theme
 
@@ -103,14 +108,18 @@ async function restart() {
   try {
     const head = await api.head();
     fleet.head = head;
-    const [recent, list] = await Promise.all([api.events(Math.max(0, head - 60), 60), api.devices(mostRows)]);
+    const [recent, list, found] = await Promise.all(
+      [api.events(Math.max(0, head - 60), 60), api.devices(mostRows), api.alerts()]);
     fleet.replace(list.found, list.hasMore);
+    alerts = new Alerts();
+    alerts.replace(found);
     waiting = [];
     $("log").replaceChildren(...recent.reverse().map((event) => logItem(event, false)));
     for (const id of fleet.devices.keys()) changed.add(id);
     followFrom(recent.length ? Math.max(head, recent[0].position) : head);
     warn("");
     refreshTether();
+    refreshRollouts();
     draw();
   } catch (problem) {
     if (problem.status === 401) return showLogin("The session has ended.");
@@ -148,6 +157,8 @@ function stopFollowing() {
 function take(event) {
   const id = fleet.apply(event);
   if (id) changed.add(id);
+  alerts.apply(event);
+  if (event.stream.startsWith("rollout-")) refreshRolloutsSoon();
   waiting.push(event);
   if (openID && event.stream === `device-${openID}`) addToDetail(event);
   if (waiting.length > mostLogItems * 2) waiting.splice(0, waiting.length - mostLogItems);
@@ -161,6 +172,7 @@ function draw() {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
     drawRows();
+    drawAlerts();
     drawLog();
     drawTiles();
   });
@@ -284,9 +296,66 @@ setInterval(() => {
   const rate = rates.at(-1);
   $("tile-rate").textContent = rate >= 10 ? view.count(Math.round(rate)) : rate.toFixed(1);
   view.sparkline($("spark").firstElementChild, rates);
-  if (!document.hidden) for (const row of rows.values()) row.age();
+  if (document.hidden) return;
+  for (const row of rows.values()) row.age();
+  alertsPanel.age();
 }, 1000);
 setInterval(refreshTether, 3000);
+addEventListener("online", refreshRollouts);
+setInterval(() => { if (rollouts.some((rollout) => !isOver(rollout))) refreshRollouts(); }, 5000);
+
+// MARK: Alerts and rollouts
+
+const mayAct = () => session?.role === "admin";
+
+const alertsPanel = new AlertsPanel(
+  { list: $("alerts"), empty: $("alerts-empty"), status: $("alerts-status") },
+  {
+    open: (id) => { if (fleet.devices.has(id)) openDetail(id); },
+    acknowledge: (id) => attempt(async () => { alerts.put(await api.acknowledge(id)); draw(); }),
+  });
+
+const rolloutsPanel = new RolloutsPanel(
+  { list: $("rollouts"), empty: $("rollouts-empty"), status: $("rollouts-status") },
+  { act: (id, action) => attempt(async () => { await api.act(id, action); await refreshRollouts(); }) });
+
+function drawAlerts() {
+  const nameOf = (id) => { const device = fleet.devices.get(id); return device ? device.name || device.serial : id; };
+  alertsPanel.draw(alerts, nameOf, mayAct());
+}
+
+/** Does what a button asks; what the server refuses is shown, and what it knows is read again. */
+async function attempt(work) {
+  try {
+    await work();
+    warn("");
+  } catch (problem) {
+    if (problem.status === 401) return showLogin("The session has ended.");
+    warn(`${problem.title}: ${problem.message}`);
+    if (problem.status !== 409) return;
+    await api.alerts().then((found) => alerts.replace(found)).catch(() => {});
+    draw();
+    refreshRollouts();
+  }
+}
+
+/** The view may still trail the event that has come, so it is asked a little later. */
+function refreshRolloutsSoon() {
+  rolloutsTimer ??= setTimeout(() => { rolloutsTimer = null; refreshRollouts(); }, 700);
+}
+
+async function refreshRollouts() {
+  if (!source || document.hidden) return;
+  try {
+    rollouts = await api.rollouts();
+    $("rollouts-card").hidden = false;
+    rolloutsPanel.draw(rollouts, mayAct());
+  } catch (problem) {
+    if (problem.status === 401) return showLogin("The session has ended.");
+    // A server without rollouts has no panel for them; one that is away shows what it said last.
+    if (problem.status === 404) $("rollouts-card").hidden = true;
+  }
+}
 
 // MARK: Searching and pausing
 

@@ -10,6 +10,17 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** A button that does one thing at a time; it is not disabled meanwhile, or it would lose the focus. */
+export function actButton(label, work, attributes = {}) {
+  const button = element("button", { type: "button", class: "act", ...attributes }, label);
+  button.addEventListener("click", async () => {
+    if (button.ariaDisabled === "true") return;
+    button.ariaDisabled = "true";
+    try { await work(); } finally { button.ariaDisabled = "false"; }
+  });
+  return button;
+}
+
 const whole = new Intl.NumberFormat("en");
 const decimal = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 

@@ -1,12 +1,17 @@
+import Aggregates
 import Foundation
 import Gateway
+import Runtime
 import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(3))) struct `The page` {
     @Test func `is served with its files, and not sent again unchanged`() async throws {
         try await TestGateway.with { gateway in
-            for path in ["/", "/page.css", "/app.js", "/api.js", "/fleet.js", "/view.js", "/favicon.svg"] {
+            for path in [
+                "/", "/page.css", "/app.js", "/api.js", "/fleet.js", "/view.js", "/alerts.js", "/rollouts.js",
+                "/favicon.svg",
+            ] {
                 let reply = try await gateway.ask("GET", path, token: "")
                 #expect(reply.status == 200 && !reply.body.isEmpty)
                 let tag = try #require(reply.headers["etag"])
@@ -24,7 +29,15 @@ import Testing
                     try await gateway.register(["Flat", "Stairs", "Cellar", "Roof"][number % 4] + " \(number)"))
             }
             let fleet = devices
+            try await gateway.raise("overheating-1", device: fleet[0])
+            try await gateway.raise("silence-1", device: fleet[1], severity: .warning)
             try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    // Once the browser has acknowledged it, it is over, and the next one comes.
+                    try await gateway.stream("alert-overheating-1", reaches: 2)
+                    try await gateway.clear("overheating-1")
+                    try await gateway.raise("overheating-2", device: fleet[2])
+                }
                 group.addTask {
                     var number = 0
                     while !Task.isCancelled {
@@ -43,6 +56,19 @@ import Testing
                 group.cancelAll()
                 #expect(status == 0, "\(output)")
             }
+        }
+    }
+}
+
+extension TestGateway {
+    /// Waits until the stream has so many events.
+    fileprivate func stream(_ name: String, reaches version: Int64) async throws {
+        let stream = try #require(StreamName(name))
+        var heard = store.signal.position
+        while try await store.readStream(stream, from: version, limit: 1).isEmpty {
+            try Task.checkCancellation()
+            await store.signal.wait(past: heard, atMost: .seconds(1))
+            heard = store.signal.position
         }
     }
 }

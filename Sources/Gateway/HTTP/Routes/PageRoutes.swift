@@ -17,6 +17,8 @@ struct PageRoutes: Sendable {
         File(path: "/api.js", type: "text/javascript; charset=utf-8", bytes: PackageResources.api_js),
         File(path: "/fleet.js", type: "text/javascript; charset=utf-8", bytes: PackageResources.fleet_js),
         File(path: "/view.js", type: "text/javascript; charset=utf-8", bytes: PackageResources.view_js),
+        File(path: "/alerts.js", type: "text/javascript; charset=utf-8", bytes: PackageResources.alerts_js),
+        File(path: "/rollouts.js", type: "text/javascript; charset=utf-8", bytes: PackageResources.rollouts_js),
         File(path: "/favicon.svg", type: "image/svg+xml", bytes: PackageResources.favicon_svg),
     ]
 
