@@ -82,7 +82,10 @@ window.fetch = async (path, options) => {
   if (!String(path).startsWith("/api/v1/rollouts")) return real(path, options);
   const answer = (status, body) => new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
   if (!window.rollouts) return answer(404, { title: "Not found" });
-  if (options.method !== "POST") return answer(200, { items: window.rollouts, next: null });
+  const state = new URL(path, location).searchParams.get("state");
+  if (options.method !== "POST") {
+    return answer(200, { items: window.rollouts.filter((rollout) => !state || rollout.state === state), next: null });
+  }
   const [, id, action] = path.match(/rollouts\\/([^/]+)\\/(\\w+)$/);
   window.acted.push(action);
   const rollout = window.rollouts.find((rollout) => rollout.id === id);
@@ -226,10 +229,10 @@ def rollouts(page):
               "timedOut": 1, "cancelled": 0}
     page.driver.execute_script("window.rollouts = [arguments[0], arguments[1]]", {
         "id": "r1", "account": "default", "version": "1.4.2", "artifact": {"url": "https://x/fw", "sha256": "0" * 64},
-        "state": "running", "reason": None, "devices": 50, "counts": counts, "groups": {"opened": 2, "total": 5},
+        "state": "running", "deviceCount": 50, "counts": counts, "groups": 5, "openedGroups": 2,
         "createdTime": "2026-11-21T10:00:00Z"}, {
-        "id": "r0", "account": "default", "version": "1.4.1", "state": "finished", "devices": 20,
-        "counts": {"succeeded": 20}, "groups": {"opened": 1, "total": 1}, "createdTime": "2026-11-21T11:00:00Z"})
+        "id": "r0", "account": "default", "version": "1.4.1", "state": "finished", "deviceCount": 20,
+        "counts": {"succeeded": 20}, "groups": 1, "openedGroups": 1, "createdTime": "2026-11-21T11:00:00Z"})
     page.driver.execute_script("dispatchEvent(new Event('online'))")
     page.wait("the rollouts", lambda: page.one("#rollouts-card").is_displayed())
     item = '#rollouts li[data-rollout="r1"]'

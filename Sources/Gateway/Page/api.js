@@ -60,7 +60,12 @@ export async function alerts() {
 
 export const acknowledge = (id) => post(`/api/v1/alerts/${encodeURIComponent(id)}/acknowledge`);
 
-export const rollouts = async () => (await json("/api/v1/rollouts?limit=100")).items;
+/** All rollouts under way, and some that are over. */
+export async function rollouts() {
+  const queries = ["state=created", "state=running", "state=paused", "limit=50"];
+  const pages = await Promise.all(queries.map((query) => json(`/api/v1/rollouts?${query}`)));
+  return [...new Map(pages.flatMap((page) => page.items).map((rollout) => [rollout.id, rollout])).values()];
+}
 
 /** Pauses, resumes or aborts a rollout. */
 export const act = (id, action) => post(`/api/v1/rollouts/${encodeURIComponent(id)}/${action}`);

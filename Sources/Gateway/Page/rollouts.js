@@ -68,7 +68,8 @@ class Item {
       this.bar, this.numbers);
   }
 
-  fill({ version, state, reason, devices, counts = {}, groups }, mayAct) {
+  fill({ version, state, reason, counts, groups, openedGroups }, mayAct) {
+    const devices = stages.reduce((sum, [stage]) => sum + (counts[stage] ?? 0), 0);
     const done = ended.reduce((sum, stage) => sum + (counts[stage] ?? 0), 0);
     this.title.textContent = version;
     this.state.textContent = state;
@@ -79,7 +80,7 @@ class Item {
     this.bar.setAttribute("aria-label", `Rollout of ${version}`);
     this.bar.setAttribute("aria-valuetext", told.join(", ") || "not begun");
     stages.forEach(([stage], index) => { this.parts[index].style.flexGrow = counts[stage] ?? 0; });
-    const group = groups?.total > 1 ? `group ${count(groups.opened)} of ${count(groups.total)}` : null;
+    const group = groups > 1 ? `group ${count(openedGroups)} of ${count(groups)}` : null;
     this.numbers.textContent = [`${count(done)} of ${count(devices)} done`, told.join(", "), group, reason].filter(Boolean).join(" · ");
     const buttons = Object.values(this.buttons);
     const focused = buttons.find((button) => button === document.activeElement);

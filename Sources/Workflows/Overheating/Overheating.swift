@@ -180,7 +180,7 @@ extension Overheating.State {
         var place = window.endIndex
         while place > 0, reading < window[place - 1] { place -= 1 }
         if place > 0, window[place - 1].position == reading.position { return }
-        if place > 0 || window.count < size { window.insert(reading, at: place) }
+        window.insert(reading, at: place)
         if window.count > size { window.removeFirst(window.count - size) }
         // Added up anew, oldest first, so that the same readings have the same average in whatever order they came.
         average = window.reduce(0) { $0 + $1.temperature } / Double(window.count)
