@@ -41,9 +41,10 @@ var targets: [Target] = [
     .target(
         name: "Migrations", path: "Migrations",
         resources: [
-            .embedInCode("0001-roles.sql"), .embedInCode("0002-event-log.sql"), .embedInCode("0003-snapshots.sql"),
-            .embedInCode("0004-projections.sql"), .embedInCode("0005-credentials.sql"),
-            .embedInCode("0006-ingest.sql"), .embedInCode("0010-alerts.sql"),
+            .embedInCode("0001-roles.sql"), .embedInCode("0002-event-log.sql"),
+            .embedInCode("0003-snapshots.sql"), .embedInCode("0004-projections.sql"),
+            .embedInCode("0005-credentials.sql"), .embedInCode("0006-ingest.sql"),
+            .embedInCode("0007-workflows.sql"), .embedInCode("0010-alerts.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

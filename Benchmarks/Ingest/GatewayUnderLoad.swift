@@ -26,7 +26,7 @@ struct GatewayUnderLoad: Sendable {
         let settled = Settled()
         let gateway = MQTTGateway(
             MQTTConfiguration(broker: address, server: "bench"), directory: directory, store: store,
-            lease: PostgresIngestLease(url: url, on: reading, server: "bench", logger: silent),
+            lease: PostgresLease(.ingest, url: url, on: reading, server: "bench", logger: silent),
             parking: PostgresParkingStore(pool: pool), on: ingesting, logger: silent, observe: { settled.note($0) })
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await store.run() }

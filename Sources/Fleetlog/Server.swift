@@ -52,7 +52,7 @@ struct Server {
 
         let mqtt = MQTTGateway(
             settings.mqtt, directory: devices, store: store,
-            lease: PostgresIngestLease(url: url, on: reading, server: settings.mqtt.server, logger: logger),
+            lease: PostgresLease(.ingest, url: url, on: reading, server: settings.mqtt.server, logger: logger),
             parking: PostgresParkingStore(pool: pool), verifiers: PostgresDeviceVerifiers(pool: pool), on: ingesting,
             logger: logger,
             reloadBroker: { [file = settings.brokerProcessFile] in

@@ -13,7 +13,7 @@ struct ServerReadiness: ReadinessCheck {
         do {
             let somebodyIngests = try await pool.withConnection { connection in
                 _ = try await connection.query(Self.probe(), timeout: .seconds(2))
-                return try await PostgresIngestLease.isHeld(asking: connection)
+                return try await PostgresLease.isHeld(.ingest, asking: connection)
             }
             // Nobody does just after a start, or when Postgres has come back.
             if !somebodyIngests {

@@ -17,7 +17,7 @@ package struct MQTTGateway: Service, CredentialChanges {
     ///   - observe: called with what happens, in order, for those who want to follow it.
     package init(
         _ configuration: MQTTConfiguration, directory: Directory<Device>, store: any EventStore,
-        lease: any IngestLease, parking: any ParkingStore, verifiers: (any DeviceVerifiers)? = nil,
+        lease: any Lease, parking: any ParkingStore, verifiers: (any DeviceVerifiers)? = nil,
         on thread: PollThread, logger: Logger, reloadBroker: @escaping @Sendable () async throws -> Void = {},
         observe: @escaping @Sendable (IngestHappening) -> Void = { _ in }
     ) {

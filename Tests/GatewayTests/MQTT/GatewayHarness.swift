@@ -21,7 +21,7 @@ struct GatewayHarness: Sendable {
 
     static func with(
         broker: ThrowawayBroker? = nil, store: any EventStore = InMemoryEventStore(), devices: [String] = ["d1"],
-        lease: any IngestLease = UncontestedLease(), server: String = "s1", probeInterval: Duration = .seconds(5),
+        lease: any Lease = UncontestedLease(), server: String = "s1", probeInterval: Duration = .seconds(5),
         directory existing: Directory<Device>? = nil, parking: InMemoryParkingStore = InMemoryParkingStore(),
         verifiers: (any DeviceVerifiers)? = nil,
         _ body: @escaping @Sendable (GatewayHarness) async throws -> Void
@@ -95,7 +95,7 @@ final class Happenings: Sendable {
     }
 }
 
-struct UncontestedLease: IngestLease {
+struct UncontestedLease: Lease {
     func lead(_ body: @escaping @Sendable () async -> Void) async { await body() }
 }
 

@@ -1,96 +1,9 @@
 import Aggregates
 import Runtime
 import Support
-import Synchronization
 import Testing
 
 @testable import Gateway
-
-private final class Turns: Sendable {
-    private let state = Mutex<[String]>([])
-    var all: [String] { state.withLock { $0 } }
-    func note(_ turn: String) { state.withLock { $0.append(turn) } }
-}
-
-@Suite(.serialized, .timeLimit(.minutes(2))) struct `The role of ingesting` {
-    private func lease(_ log: PostgresLog, _ server: String) throws -> PostgresIngestLease {
-        var pace = PostgresIngestLease.Pace()
-        pace.renewal = .milliseconds(100)
-        pace.patience = .milliseconds(700)
-        return PostgresIngestLease(
-            url: try DatabaseURL(log.database.serverURL), on: log.thread, server: server, logger: GatewayHarness.logger,
-            pace: pace)
-    }
-
-    @Test func `belongs to one server at a time and passes to the next`() async throws {
-        try await PostgresLog.with { log in
-            let (first, second) = (try lease(log, "first"), try lease(log, "second"))
-            let turns = Turns()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                let (release, releases) = AsyncStream<Void>.makeStream()
-                group.addTask {
-                    await first.lead {
-                        turns.note("first")
-                        for await _ in release { break }
-                        turns.note("first ends")
-                    }
-                }
-                try await eventually { turns.all == ["first"] }
-                group.addTask { await second.lead { turns.note("second") } }
-                // The first renews its row for longer than the second's patience.
-                let age = Statement(
-                    "age", "select clock_timestamp() > $1::timestamptz + interval '1.5 s'", effect: .writes)
-                let start = Timestamp.now()
-                try await eventually {
-                    try await log.pool.withConnection { try await $0.query(age(.timestamp(start))).first?.bool(0) }
-                        == true
-                }
-                #expect(turns.all == ["first"])
-                releases.yield()
-                try await eventually { turns.all == ["first", "first ends", "second"] }
-            }
-        }
-    }
-
-    @Test func `is taken from a server that stands still`() async throws {
-        try await PostgresLog.with { log in
-            // A holder that has the lock and does not renew its row, as one that is stopped by a signal.
-            let stopped = try await PostgresConnection.connect(
-                to: try DatabaseURL(log.database.serverURL), on: log.thread, logger: GatewayHarness.logger)
-            _ = try await stopped.query(PostgresIngestLease.take(.int8(PostgresIngestLease.key), .text("stopped")))
-            let led = Turns()
-            await (try lease(log, "next")).lead { led.note("led") }
-            #expect(led.all == ["led"])
-            await #expect(throws: PostgresError.self) {
-                try await stopped.query(PostgresIngestLease.renew(.text("stopped")))
-            }
-        }
-    }
-
-    @Test func `ends when its connection does`() async throws {
-        try await PostgresLog.with { log in
-            let lease = try lease(log, "one")
-            let (ended, ends) = AsyncStream<Bool>.makeStream()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    await lease.lead {
-                        try? await Task.sleep(for: .seconds(60))
-                        ends.yield(Task.isCancelled)
-                    }
-                }
-                let kill = Statement(
-                    "end the holder", "select pg_terminate_backend(backend_pid) from ingest_lease", effect: .writes)
-                try await eventually {
-                    try await log.pool.withConnection { try await $0.query(kill()) }.count == 1
-                }
-                for await wasCancelled in ended {
-                    #expect(wasCancelled)
-                    break
-                }
-            }
-        }
-    }
-}
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct `Parked messages in Postgres` {
     private func message(_ number: Int64, device: String = "d1") -> ParkedMessage {
@@ -135,11 +48,12 @@ private final class Turns: Sendable {
     @Test func `ingest one after the other and lose nothing`() async throws {
         let broker = try await ThrowawayBroker.start()
         try await PostgresLog.with { log in
-            var pace = PostgresIngestLease.Pace()
+            var pace = PostgresLease.Pace()
             pace.renewal = .milliseconds(100)
             let url = try DatabaseURL(log.database.serverURL)
-            func lease(_ server: String) -> PostgresIngestLease {
-                PostgresIngestLease(url: url, on: log.thread, server: server, logger: GatewayHarness.logger, pace: pace)
+            func lease(_ server: String) -> PostgresLease {
+                PostgresLease(
+                    .ingest, url: url, on: log.thread, server: server, logger: GatewayHarness.logger, pace: pace)
             }
             let directory = Directory<Device>(store: log.store, snapshots: log.snapshots)
             let thread = try PollThread(name: "publisher")

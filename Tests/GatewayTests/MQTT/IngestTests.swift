@@ -278,7 +278,7 @@ private let d1 = StreamName(category: "device", id: "d1")
 }
 
 /// Leads once and never again.
-private actor OneTurn: IngestLease {
+private actor OneTurn: Lease {
     private var used = false
     func lead(_ body: @escaping @Sendable () async -> Void) async {
         guard !used else {

@@ -11,7 +11,7 @@ import Runtime
 /// command is fenced on the generation, so that a server that was left behind cannot write.
 struct Ingest: Sendable {
     let connection: IngestConnection
-    let lease: any IngestLease
+    let lease: any Lease
     let generationLog: GenerationLog
     let settlement: RoundSettlement
     let parked: ParkedMessages
