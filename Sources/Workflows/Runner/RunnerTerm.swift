@@ -8,7 +8,7 @@ import Runtime
 /// a step only; whatever goes wrong there ends the term, and the next one reads everything anew.
 actor RunnerTerm {
     let context: RunnerContext
-    let fence: StreamVersion
+    nonisolated let fence: StreamVersion
     let tables: [any InstanceTable]
     let tableByName: [String: any InstanceTable]
     private let tablesByType: [String: [any InstanceTable]]
@@ -65,12 +65,12 @@ actor RunnerTerm {
 
         var taken = 0
         for event in page.events {
-            if event.recordedTime > cutoff || !fire(dueBy: event.recordedTime, at: now, step) { break }
+            guard event.recordedTime <= cutoff, fire(dueBy: event.recordedTime, at: now, step) else { break }
             take(event, .react, step)
             position = event.position
             taken += 1
         }
-        if taken == page.events.count, fire(dueBy: min(time, cutoff), at: now, step) { position = page.end }
+        if fire(dueBy: min(time, cutoff), at: now, step), taken == page.events.count { position = page.end }
         if taken > 0 { context.metrics.took(events: taken, tether: context.store.signal.position - position) }
         try await conclude(step, events: taken, at: now, recordedTime: page.events.last?.recordedTime ?? now)
         return taken > 0 || step.fired > 0

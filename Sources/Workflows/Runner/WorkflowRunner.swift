@@ -73,10 +73,14 @@ package struct WorkflowRunner: Service {
 
     /// One term, its instances in memory; for tests, which step it themselves.
     func term(_ fence: StreamVersion, carefulUpTo: Int64 = 0) async throws(RunnerEnd) -> RunnerTerm {
-        let term = RunnerTerm(context, fence: fence, carefulUpTo: carefulUpTo)
+        let term = unloadedTerm(fence, carefulUpTo: carefulUpTo)
         try await term.load()
         await context.observe(.began(generation: fence.version, position: await term.position))
         return term
+    }
+
+    func unloadedTerm(_ fence: StreamVersion, carefulUpTo: Int64 = 0) -> RunnerTerm {
+        RunnerTerm(context, fence: fence, carefulUpTo: carefulUpTo)
     }
 
     /// Empties the outbox as far as it can be; for tests.
