@@ -86,6 +86,8 @@ extension Device {
             if case .telemetryRecorded(let fact) = $0 { fact } else { nil }
         } encode: {
             try TelemetryJSON.encode($0)
+        } decode: {
+            TelemetryJSON.decode($0)
         },
         .init("DeviceRegistered", wrap: Event.registered) { if case .registered(let fact) = $0 { fact } else { nil } },
         .init("DeviceAssigned", wrap: Event.assigned) { if case .assigned(let fact) = $0 { fact } else { nil } },

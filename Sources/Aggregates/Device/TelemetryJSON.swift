@@ -1,7 +1,8 @@
-/// Writes the payload of `TelemetryRecorded`, the one event that comes by the thousand a second.
+/// Writes and reads the payload of `TelemetryRecorded`, the one event that comes by the thousand a second.
 ///
-/// Foundation's encoder takes more time than everything else that is decided about a reading. What is written here is
-/// read back by Foundation's decoder like every other payload; keys are in order, as everywhere.
+/// Foundation's encoder takes more time than everything else that is decided about a reading, and its decoder more than
+/// everything that workflows make of one. Foundation reads what is written here like every other payload; keys are in
+/// order, as everywhere.
 enum TelemetryJSON {
     /// - Throws: ``EventPayloadError`` for a number that JSON cannot say.
     static func encode(_ fact: TelemetryRecorded) throws(EventPayloadError) -> [UInt8] {

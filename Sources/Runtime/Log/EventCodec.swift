@@ -7,7 +7,7 @@ package struct EventCodec<Event: Sendable>: Sendable {
         let type: String
         let schemaVersion: Int32
         let encode: @Sendable (Event) throws -> [UInt8]?
-        let decoders: [Int32: @Sendable (Data) throws -> Event]
+        let decoders: [Int32: @Sendable ([UInt8]) throws -> Event]
 
         /// Describes a type whose payload is `Payload` today.
         ///
@@ -25,19 +25,27 @@ package struct EventCodec<Event: Sendable>: Sendable {
         }
 
         /// Describes a type whose payload is written by `encode`, for one that comes so often that it pays.
+        ///
+        /// - Parameter decode: reads what `encode` writes; nil for anything else, which is then read as usual.
         package init<Payload: Codable & Sendable>(
             _ type: String, schemaVersion: Int32 = 1, wrap: @escaping @Sendable (Payload) -> Event,
-            unwrap: @escaping @Sendable (Event) -> Payload?, encode: @escaping @Sendable (Payload) throws -> [UInt8]
+            unwrap: @escaping @Sendable (Event) -> Payload?, encode: @escaping @Sendable (Payload) throws -> [UInt8],
+            decode: @escaping @Sendable ([UInt8]) -> Payload? = { _ in nil }
         ) {
             self.type = type
             self.schemaVersion = schemaVersion
             self.encode = { event in try unwrap(event).map(encode) }
-            decoders = [schemaVersion: { try wrap(JSONDecoder.events.decode(Payload.self, from: $0)) }]
+            decoders = [
+                schemaVersion: { bytes in
+                    if let payload = decode(bytes) { return wrap(payload) }
+                    return try wrap(JSONDecoder.events.decode(Payload.self, from: Data(bytes)))
+                }
+            ]
         }
 
         private init(
             type: String, schemaVersion: Int32, encode: @escaping @Sendable (Event) throws -> [UInt8]?,
-            decoders: [Int32: @Sendable (Data) throws -> Event]
+            decoders: [Int32: @Sendable ([UInt8]) throws -> Event]
         ) {
             self.type = type
             self.schemaVersion = schemaVersion
@@ -50,7 +58,7 @@ package struct EventCodec<Event: Sendable>: Sendable {
             from version: Int32, _ upcast: @escaping @Sendable (Old) -> Event
         ) -> Entry {
             var decoders = decoders
-            decoders[version] = { try upcast(JSONDecoder.events.decode(Old.self, from: $0)) }
+            decoders[version] = { try upcast(JSONDecoder.events.decode(Old.self, from: Data($0))) }
             return Entry(type: type, schemaVersion: schemaVersion, encode: encode, decoders: decoders)
         }
     }
@@ -93,7 +101,7 @@ package struct EventCodec<Event: Sendable>: Sendable {
             throw .unknownSchemaVersion(type: type, version: schemaVersion)
         }
         do {
-            return try decoder(Data(data))
+            return try decoder(data)
         } catch {
             throw .malformed(type: type, reason: String(describing: error))
         }
