@@ -4,6 +4,10 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case append
     /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
     case ingest
+    /// Events per second through three workflows, beside reading the same log; how far they trail live readings.
+    case workflows
+    /// How late 100,000 timers of one minute are.
+    case timers
 
     /// Runs of each contender; the median counts.
     static let runs = 5
@@ -17,6 +21,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
         switch self {
         case .append: try await AppendBenchmark().run(progress: progress, report: report)
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
+        case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)
+        case .timers: try await TimersBenchmark().run(progress: progress, report: report)
         }
     }
 }

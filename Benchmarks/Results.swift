@@ -37,7 +37,13 @@ package struct Results: Sendable {
         "  same indexes. `COPY` commits once; few writers that each wait for their own commit are far from it.",
         "- `ingest.<devices>.broker`: QoS 1 messages per second from publishers through Mosquitto and the gateway,",
         "  committed and acknowledged, beside the same broker and load with a subscriber that only acknowledges.",
-        "  Broker, Postgres, gateway and publishers share the cores; the views do not run. The aim is 0.4.", "",
+        "  Broker, Postgres, gateway and publishers share the cores; the views do not run. The aim is 0.4.",
+        "- `workflows.<devices>.reading`: events per second through three workflows with an instance a device, beside",
+        "  reading and decoding the same log and nothing else. The aim is 20,000.",
+        "- `workflows.<readings/s>.tether`: from a reading's commit to the commit of the decision on it, 99th percentile,",
+        "  beside a follower that only reads. Less is better. The aim is 1,000.",
+        "- `timers.<timers>.lateness`: that many timers due within a minute, each of them a decision: from its time to",
+        "  its commit, 99th percentile, beside deleting the rows every 10 ms. Less is better. The aim is 200.", "",
     ]
 
     private static func grouped(_ value: Double) -> String {

@@ -67,12 +67,7 @@ final class Instances<W: Workflow>: InstanceTable {
         if case .react = mode {
             let reaction = W.react(to: .event(content), in: instance.memory.state)
             if !reaction.isEmpty {
-                let cause = Cause(
-                    output: .event(event.recorded.id), id: event.recorded.id,
-                    correlation: event.recorded.metadata.correlationID,
-                    traceParent: event.recorded.metadata.traceParent, time: content.recordedTime,
-                    account: content.account, event: (event.recorded.id, event.recorded.position), timer: nil,
-                    failurePosition: event.recorded.position)
+                let cause = InputCause(event.recorded, content)
                 do throws(InstancePoison) {
                     try carryOut(reaction, of: instance, cause, step)
                 } catch {
@@ -97,10 +92,7 @@ final class Instances<W: Workflow>: InstanceTable {
         let elapsed = ElapsedTimer(name: timer.name, dueTime: due, account: seen.account, settings: settings(seen))
         let reaction = W.react(to: .timer(elapsed), in: instance.memory.state)
         if reaction.isEmpty { return }
-        let cause = Cause(
-            output: .timer(name: timer.name, due: due, seen: seen.position), id: seen.id,
-            correlation: seen.correlation, traceParent: nil, time: due, account: seen.account, event: nil,
-            timer: timer.name, failurePosition: seen.position + 1)
+        let cause = InputCause(elapsed, seen: seen)
         let before = instance.memory
         do throws(InstancePoison) {
             try carryOut(reaction, of: instance, cause, step)
@@ -133,64 +125,25 @@ final class Instances<W: Workflow>: InstanceTable {
 
     // MARK: Outputs
 
-    /// The input that outputs follow from.
-    private struct Cause {
-        let output: OutputCause
-        /// The event; for a timer the newest one that the instance has observed, so that the log tells when it elapsed.
-        let id: UUID128
-        let correlation: UUID128?
-        let traceParent: String?
-        let time: Timestamp
-        let account: AccountID
-        let event: (id: UUID128, position: Int64)?
-        let timer: String?
-        let failurePosition: Int64
-    }
-
     /// Everything is encoded before anything is handed over: an input has all of its outputs or none.
     private func carryOut(
-        _ reaction: Reaction<W.Decision>, of instance: Instance<W>, _ cause: Cause, _ step: StepRecord
+        _ reaction: Reaction<W.Decision>, of instance: Instance<W>, _ cause: InputCause, _ step: StepRecord
     ) throws(InstancePoison) {
-        let key = InstanceKey(workflow: W.name, key: instance.key)
-        func id(_ kind: OutputID.Kind, _ index: Int = 0) -> UUID128 {
-            OutputID.make(kind, index, of: W.name, key: instance.key, because: cause.output)
-        }
+        let key = instance.instanceKey
         guard let stream = StreamName("workflow-\(W.name)-\(instance.key)") else {
             throw InstancePoison(reason: "the key is not fit for a stream's name")
         }
-        let events = try decisionEvents(reaction.decisions, cause, id: id)
-        let causation = events.first?.id ?? cause.id
-        let commands = try encoding("a command") {
-            try reaction.commands.enumerated().map { index, command in
-                OutboxRow(
-                    id: id(.command, index), workflow: W.name, key: instance.key,
-                    command: Array(try JSONEncoder.workflows.encode(command)), time: cause.time, causation: causation,
-                    correlation: cause.correlation)
-            }
-        }
-        let notifications = try encoding("a notification") {
-            try reaction.notifications.enumerated().map { index, notification in
-                guard notification.isStorable else { throw InstancePoison(reason: "it contains a null character") }
-                return try NotificationRecord.sideRow(
-                    notification, id: id(.notification, index),
-                    cause: NotificationCause(
-                        workflow: W.name, key: instance.key, event: cause.event, timer: cause.timer), at: cause.time)
-            }
-        }
-        guard reaction.timers.allSatisfy({ !$0.name.utf8.contains(0) }) else {
-            throw InstancePoison(reason: "a timer's name contains a null character")
-        }
-        let expectedVersion = instance.memory.version
-        if !events.isEmpty {
+        let outputs = try EncodedReaction(reaction, of: W.self, key: instance.key, because: cause)
+        if !outputs.events.isEmpty {
+            let expectedVersion = instance.memory.version
             for decision in reaction.decisions { W.evolve(&instance.memory.state, with: decision) }
-            instance.memory.version += Int64(events.count)
-            let row = try instance.row()
-            if let row { step.save(row, of: key) }
-            step.add(events, to: stream, of: key, at: expectedVersion)
+            instance.memory.version += Int64(outputs.events.count)
+            if let row = try instance.row() { step.save(row, of: key) }
+            step.add(outputs.events, to: stream, of: key, at: expectedVersion)
             instance.dirtySince = nil
         }
-        step.commands += commands
-        step.notifications += notifications
+        step.commands += outputs.commands
+        step.notifications += outputs.notifications
         for change in reaction.timers {
             let timer = TimerKey(workflow: W.name, key: instance.key, name: change.name)
             switch change {
@@ -200,35 +153,6 @@ final class Instances<W: Workflow>: InstanceTable {
         }
         step.produced(
             by: key, otherwise: failure(of: instance, at: cause.failurePosition, "the store refuses what it wants"))
-    }
-
-    private func decisionEvents(
-        _ decisions: [W.Decision], _ cause: Cause, id: (OutputID.Kind, Int) -> UUID128
-    ) throws(InstancePoison) -> [NewEvent] {
-        if decisions.isEmpty { return [] }
-        let metadata = EventMetadata(
-            principal: .workflow(W.name), account: cause.account, commandID: id(.step, 0), causationID: cause.id,
-            correlationID: cause.correlation, traceParent: cause.traceParent)
-        let events = try encoding("a decision") {
-            try decisions.enumerated().map { index, decision in
-                let encoded = try W.codec.encode(decision)
-                return NewEvent(
-                    id: id(.decision, index), type: encoded.type, schemaVersion: encoded.schemaVersion,
-                    observedTime: cause.time, data: encoded.data, metadata: metadata)
-            }
-        }
-        let probe = Append([StreamChange(StreamName(category: "workflow", id: W.name), expecting: 0, events: events)])
-        if let reason = probe.malformation { throw InstancePoison(reason: "a decision cannot be stored: \(reason)") }
-        return events
-    }
-
-    private func encoding<Value>(_ what: String, _ body: () throws -> Value) throws(InstancePoison) -> Value {
-        do {
-            return try body()
-        } catch {
-            throw InstancePoison(
-                reason: "\(what) cannot be encoded: \((error as? InstancePoison)?.reason ?? "\(error)")")
-        }
     }
 
     private func failure(of instance: Instance<W>, at position: Int64, _ reason: String) -> FailureRow {
@@ -241,21 +165,6 @@ final class Instances<W: Workflow>: InstanceTable {
 extension Reaction {
     fileprivate var isEmpty: Bool {
         decisions.isEmpty && commands.isEmpty && timers.isEmpty && notifications.isEmpty
-    }
-}
-
-extension TimerChange {
-    fileprivate var name: String {
-        switch self {
-        case .set(let name, _), .cancel(let name): name
-        }
-    }
-}
-
-extension Notification {
-    /// Postgres has no null character in a text.
-    fileprivate var isStorable: Bool {
-        ([account.rawValue, type, subject, title, text]).allSatisfy { !$0.utf8.contains(0) }
     }
 }
 

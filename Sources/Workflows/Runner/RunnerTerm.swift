@@ -71,7 +71,7 @@ actor RunnerTerm {
             taken += 1
         }
         if fire(dueBy: min(time, cutoff), at: now, step), taken == page.events.count { position = page.end }
-        if taken > 0 { context.metrics.took(events: taken, tether: context.store.signal.position - position) }
+        context.metrics.took(events: taken, tether: context.store.signal.position - position)
         try await conclude(step, events: taken, at: now, recordedTime: page.events.last?.recordedTime ?? now)
         return taken > 0 || step.fired > 0
     }

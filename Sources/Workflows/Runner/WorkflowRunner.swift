@@ -54,6 +54,8 @@ package struct WorkflowRunner: Service {
             fence = try await begin()
         } catch {
             await report(error)
+            // The role is asked for again at once.
+            try? await Task.sleep(for: .seconds(1))
             return
         }
         let drain = OutboxDrain(context: context, dispatch: dispatch, fence: fence)
@@ -120,9 +122,9 @@ package struct WorkflowRunner: Service {
             let start = await term.position
             if try await term.step(at: now()) {
                 progressed()
-                // Events that come singly are cheaper together.
+                // Events and timers that come singly are cheaper together.
                 if await term.position - start < Int64(context.pace.pageSize / 4) {
-                    try? await Task.sleep(for: min(context.pace.gathering, await term.idleTime(at: now())))
+                    try? await Task.sleep(for: context.pace.gathering)
                 }
             } else {
                 let (position, idleTime) = (await term.position, await term.idleTime(at: now()))
