@@ -26,22 +26,17 @@ enum FaultPoint: String, CaseIterable, Sendable {
 private actor Freeze {
     private let point: FaultPoint
     private(set) var isReached = false
-    private var isReleased = false
-    private var held: [CheckedContinuation<Void, Never>] = []
+    private let released = LogSignal()
 
     init(at point: FaultPoint) { self.point = point }
 
     func see(_ happening: RunnerHappening) async {
-        guard isReached || point.matches(happening), !isReleased else { return }
+        guard isReached || point.matches(happening) else { return }
         isReached = true
-        await withCheckedContinuation { held.append($0) }
+        await released.wait(past: 0, atMost: .seconds(300))
     }
 
-    func release() {
-        isReleased = true
-        for waiter in held { waiter.resume() }
-        held = []
-    }
+    func release() { released.advance(to: 1) }
 }
 
 @Suite(.serialized, .timeLimit(.minutes(5))) struct `A server that stops while it runs workflows` {

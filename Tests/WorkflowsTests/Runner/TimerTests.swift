@@ -64,10 +64,12 @@ import Testing
         }
     }
 
-    @Test func `is seen by its instance in order with the events`() async throws {
+    @Test(arguments: [1, 2, 3, 4, 5, 100]) func `is seen by its instance in order with the events`(_ page: Int)
+        async throws
+    {
         try await RunnerHarness.with { harness in
             var pace = RunnerPace()
-            pace.pageSize = 3
+            pace.pageSize = page
             let runner = harness.runner(pace: pace)
             let first = try await runner.term(try await runner.begin())
             try await harness.report("d1", 60)
