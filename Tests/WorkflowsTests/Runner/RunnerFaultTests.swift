@@ -69,23 +69,25 @@ private actor Freeze {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await first.run() }
                 if point == .due || point == .fired {
-                    try await eventually { try await harness.count("timers") == 10 }
+                    try await eventually(within: .seconds(60)) { try await harness.count("timers") == 10 }
                     clock.advance(by: .seconds(11))
                 }
-                try await eventually(within: .seconds(20), "the fault point") { await freeze.isReached }
+                try await eventually(within: .seconds(60), "the fault point") { await freeze.isReached }
                 group.addTask { try await second.run() }
                 // The second does all there is to do, and time passes for the timers.
-                try await eventually { try await harness.count("timers") == 10 || point == .fired || point == .due }
+                try await eventually(within: .seconds(60)) {
+                    try await harness.count("timers") == 10 || point == .fired || point == .due
+                }
                 if point != .due && point != .fired { clock.advance(by: .seconds(11)) }
-                try await eventually(within: .seconds(20), "every decision") {
+                try await eventually(within: .seconds(60), "every decision") {
                     for device in devices where try await harness.decisions(of: device).count < 2 { return false }
                     return try await harness.count("workflow_outbox") == 0
                 }
                 // The first comes to life and goes on with what it was about to do.
                 await freeze.release()
-                try await eventually("the first notices") { await ends.all.contains(.fenced) }
+                try await eventually(within: .seconds(60), "the first notices") { await ends.all.contains(.fenced) }
                 for device in devices { try await harness.report(device, 20) }
-                try await eventually(within: .seconds(20), "every end") {
+                try await eventually(within: .seconds(60), "every end") {
                     for device in devices where try await harness.decisions(of: device).count < 3 { return false }
                     return try await harness.count("workflow_outbox") == 0
                 }
@@ -121,17 +123,19 @@ private actor Freeze {
                 lease: try lease(harness, "second"), server: "second", observe: { await two.note($0) })
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await first.run() }
-                try await eventually { await one.all.contains { if case .began = $0 { true } else { false } } }
+                try await eventually(within: .seconds(60)) {
+                    await one.all.contains { if case .began = $0 { true } else { false } }
+                }
                 group.addTask { try await second.run() }
                 try await harness.report("d1", 60)
-                try await eventually { try await harness.decisions(of: "d1").count == 1 }
+                try await eventually(within: .seconds(60)) { try await harness.decisions(of: "d1").count == 1 }
                 #expect(await two.all.isEmpty)
                 // The first takes part again at once; whichever has it, one works.
                 try await harness.execute(
                     "select pg_terminate_backend(backend_pid) from leases where role = 'workflows'")
-                try await eventually { await one.all.contains(.following) }
+                try await eventually(within: .seconds(60)) { await one.all.contains(.following) }
                 for device in 2...5 { try await harness.report("d\(device)", 60) }
-                try await eventually(within: .seconds(20)) {
+                try await eventually(within: .seconds(60)) {
                     for device in 2...5 where try await harness.decisions(of: "d\(device)").count != 1 { return false }
                     return harness.sink.taken.count == 5
                 }
@@ -155,12 +159,12 @@ private actor Freeze {
             try await harness.report("d1", 60)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await first.run() }
-                try await eventually { await freeze.isReached }
+                try await eventually(within: .seconds(60)) { await freeze.isReached }
                 group.addTask { try await second.run() }
-                try await eventually(within: .seconds(20)) { try await harness.decisions(of: "d1").count == 1 }
+                try await eventually(within: .seconds(60)) { try await harness.decisions(of: "d1").count == 1 }
                 #expect(try await harness.count("leases where role = 'workflows' and holder = 'second'") == 1)
                 await freeze.release()
-                try await eventually { await ends.all.contains(.fenced) }
+                try await eventually(within: .seconds(60)) { await ends.all.contains(.fenced) }
                 group.cancelAll()
             }
             #expect(try await harness.decisions(of: "d1").count == 1)
