@@ -1,7 +1,7 @@
 package import Runtime
 
 /// A rollout: one firmware version for many devices, group after group.
-package enum Rollout {
+package enum Rollout: Decider {
     package enum Command: Sendable, Codable, Equatable {
         case create(RolloutPlan)
         /// Opens the group with this number, from 0; nothing if it is open already.
@@ -21,6 +21,7 @@ package enum Rollout {
 
     package enum Event: Sendable, Equatable {
         case created(RolloutCreated)
+        case devicesListed(RolloutDevicesListed)
         case groupOpened(RolloutGroupOpened)
         case devicesNotified(RolloutDevicesNotified)
         case deviceProgressed(RolloutDeviceProgressed)
@@ -31,6 +32,7 @@ package enum Rollout {
         case paused(RolloutPaused)
         case resumed(RolloutResumed)
         case aborted(RolloutAborted)
+        case devicesCancelled(RolloutDevicesCancelled)
         case finished(RolloutFinished)
     }
 }
@@ -68,7 +70,7 @@ package struct RolloutPlan: Sendable, Codable, Equatable {
     }
 }
 
-package struct FirmwareArtifact: Sendable, Codable, Equatable {
+package struct FirmwareArtifact: Sendable, Codable, Hashable {
     package var url: String
     /// 64 hexadecimal digits.
     package var sha256: String

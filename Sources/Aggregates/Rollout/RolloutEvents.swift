@@ -1,9 +1,26 @@
 package import Runtime
 
+/// A rollout of `deviceCount` devices. An event has limited room: `plan` names the first of them, and events
+/// ``RolloutDevicesListed`` of the same command the others.
 package struct RolloutCreated: Sendable, Codable, Equatable {
     package var plan: RolloutPlan
+    package var deviceCount: Int
 
-    package init(plan: RolloutPlan) { self.plan = plan }
+    package init(plan: RolloutPlan, deviceCount: Int) {
+        self.plan = plan
+        self.deviceCount = deviceCount
+    }
+}
+
+/// More devices of the plan, in its order, from place `first`.
+package struct RolloutDevicesListed: Sendable, Codable, Equatable {
+    package var first: Int
+    package var devices: [String]
+
+    package init(first: Int, devices: [String]) {
+        self.first = first
+        self.devices = devices
+    }
 }
 
 /// The devices `first ..< first + count` of the plan are due.
@@ -20,43 +37,65 @@ package struct RolloutGroupOpened: Sendable, Codable, Equatable {
     }
 }
 
+/// The broker has the firmware message of these devices, which were all scheduled for this attempt.
 package struct RolloutDevicesNotified: Sendable, Codable, Equatable {
     package var devices: [String]
+    package var attempt: Int
 
-    package init(devices: [String]) { self.devices = devices }
+    package init(devices: [String], attempt: Int) {
+        self.devices = devices
+        self.attempt = attempt
+    }
 }
 
 package struct RolloutDeviceProgressed: Sendable, Codable, Equatable {
-    package enum Stage: String, Sendable, Codable {
-        case downloading
-        case installing
-    }
     package var device: String
-    package var stage: Stage
+    package var group: Int
+    package var attempt: Int
+    package var was: InstallationState
+    /// Downloading or installing.
+    package var state: InstallationState
 
-    package init(device: String, stage: Stage) {
+    package init(device: String, group: Int, attempt: Int, was: InstallationState, state: InstallationState) {
         self.device = device
-        self.stage = stage
+        self.group = group
+        self.attempt = attempt
+        self.was = was
+        self.state = state
     }
 }
 
 package struct RolloutDeviceSucceeded: Sendable, Codable, Equatable {
     package var device: String
+    package var group: Int
+    package var attempt: Int
+    package var was: InstallationState
 
-    package init(device: String) { self.device = device }
+    package init(device: String, group: Int, attempt: Int, was: InstallationState) {
+        self.device = device
+        self.group = group
+        self.attempt = attempt
+        self.was = was
+    }
 }
 
 package struct RolloutDeviceFailed: Sendable, Codable, Equatable {
     package var device: String
+    package var group: Int
     /// From 1.
     package var attempt: Int
+    package var was: InstallationState
     package var reason: String
-    /// Whether the device has another attempt.
+    /// Whether it was the device's last attempt; otherwise it is scheduled again.
     package var isFinal: Bool
 
-    package init(device: String, attempt: Int, reason: String, isFinal: Bool) {
+    package init(
+        device: String, group: Int, attempt: Int, was: InstallationState, reason: String, isFinal: Bool
+    ) {
         self.device = device
+        self.group = group
         self.attempt = attempt
+        self.was = was
         self.reason = reason
         self.isFinal = isFinal
     }
@@ -64,16 +103,22 @@ package struct RolloutDeviceFailed: Sendable, Codable, Equatable {
 
 package struct RolloutDeviceTimedOut: Sendable, Codable, Equatable {
     package var device: String
+    package var group: Int
     package var attempt: Int
+    package var was: InstallationState
+    /// Whether it was the device's last attempt; otherwise it is scheduled again.
     package var isFinal: Bool
 
-    package init(device: String, attempt: Int, isFinal: Bool) {
+    package init(device: String, group: Int, attempt: Int, was: InstallationState, isFinal: Bool) {
         self.device = device
+        self.group = group
         self.attempt = attempt
+        self.was = was
         self.isFinal = isFinal
     }
 }
 
+/// The firmware is to be delivered to the device again.
 package struct RolloutDeviceRetried: Sendable, Codable, Equatable {
     package var device: String
     package var attempt: Int
@@ -94,11 +139,17 @@ package struct RolloutResumed: Sendable, Codable, Equatable {
     package init() {}
 }
 
-/// Devices that have not come to an end are cancelled.
+/// Events ``RolloutDevicesCancelled`` of the same command name the devices that had not come to an end.
 package struct RolloutAborted: Sendable, Codable, Equatable {
     package var reason: String
 
     package init(reason: String) { self.reason = reason }
+}
+
+package struct RolloutDevicesCancelled: Sendable, Codable, Equatable {
+    package var devices: [String]
+
+    package init(devices: [String]) { self.devices = devices }
 }
 
 package struct RolloutFinished: Sendable, Codable, Equatable {
@@ -108,6 +159,9 @@ package struct RolloutFinished: Sendable, Codable, Equatable {
 extension Rollout {
     package static let codec = EventCodec<Event>([
         .init("RolloutCreated", wrap: Event.created) { if case .created(let fact) = $0 { fact } else { nil } },
+        .init("RolloutDevicesListed", wrap: Event.devicesListed) {
+            if case .devicesListed(let fact) = $0 { fact } else { nil }
+        },
         .init("RolloutGroupOpened", wrap: Event.groupOpened) {
             if case .groupOpened(let fact) = $0 { fact } else { nil }
         },
@@ -132,6 +186,9 @@ extension Rollout {
         .init("RolloutPaused", wrap: Event.paused) { if case .paused(let fact) = $0 { fact } else { nil } },
         .init("RolloutResumed", wrap: Event.resumed) { if case .resumed(let fact) = $0 { fact } else { nil } },
         .init("RolloutAborted", wrap: Event.aborted) { if case .aborted(let fact) = $0 { fact } else { nil } },
+        .init("RolloutDevicesCancelled", wrap: Event.devicesCancelled) {
+            if case .devicesCancelled(let fact) = $0 { fact } else { nil }
+        },
         .init("RolloutFinished", wrap: Event.finished) { if case .finished(let fact) = $0 { fact } else { nil } },
     ])
 }

@@ -2,13 +2,12 @@ import Metrics
 
 /// One aggregate, awake: a mailbox handled in turns, and a memory that moves only after the log has said yes.
 ///
-/// Lives on its directory's executor. A turn takes everything that waits, decides in order, appends once, adopts, replies. Swift actors interleave at
-/// every `await`, so `phase` says whether a turn is under way, and nothing else touches the memory meanwhile.
+/// A turn takes everything that waits, decides in order, appends once, adopts, replies. Swift actors interleave at every
+/// `await`, so `isTurning` says whether a turn is under way, and nothing else touches the memory meanwhile. It lives on
+/// its directory's executor, so that the directory can begin and end the turns of many.
 package actor AggregateActor<D: Decider> {
     /// How often a turn is decided again after a conflict before its commands are answered as contended.
     static var attempts: Int { 16 }
-    /// Events between two snapshots.
-    static var snapshotInterval: Int64 { 100 }
 
     enum Readiness: Sendable {
         /// A turn can begin at once, and nobody else will begin it.
@@ -134,7 +133,9 @@ package actor AggregateActor<D: Decider> {
             usedSinceSweep = false
             return false
         }
-        if let memory, memory.version - snapshotVersion >= Self.snapshotInterval / 4 { offerSnapshot(memory) }
+        if let memory, memory.version - snapshotVersion >= D.snapshotInterval(for: memory.state) / 4 {
+            offerSnapshot(memory)
+        }
         return true
     }
 
@@ -196,7 +197,7 @@ package actor AggregateActor<D: Decider> {
     private func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
         let adopted = turn.adopted(receipt)
         memory = adopted
-        if adopted.version - snapshotVersion >= Self.snapshotInterval { offerSnapshot(adopted) }
+        if adopted.version - snapshotVersion >= D.snapshotInterval(for: adopted.state) { offerSnapshot(adopted) }
     }
 
     /// What the store's answer to a turn means for its commands; nil if they must be decided again.

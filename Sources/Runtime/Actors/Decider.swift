@@ -25,6 +25,13 @@ package protocol Decider: Sendable {
 
     /// The account that the stream belongs to in this state.
     static func account(of state: State) -> AccountID
+
+    /// Events between two snapshots; more for a state that is large to write.
+    static func snapshotInterval(for state: State) -> Int64
+}
+
+extension Decider {
+    package static func snapshotInterval(for state: State) -> Int64 { 100 }
 }
 
 /// What a command carries beside its content.
