@@ -1,5 +1,4 @@
 import Aggregates
-import Foundation
 package import Runtime
 
 extension DevicesProjection {
@@ -51,9 +50,9 @@ extension DevicesProjection {
         }
         return DeviceRow(
             id: try row.text(0), account: AccountID(try row.text(1)), serial: try row.text(2),
-            type: DeviceType(try row.text(3)), name: try row.text(4), labels: try decodeJSON(try row.bytes(5)),
+            type: DeviceType(try row.text(3)), name: try row.text(4), labels: try ViewJSON.decode(try row.bytes(5)),
             state: state, registeredTime: try row.timestamp(7), lastSeenTime: try row.timestamp(ifPresent: 8),
-            lastObservedTime: try row.timestamp(ifPresent: 9), readings: try decodeJSON(try row.bytes(10)),
+            lastObservedTime: try row.timestamp(ifPresent: 9), readings: try ViewJSON.decode(try row.bytes(10)),
             telemetryCount: try row.int8(11), refusedCount: try row.int8(12), version: try row.int8(13))
     }
 
@@ -61,24 +60,12 @@ extension DevicesProjection {
         store.bind([
             .int4(generation), .textArray(rows.map(\.id)), .textArray(rows.map(\.account.rawValue)),
             .textArray(rows.map(\.serial)), .textArray(rows.map(\.type.rawValue)), .textArray(rows.map(\.name)),
-            .textArray(rows.map { encodeJSON($0.labels) }), .textArray(rows.map(\.state.rawValue)),
+            .textArray(rows.map { ViewJSON.encode($0.labels) }), .textArray(rows.map(\.state.rawValue)),
             .timestampArray(rows.map(\.registeredTime)), .nullableTimestampArray(rows.map(\.lastSeenTime)),
-            .nullableTimestampArray(rows.map(\.lastObservedTime)), .textArray(rows.map { encodeJSON($0.readings) }),
+            .nullableTimestampArray(rows.map(\.lastObservedTime)),
+            .textArray(rows.map { ViewJSON.encode($0.readings) }),
             .int8Array(rows.map(\.telemetryCount)), .int8Array(rows.map(\.refusedCount)),
             .int8Array(rows.map(\.version)),
         ])
-    }
-
-    private static func decodeJSON<Value: Decodable>(_ bytes: [UInt8]) throws(PostgresError) -> Value {
-        do {
-            return try JSONDecoder().decode(Value.self, from: Data(bytes))
-        } catch {
-            throw .decoding(.init(column: 0, wanted: "JSON of the view", found: "other JSON"))
-        }
-    }
-
-    /// Metric values were JSON when they came, so they have a JSON form.
-    private static func encodeJSON(_ value: some Encodable) -> String {
-        (try? JSONEncoder().encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 }

@@ -1,17 +1,20 @@
 package import Runtime
 
-/// Events -> read model: how one row changes with one event, and where its rows are kept.
+/// Events -> read model: how its rows change with one event, and where they are kept.
 ///
-/// The fold is pure and looks at nothing but the row and the event, so that a rebuild gives the same rows.
-package protocol Projection: Sendable {
+/// The fold is pure and looks at nothing but the rows and the event, so that a rebuild gives the same rows. An event may
+/// concern several rows; where it is always the one row of its stream, a ``Projection`` is simpler.
+package protocol WideProjection: Sendable {
     associatedtype Row: Sendable & Equatable
 
     static var name: String { get }
-    /// The category whose streams it reads; each stream becomes one row, under the stream's id.
+    /// The category whose streams it reads.
     static var category: String { get }
 
-    /// Applies the next event of the stream.
-    static func evolve(_ row: inout Row?, with event: RecordedEvent) throws(EventCodecError)
+    /// The ids of the rows that the event concerns.
+    static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String]
+    /// Applies the next event of the stream to the rows it concerns, as far as there are any.
+    static func evolve(_ rows: inout [String: Row], with event: RecordedEvent) throws(EventCodecError)
 
     static func id(of row: Row) -> String
     /// Reads the rows with these ids.
@@ -23,4 +26,20 @@ package protocol Projection: Sendable {
     static func digest(generation: Int32) -> BoundStatement
     /// Deletes the rows of older generations.
     static func drop(before generation: Int32) -> BoundStatement
+}
+
+/// A projection in which each stream becomes one row, under the stream's id.
+package protocol Projection: WideProjection {
+    /// Applies the next event of the stream.
+    static func evolve(_ row: inout Row?, with event: RecordedEvent) throws(EventCodecError)
+}
+
+extension Projection {
+    package static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String] { [event.stream.id] }
+
+    package static func evolve(
+        _ rows: inout [String: Row], with event: RecordedEvent
+    ) throws(EventCodecError) {
+        try evolve(&rows[event.stream.id], with: event)
+    }
 }

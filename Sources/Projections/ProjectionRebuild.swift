@@ -1,7 +1,7 @@
 package import Runtime
 
 /// Builds the next generation of a projection beside the live one, compares the two, and lets it take over.
-package struct ProjectionRebuild<P: Projection>: Sendable {
+package struct ProjectionRebuild<P: WideProjection>: Sendable {
     package struct Progress: Sendable {
         package var position: Int64
         package var head: Int64

@@ -4,7 +4,7 @@ package import Runtime
 import ServiceLifecycle
 
 /// Keeps the live generation of a projection up to date, until graceful shutdown.
-package struct ProjectionRunner<P: Projection>: Service {
+package struct ProjectionRunner<P: WideProjection>: Service {
     private let store: any EventStore
     private let pool: PostgresPool
     private let logger: Logger

@@ -1,7 +1,7 @@
 import Runtime
 
 /// Applies pages of the log to one generation of a projection.
-struct ProjectionStep<P: Projection>: Sendable {
+struct ProjectionStep<P: WideProjection>: Sendable {
     enum Outcome: Sendable, Equatable {
         case moved
         /// Somebody else moved the checkpoint first; nothing was changed.
@@ -15,7 +15,7 @@ struct ProjectionStep<P: Projection>: Sendable {
     /// - Throws: ``EventCodecError`` for an event that the projection cannot read; nothing was changed then.
     func apply(_ page: LogPage, from position: Int64, on connection: PostgresConnection) async throws -> Outcome {
         let move = moving(from: position, to: page)
-        let ids = Self.ids(of: page)
+        let ids = try Self.ids(of: page)
         if ids.isEmpty { return try await connection.query(move).affected == 1 ? .moved : .overtaken }
         let opened = try await connection.run([Statement.begin(), move, P.load(ids, generation: generation)])
         guard opened[1].affected == 1 else {
@@ -34,7 +34,7 @@ struct ProjectionStep<P: Projection>: Sendable {
 
     /// Applies a page within the caller's transaction, which holds the checkpoint's lock.
     func applyWithin(_ page: LogPage, from position: Int64, on connection: PostgresConnection) async throws {
-        let ids = Self.ids(of: page)
+        let ids = try Self.ids(of: page)
         let results = try await connection.run([
             moving(from: position, to: page), P.load(ids, generation: generation),
         ])
@@ -42,9 +42,11 @@ struct ProjectionStep<P: Projection>: Sendable {
         if !ids.isEmpty { _ = try await connection.query(try folded(page, ids: ids, onto: results[1])) }
     }
 
-    private static func ids(of page: LogPage) -> [String] {
+    private static func ids(of page: LogPage) throws(EventCodecError) -> [String] {
+        var ids: Set<String> = []
+        for event in page.events { ids.formUnion(try P.ids(of: event)) }
         // Always in the same order, so that two transactions cannot lock each other out.
-        Set(page.events.map(\.stream.id)).sorted()
+        return ids.sorted()
     }
 
     private func moving(from position: Int64, to page: LogPage) -> BoundStatement {
@@ -59,7 +61,7 @@ struct ProjectionStep<P: Projection>: Sendable {
             let decoded = try P.decode(row)
             rows[P.id(of: decoded)] = decoded
         }
-        for event in page.events { try P.evolve(&rows[event.stream.id], with: event) }
+        for event in page.events { try P.evolve(&rows, with: event) }
         return P.store(ids.compactMap { rows[$0] }, generation: generation)
     }
 }

@@ -8,7 +8,10 @@ struct ReplayCommand: AsyncParsableCommand {
         abstract: "Rebuild a view from the log beside the live one, compare the two, and let it take over.",
         discussion: "Sends nothing anywhere. The live view goes on serving until the new one takes over.")
 
-    enum View: String, ExpressibleByArgument, CaseIterable { case devices, accounts, alerts }
+    enum View: String, ExpressibleByArgument, CaseIterable {
+        case devices, accounts, alerts, rollouts
+        case rolloutDevices = "rollout-devices"
+    }
 
     @Argument(help: "The view to rebuild: \(View.allCases.map(\.rawValue).joined(separator: ", ")).")
     var view: View
@@ -21,11 +24,13 @@ struct ReplayCommand: AsyncParsableCommand {
             case .devices: try await rebuild(DevicesProjection.self, log)
             case .accounts: try await rebuild(AccountsProjection.self, log)
             case .alerts: try await rebuild(AlertsProjection.self, log)
+            case .rollouts: try await rebuild(RolloutsProjection.self, log)
+            case .rolloutDevices: try await rebuild(RolloutDevicesProjection.self, log)
             }
         }
     }
 
-    private func rebuild<P: Projection>(_ projection: P.Type, _ log: LogAccess) async throws {
+    private func rebuild<P: WideProjection>(_ projection: P.Type, _ log: LogAccess) async throws {
         let bar = ProgressBar("replay \(P.name)")
         let comparison = try await ProjectionRebuild(projection, store: log.store, pool: log.pool).run { progress in
             bar.report(progress.position, of: progress.head)

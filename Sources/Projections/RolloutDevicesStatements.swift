@@ -1,0 +1,63 @@
+import Aggregates
+package import Runtime
+
+extension RolloutDevicesProjection {
+    static let columns = "rollout, device, place, state, attempt, reason, changed_time, version"
+
+    private static let load = Statement(
+        "load_rollout_devices",
+        """
+        select \(columns) from rollout_devices
+        where generation = $1 and (rollout, device) in (select * from unnest($2::text[], $3::text[]))
+        """)
+
+    private static let store = Statement(
+        "store_rollout_devices",
+        """
+        insert into rollout_devices (
+            generation, rollout, device, place, state, attempt, reason, changed_time, version)
+        select $1, * from unnest(
+            $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::timestamptz[],
+            $9::bigint[])
+        on conflict (generation, rollout, device) do update set
+            state = excluded.state, attempt = excluded.attempt, reason = excluded.reason,
+            changed_time = excluded.changed_time, version = excluded.version
+        """)
+
+    private static let digest = Statement(
+        "digest_rollout_devices",
+        """
+        select count(*), coalesce(sum(hashtextextended((to_jsonb(d) - 'generation')::text, 0)), 0)::text
+        from rollout_devices d where generation = $1
+        """)
+
+    private static let drop = Statement("drop_rollout_devices", "delete from rollout_devices where generation < $1")
+
+    package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
+        let pairs = ids.map { $0.split(separator: "/", maxSplits: 1).map(String.init) }.filter { $0.count == 2 }
+        return load(.int4(generation), .textArray(pairs.map { $0[0] }), .textArray(pairs.map { $0[1] }))
+    }
+
+    package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
+
+    package static func drop(before generation: Int32) -> BoundStatement { drop(.int4(generation)) }
+
+    package static func decode(_ row: Runtime.Row) throws(PostgresError) -> RolloutDeviceRow {
+        guard let state = InstallationState(rawValue: try row.text(3)) else {
+            throw .decoding(.init(column: 3, wanted: "a state of a device in a rollout", found: "another text"))
+        }
+        return RolloutDeviceRow(
+            rollout: try row.text(0), device: try row.text(1), place: Int(try row.int8(2)), state: state,
+            attempt: Int(try row.int8(4)), reason: try row.text(5), changedTime: try row.timestamp(6),
+            version: try row.int8(7))
+    }
+
+    package static func store(_ rows: [RolloutDeviceRow], generation: Int32) -> BoundStatement {
+        store.bind([
+            .int4(generation), .textArray(rows.map(\.rollout)), .textArray(rows.map(\.device)),
+            .int8Array(rows.map { Int64($0.place) }), .textArray(rows.map(\.state.rawValue)),
+            .int8Array(rows.map { Int64($0.attempt) }), .textArray(rows.map(\.reason)),
+            .timestampArray(rows.map(\.changedTime)), .int8Array(rows.map(\.version)),
+        ])
+    }
+}
