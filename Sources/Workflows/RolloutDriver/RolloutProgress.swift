@@ -1,0 +1,84 @@
+import Aggregates
+import Runtime
+
+/// What the driver knows of a rollout: no device by name, only how many of each group have come to an end.
+package struct RolloutProgress: Sendable, Codable, Equatable {
+    enum Phase: String, Codable {
+        case running
+        /// The driver has asked for a pause.
+        case stopping
+        case paused
+        /// The driver has asked for the end.
+        case finishing
+        case ended
+    }
+
+    struct GroupTally: Codable, Equatable {
+        var succeeded = 0
+        /// Timed out ones included.
+        var failed = 0
+        var ended: Int { succeeded + failed }
+    }
+
+    /// Nil before the rollout is created.
+    var rollout: String?
+    var account = AccountID.default
+    var version = ""
+    var deviceCount = 0
+    var groupSize = 1
+    var successThreshold = 100
+    var errorThreshold = 0
+    var deviceTimeout = 0
+    var phase = Phase.running
+    var openedGroups = 0
+    /// Groups that are open, or that the driver has asked to be opened.
+    var wantedGroups = 0
+    var tallies = ChunkedArray<GroupTally>()
+    var succeeded = 0
+    var ended = 0
+
+    package init() {}
+
+    var groupCount: Int { tallies.count }
+
+    /// The last group may be smaller.
+    func size(of group: Int) -> Int { min(groupSize, deviceCount - group * groupSize) }
+
+    mutating func apply(_ event: Rollout.Event, of rollout: String) {
+        switch event {
+        case .created(let fact):
+            self.rollout = rollout
+            account = fact.plan.account
+            version = fact.plan.version
+            deviceCount = fact.deviceCount
+            groupSize = fact.plan.groupSize
+            successThreshold = fact.plan.successThreshold
+            errorThreshold = fact.plan.errorThreshold
+            deviceTimeout = fact.plan.deviceTimeout
+            tallies = ChunkedArray(repeating: GroupTally(), count: (deviceCount + groupSize - 1) / groupSize)
+        case .groupOpened(let fact):
+            openedGroups = fact.group + 1
+            wantedGroups = max(wantedGroups, openedGroups)
+        case .deviceSucceeded(let fact):
+            tallies[fact.group].succeeded += 1
+            succeeded += 1
+            ended += 1
+        case .deviceFailed(let fact) where fact.isFinal: noteFailure(in: fact.group)
+        case .deviceTimedOut(let fact) where fact.isFinal: noteFailure(in: fact.group)
+        case .paused: phase = .paused
+        case .resumed:
+            phase = .running
+            // What was asked for when the pause came has been refused.
+            wantedGroups = openedGroups
+        case .aborted, .finished: phase = .ended
+        case .deviceFailed, .deviceTimedOut, .devicesListed, .devicesNotified, .deviceProgressed, .deviceRetried,
+            .devicesCancelled:
+            break
+        }
+    }
+
+    private mutating func noteFailure(in group: Int) {
+        tallies[group].failed += 1
+        ended += 1
+    }
+}
