@@ -44,11 +44,16 @@ struct Server {
         let devices = Directory<Device>(store: store, snapshots: snapshots)
         let accounts = Directory<Account>(store: store, snapshots: snapshots)
         let alerts = Directory<Alert>(store: store, snapshots: snapshots)
+        let rollouts = Directory<Rollout>(store: store, snapshots: snapshots)
         try await Self.openDefaultAccount(accounts)
 
         let devicesView = ProjectionRunner(DevicesProjection.self, store: store, pool: pool, logger: logger)
         let accountsView = ProjectionRunner(AccountsProjection.self, store: store, pool: pool, logger: logger)
         let alertsView = ProjectionRunner(AlertsProjection.self, store: store, pool: pool, logger: logger)
+
+        let rolloutsView = ProjectionRunner(RolloutsProjection.self, store: store, pool: pool, logger: logger)
+        let rolloutDevicesView = ProjectionRunner(
+            RolloutDevicesProjection.self, store: store, pool: pool, logger: logger)
 
         let mqtt = MQTTGateway(
             settings.mqtt, directory: devices, store: store,
@@ -61,11 +66,13 @@ struct Server {
         tokens = PostgresTokenStore(pool: pool)
         http = HTTPGateway(
             configuration: settings.http, store: store, devices: devices, accounts: accounts, alerts: alerts,
+            rollouts: rollouts,
             queries: PostgresFleetQueries(pool: pool), tokens: tokens, credentials: mqtt,
             readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
         services = [
-            pool, store, snapshots, devices, accounts, alerts, devicesView, accountsView, alertsView, mqtt, http,
+            pool, store, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
+            rolloutsView, rolloutDevicesView, mqtt, http,
         ]
         threads = [appending, reading, ingesting]
         self.logger = logger

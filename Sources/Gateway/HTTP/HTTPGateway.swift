@@ -18,8 +18,9 @@ package struct HTTPGateway: Service {
 
     package init(
         configuration: HTTPConfiguration, store: any EventStore, devices: Directory<Device>,
-        accounts: Directory<Account>, alerts: Directory<Alert>, queries: any FleetQueries, tokens: any TokenStore,
-        credentials: any CredentialChanges, readiness: any ReadinessCheck, metrics: PrometheusMetrics, logger: Logger
+        accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>, queries: any FleetQueries & RolloutQueries,
+        tokens: any TokenStore, credentials: any CredentialChanges, readiness: any ReadinessCheck,
+        metrics: PrometheusMetrics, logger: Logger
     ) {
         self.configuration = configuration
         self.logger = logger
@@ -37,6 +38,7 @@ package struct HTTPGateway: Service {
             ).all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all
             + AlertRoutes(store: store, alerts: alerts, queries: queries).all
+            + RolloutRoutes(store: store, rollouts: rollouts, queries: queries).all
             + LogRoutes(store: store, streaming: streaming).all
             + ProjectionRoutes(queries: queries).all
             + SessionRoutes(authenticator: authenticator, cookiesNeedTLS: configuration.cookiesNeedTLS).all

@@ -25,6 +25,13 @@ extension Problem {
         }
     }
 
+    init(_ error: DispatchError<Rollout.Rejection>) {
+        switch error {
+        case .rejected(let rejection): self = Problem(rejection)
+        default: self = Problem(undecided: error)
+        }
+    }
+
     init(_ rejection: Device.Rejection) {
         switch rejection {
         case .unknownDevice: self = .noDevice
@@ -49,6 +56,21 @@ extension Problem {
         switch rejection {
         case .unknownAlert: self = .noAlert
         case .cleared: self = .conflict("alert-cleared", "The alert is cleared; there is nothing left to acknowledge.")
+        case .malformed(let field, let reason): self = .malformed(field, "\(field) \(reason).")
+        }
+    }
+
+    init(_ rejection: Rollout.Rejection) {
+        switch rejection {
+        case .unknownRollout: self = .noRollout
+        case .alreadyCreated: self = .conflict("rollout-exists", "A rollout with this id exists already.")
+        case .notInRollout(let device), .notOpened(let device), .deviceEnded(let device, _):
+            self = .conflict("not-under-way", "The device \(device) is not under way in this rollout.")
+        case .groupOutOfOrder(let next): self = .conflict("group-out-of-order", "Group \(next) comes next.")
+        case .paused: self = .conflict("rollout-paused", "The rollout is paused; resume it first.")
+        case .aborted: self = .conflict("rollout-aborted", "The rollout was aborted for good; start a new one.")
+        case .finished: self = .conflict("rollout-finished", "The rollout is finished; start a new one.")
+        case .unfinished: self = .conflict("rollout-unfinished", "Some devices have not come to an end.")
         case .malformed(let field, let reason): self = .malformed(field, "\(field) \(reason).")
         }
     }
@@ -96,5 +118,6 @@ extension Problem {
     static let noDevice = Problem.notFound("There is no device with this id.")
     static let noAccount = Problem.notFound("There is no account with this id.")
     static let noAlert = Problem.notFound("There is no alert with this id.")
+    static let noRollout = Problem.notFound("There is no rollout with this id.")
     static let noStream = Problem.notFound("There is no stream with this name.")
 }

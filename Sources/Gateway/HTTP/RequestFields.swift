@@ -53,6 +53,37 @@ struct RequestFields {
         }
     }
 
+    mutating func number(_ name: String) throws(Problem) -> Int {
+        guard let number = try optionalNumber(name) else {
+            throw .malformed(name, "\(name) is missing: send a whole number.")
+        }
+        return number
+    }
+
+    mutating func optionalNumber(_ name: String) throws(Problem) -> Int? {
+        switch fields.removeValue(forKey: name) {
+        case nil: return nil
+        case .number(let number): return number
+        default: throw .malformed(name, "\(name) must be a whole number.")
+        }
+    }
+
+    /// An array whose elements are all texts.
+    mutating func optionalTextList(_ name: String) throws(Problem) -> [String]? {
+        switch fields.removeValue(forKey: name) {
+        case nil: return nil
+        case .list(let elements):
+            var texts: [String] = []
+            texts.reserveCapacity(elements.count)
+            for element in elements {
+                guard case .text(let text) = element else { throw .malformed(name, "\(name) must hold texts only.") }
+                texts.append(text)
+            }
+            return texts
+        default: throw .malformed(name, "\(name) must be an array of texts.")
+        }
+    }
+
     /// Refuses what nobody has taken.
     func finish(known: String) throws(Problem) {
         guard let name = fields.keys.min() else { return }
@@ -61,12 +92,18 @@ struct RequestFields {
 
     private enum Value: Decodable {
         case text(String)
+        case number(Int)
+        case list([Value])
         case object([String: Value])
         case other
 
         init(from decoder: any Decoder) throws {
             if let text = try? decoder.singleValueContainer().decode(String.self) {
                 self = .text(text)
+            } else if let number = try? decoder.singleValueContainer().decode(Int.self) {
+                self = .number(number)
+            } else if let list = try? decoder.singleValueContainer().decode([Value].self) {
+                self = .list(list)
             } else if let object = try? decoder.singleValueContainer().decode([String: Value].self) {
                 self = .object(object)
             } else {

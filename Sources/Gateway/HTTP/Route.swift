@@ -56,6 +56,7 @@ package enum Permission: Sendable, CaseIterable {
     case readLog
     case manageDevices
     case acknowledgeAlerts
+    case manageRollouts
     case renameAccounts
     /// Opening, closing, activating: for tokens that are bound to no account.
     case manageAccounts
@@ -65,7 +66,7 @@ package enum Permission: Sendable, CaseIterable {
     func isGranted(to caller: Caller) -> Bool {
         switch self {
         case .readFleet, .readLog, .useSession: true
-        case .manageDevices, .acknowledgeAlerts, .renameAccounts: caller.role == .admin
+        case .manageDevices, .acknowledgeAlerts, .manageRollouts, .renameAccounts: caller.role == .admin
         case .manageAccounts: caller.role == .admin && caller.scope == .all
         }
     }

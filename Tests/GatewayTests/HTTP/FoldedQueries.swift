@@ -59,7 +59,7 @@ final class FoldedQueries: FleetQueries {
         }
     }
 
-    private func events(_ category: String) async throws(QueryError) -> [String: [RecordedEvent]] {
+    func events(_ category: String) async throws(QueryError) -> [String: [RecordedEvent]] {
         if let failure = failure.withLock({ $0 }) { throw failure }
         if isEmpty.withLock({ $0 }) { return [:] }
         let filter = LogFilter(category: category, scope: .all)

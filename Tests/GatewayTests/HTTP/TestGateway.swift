@@ -11,6 +11,7 @@ struct TestGateway: Sendable {
     let devices: Directory<Device>
     let accounts: Directory<Account>
     let alerts: Directory<Alert>
+    let rollouts: Directory<Rollout>
     let queries: FoldedQueries
     let tokens = TokensInMemory()
     let credentials = CredentialChangesHeard()
@@ -51,10 +52,12 @@ struct TestGateway: Sendable {
         devices = Directory(store: store, snapshots: snapshots)
         accounts = Directory(store: store, snapshots: snapshots)
         alerts = Directory(store: store, snapshots: snapshots)
+        rollouts = Directory(store: store, snapshots: snapshots)
         queries = FoldedQueries(store: store)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         gateway = HTTPGateway(
             configuration: configuration, store: store, devices: devices, accounts: accounts, alerts: alerts,
+            rollouts: rollouts,
             queries: queries, tokens: tokens, credentials: credentials, readiness: readiness,
             metrics: PrometheusMetrics(),
             logger: logger)

@@ -1,0 +1,168 @@
+import Aggregates
+import HTTPTypes
+import Hummingbird
+import Projections
+import Runtime
+
+/// Rollouts: list, read, follow device by device, create, pause, resume, abort.
+struct RolloutRoutes: Sendable {
+    let store: any EventStore
+    let rollouts: Directory<Rollout>
+    let queries: any FleetQueries & RolloutQueries
+
+    var all: [Route] {
+        [
+            .guarded(.get, "/api/v1/rollouts", needs: .readFleet, list),
+            .guarded(.post, "/api/v1/rollouts", needs: .manageRollouts, create),
+            .guarded(.get, "/api/v1/rollouts/{id}", needs: .readFleet, read),
+            .guarded(.get, "/api/v1/rollouts/{id}/devices", needs: .readFleet, devices),
+            action("pause") { .pause(reason: $0) }, action("resume") { _ in .resume },
+            action("abort") { .abort(reason: $0) },
+        ]
+    }
+
+    private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow("after", "limit", "account", "state")
+        let scope = try caller.scope.narrowed(by: exchange.query["account"])
+        let state: Rollout.Status? = try exchange.query.oneOf("state", not: .uncreated)
+        let (after, limit) = (
+            try ListCursor.decode(exchange.query["after"], of: "rollouts"), try exchange.query.limit()
+        )
+        let found: [RolloutRow]
+        let headers: HTTPFields
+        do throws(QueryError) {
+            found = try await queries.rollouts(scope: scope, state: state, after: after, limit: limit + 1)
+            headers = try await queries.positionHeader(of: "rollouts")
+        } catch {
+            throw Problem(error)
+        }
+        let rows = found.prefix(limit)
+        let next = found.count > limit ? rows.last.map { ListCursor.encode($0.id, of: "rollouts") } : nil
+        return try .json(ListAnswer(items: rows.map { RolloutAnswer($0) }, next: next), headers: headers)
+    }
+
+    private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow()
+        let row = try await row(exchange.parameter("id"), scope: caller.scope)
+        let tag = EntityTag(version: row.version)
+        var headers: HTTPFields = [.eTag: tag.description]
+        if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }
+        do throws(QueryError) {
+            headers.append(contentsOf: try await queries.positionHeader(of: "rollouts"))
+        } catch {
+            throw Problem(error)
+        }
+        return try .json(RolloutAnswer(row), headers: headers)
+    }
+
+    private func devices(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        try exchange.query.allow("after", "limit", "state")
+        let state: InstallationState? = try exchange.query.oneOf("state")
+        let (after, limit) = (
+            try ListCursor.decode(exchange.query["after"], of: "rollout-devices"), try exchange.query.limit()
+        )
+        let rollout = try await row(exchange.parameter("id"), scope: caller.scope)
+        let found: [RolloutDeviceRow]
+        let headers: HTTPFields
+        do throws(QueryError) {
+            found = try await queries.devices(ofRollout: rollout.id, state: state, after: after, limit: limit + 1)
+            headers = try await queries.positionHeader(of: "rollout-devices")
+        } catch {
+            throw Problem(error)
+        }
+        let rows = found.prefix(limit)
+        let next = found.count > limit ? rows.last.map { ListCursor.encode($0.device, of: "rollout-devices") } : nil
+        return try .json(
+            ListAnswer(items: rows.map { RolloutDeviceAnswer($0, groupSize: rollout.groupSize) }, next: next),
+            headers: headers)
+    }
+
+    private func action(_ name: String, _ command: @escaping @Sendable (String) -> Rollout.Command) -> Route {
+        .guarded(.post, "/api/v1/rollouts/{id}/\(name)", needs: .manageRollouts) {
+            exchange, caller throws(Problem) in
+            let id = exchange.parameter("id")
+            let key = try IdempotencyKey(exchange, caller)
+            let expected = try EntityTag.expected(by: exchange)
+            var fields = try RequestFields(exchange, mayBeAbsent: true)
+            let reason = try fields.optionalText("reason") ?? ""
+            try fields.finish(known: "reason")
+            _ = try await memory(of: id, caller.scope)
+            _ = try await send(
+                CommandEnvelope(
+                    id: key?.commandID ?? .v7(), command(reason), context: exchange.context(for: caller),
+                    expectedVersion: expected), to: id)
+            return try await current(id, caller.scope)
+        }
+    }
+}
+
+extension RolloutRoutes {
+    func send(_ envelope: CommandEnvelope<Rollout.Command>, to id: String) async throws(Problem) -> CommandReceipt {
+        do throws(DispatchError<Rollout.Rejection>) {
+            return try await rollouts.send(envelope, to: id)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// The rollout after a command.
+    func current(
+        _ id: String, _ scope: AccountScope, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
+    ) async throws(Problem) -> Response {
+        let memory = try await memory(of: id, scope)
+        var rollout = RolloutAnswer(try await row(id, scope: scope))
+        rollout.update(from: memory)
+        var headers = headers
+        headers[.eTag] = EntityTag(version: rollout.streamVersion).description
+        return try .json(rollout, status: status, headers: headers)
+    }
+
+    /// The aggregate's memory, if it is a rollout that the caller may know of.
+    private func memory(
+        of id: String, _ scope: AccountScope
+    ) async throws(Problem) -> AggregateMemory<Rollout> {
+        // An id that cannot exist must not wake an actor.
+        guard StreamName("rollout-\(id)") != nil else { throw .noRollout }
+        do throws(DispatchError<Rollout.Rejection>) {
+            let memory = try await rollouts.recall(id)
+            if memory.state.status != .uncreated, scope.includes(memory.state.account) { return memory }
+        } catch {
+            throw Problem(error)
+        }
+        throw .noRollout
+    }
+
+    /// The view's row; for a rollout so new that the view does not know it, one folded from the log.
+    private func row(_ id: String, scope: AccountScope) async throws(Problem) -> RolloutRow {
+        guard let stream = StreamName("rollout-\(id)") else { throw .noRollout }
+        do throws(QueryError) {
+            if let row = try await queries.rollout(id, scope: scope) { return row }
+        } catch {
+            throw Problem(error)
+        }
+        var row: RolloutRow?
+        do {
+            for event in try await store.readStream(stream, from: 1, limit: 1_000) {
+                try RolloutsProjection.evolve(&row, with: event)
+            }
+        } catch let error as EventStoreError {
+            throw Problem(error)
+        } catch {
+            throw .internalFailure(cause: "\(error)")
+        }
+        guard let row, scope.includes(row.account) else { throw .noRollout }
+        return row
+    }
+}
+
+extension QueryParameters {
+    /// A parameter that is one of the names of a type, or absent.
+    fileprivate func oneOf<Name: RawRepresentable<String> & CaseIterable & Equatable>(
+        _ parameter: String, not hidden: Name? = nil
+    ) throws(Problem) -> Name? {
+        guard let text = self[parameter] else { return nil }
+        if let name = Name(rawValue: text), name != hidden { return name }
+        let names = Name.allCases.filter { $0 != hidden }.map(\.rawValue).joined(separator: ", ")
+        throw .malformed(parameter, "\(parameter) must be one of: \(names).")
+    }
+}
