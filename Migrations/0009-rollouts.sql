@@ -45,9 +45,16 @@ create table firmware_delivery (
     position bigint not null
 );
 
+-- Whose firmware message a device finds at the broker, so that the end of one rollout does not take another's away.
+create table firmware_messages (
+    device text primary key,
+    rollout text not null
+);
+
 insert into projections (name, live_generation) values ('rollouts', 1), ('rollout-devices', 1);
 insert into checkpoints (projection, generation, position) values ('rollouts', 1, 0), ('rollout-devices', 1, 0);
 insert into firmware_delivery (position) values (0);
 
 grant select, insert, update, delete on rollouts, rollout_devices to fleetlog_server;
+grant select, insert, update, delete on firmware_messages to fleetlog_server;
 grant select, update on firmware_delivery to fleetlog_server;

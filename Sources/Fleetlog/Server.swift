@@ -56,9 +56,10 @@ struct Server {
             RolloutDevicesProjection.self, store: store, pool: pool, logger: logger)
 
         let mqtt = MQTTGateway(
-            settings.mqtt, directory: devices, store: store,
+            settings.mqtt, directory: devices, rollouts: rollouts, store: store,
             lease: PostgresLease(.ingest, url: url, on: reading, server: settings.mqtt.server, logger: logger),
-            parking: PostgresParkingStore(pool: pool), verifiers: PostgresDeviceVerifiers(pool: pool), on: ingesting,
+            parking: PostgresParkingStore(pool: pool), ledger: PostgresFirmwareLedger(pool: pool),
+            verifiers: PostgresDeviceVerifiers(pool: pool), on: ingesting,
             logger: logger,
             reloadBroker: { [file = settings.brokerProcessFile] in
                 if let file { try BrokerProcess.reload(processFile: file) }

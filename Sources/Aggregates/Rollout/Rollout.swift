@@ -54,6 +54,9 @@ extension Rollout {
 
     package static func account(of state: State) -> AccountID { state.account }
 
+    /// Operators, the driver and the devices may each come by another server.
+    package static let isWrittenByMany = true
+
     /// A snapshot holds every device, so that a large rollout has fewer of them: some twenty in its life.
     package static func snapshotInterval(for state: State) -> Int64 { Int64(max(100, state.devices.count / 4)) }
 

@@ -18,7 +18,8 @@ package struct HTTPGateway: Service {
 
     package init(
         configuration: HTTPConfiguration, store: any EventStore, devices: Directory<Device>,
-        accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>, queries: any FleetQueries & RolloutQueries,
+        accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
+        queries: any FleetQueries & RolloutQueries,
         tokens: any TokenStore, credentials: any CredentialChanges, readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {

@@ -16,8 +16,9 @@ package struct MQTTGateway: Service, CredentialChanges {
     ///   - reloadBroker: makes the broker read those files again.
     ///   - observe: called with what happens, in order, for those who want to follow it.
     package init(
-        _ configuration: MQTTConfiguration, directory: Directory<Device>, store: any EventStore,
-        lease: any Lease, parking: any ParkingStore, verifiers: (any DeviceVerifiers)? = nil,
+        _ configuration: MQTTConfiguration, directory: Directory<Device>, rollouts: Directory<Rollout>,
+        store: any EventStore, lease: any Lease, parking: any ParkingStore, ledger: any FirmwareLedger,
+        verifiers: (any DeviceVerifiers)? = nil,
         on thread: PollThread, logger: Logger, reloadBroker: @escaping @Sendable () async throws -> Void = {},
         observe: @escaping @Sendable (IngestHappening) -> Void = { _ in }
     ) {
@@ -37,16 +38,24 @@ package struct MQTTGateway: Service, CredentialChanges {
             } else {
                 nil
             }
-        let parked = ParkedMessages(store: parking, directory: directory, notices: link, logger: logger)
+        let firmware = FirmwareSettlement(
+            rollouts: rollouts, devices: directory, notices: link, logger: logger, observe: observe)
+        let parked = ParkedMessages(
+            store: parking, directory: directory, firmware: firmware, notices: link, logger: logger)
         ingest = Ingest(
             connection: IngestConnection(
                 to: configuration.broker, clientID: configuration.clientID,
-                topics: [DeviceTopic.telemetry, WatchdogTopic.name(ofIngest: configuration.clientID)], on: thread),
+                topics: [
+                    DeviceTopic.telemetry, DeviceTopic.firmwareStatus,
+                    WatchdogTopic.name(ofIngest: configuration.clientID),
+                ], on: thread),
             lease: lease, generationLog: GenerationLog(store: store, server: configuration.server, logger: logger),
             settlement: RoundSettlement(
                 directory: directory, refusals: RefusalLog(store: store, logger: logger), parked: parked,
-                notices: link, logger: logger, observe: observe),
-            parked: parked, link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)
+                firmware: firmware, notices: link, logger: logger, observe: observe),
+            parked: parked,
+            delivery: FirmwareDelivery(store: store, rollouts: rollouts, ledger: ledger, link: link, logger: logger),
+            link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)
     }
 
     /// What this server's ingest is doing now.

@@ -71,7 +71,7 @@ package actor AggregateActor<D: Decider> {
         mailbox.put(delivery)
         if isTurning { return .busy }
         isTurning = true
-        return memory == nil ? .unloaded : .ready
+        return memory == nil || D.isWrittenByMany ? .unloaded : .ready
     }
 
     /// Takes everything that waits and decides it; nil if there was nothing to store, and the turn is over.
@@ -118,10 +118,10 @@ package actor AggregateActor<D: Decider> {
     /// The memory as of now, for reading; turns under way are not awaited.
     func recall() async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
         usedSinceSweep = true
-        if let memory { return memory }
+        if let memory, !D.isWrittenByMany { return memory }
         let loaded = try await load()
         // A turn may have loaded and moved on meanwhile.
-        if let memory { return memory }
+        if let memory, memory.version >= loaded.version { return memory }
         if !isTurning { memory = loaded }
         return loaded
     }
@@ -141,7 +141,7 @@ package actor AggregateActor<D: Decider> {
 
     private func turn() async {
         do {
-            if memory == nil { memory = try await load() }
+            if memory == nil || D.isWrittenByMany { memory = try await load() }
         } catch {
             for delivery in mailbox.takeAll() { delivery.answer(delivery.envelopes.map { _ in .failure(error) }) }
             return
@@ -255,8 +255,10 @@ package actor AggregateActor<D: Decider> {
         return envelopes.map { isFenced($0) ? .failure(.fenced) : others.removeFirst() }
     }
 
+    /// The memory as the log has it now.
     private func load() async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
         do throws(EventStoreError) {
+            if let memory { return try await folded(onto: memory) }
             let snapshot = try await snapshots.latest(of: stream)
             let start = snapshot.flatMap(AggregateMemory<D>.init)
             // A snapshot that could not be read is replaced as soon as the fold is done.

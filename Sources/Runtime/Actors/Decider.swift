@@ -26,11 +26,18 @@ package protocol Decider: Sendable {
     /// The account that the stream belongs to in this state.
     static func account(of state: State) -> AccountID
 
+    /// Whether other servers write to its streams as a matter of course. Its actor then sees what the log has before it
+    /// decides: a conflict tells only those who have something to store, and a refusal or "nothing to do" would come
+    /// from a state that is no more.
+    static var isWrittenByMany: Bool { get }
+
     /// Events between two snapshots; more for a state that is large to write.
     static func snapshotInterval(for state: State) -> Int64
 }
 
 extension Decider {
+    package static var isWrittenByMany: Bool { false }
+
     package static func snapshotInterval(for state: State) -> Int64 { 100 }
 }
 

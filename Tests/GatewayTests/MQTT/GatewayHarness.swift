@@ -13,6 +13,8 @@ struct GatewayHarness: Sendable {
     let thread: PollThread
     let store: any EventStore
     let directory: Directory<Device>
+    let rollouts: Directory<Rollout>
+    let ledger: any FirmwareLedger
     let happenings: Happenings
     let gateway: MQTTGateway
     let parking: InMemoryParkingStore
@@ -23,6 +25,7 @@ struct GatewayHarness: Sendable {
         broker: ThrowawayBroker? = nil, store: any EventStore = InMemoryEventStore(), devices: [String] = ["d1"],
         lease: any Lease = UncontestedLease(), server: String = "s1", probeInterval: Duration = .seconds(5),
         directory existing: Directory<Device>? = nil, parking: InMemoryParkingStore = InMemoryParkingStore(),
+        ledger: any FirmwareLedger = InMemoryFirmwareLedger(),
         verifiers: (any DeviceVerifiers)? = nil,
         _ body: @escaping @Sendable (GatewayHarness) async throws -> Void
     ) async throws {
@@ -31,6 +34,7 @@ struct GatewayHarness: Sendable {
         let thread = try PollThread(name: "test-mqtt")
         defer { thread.shutdown() }
         let directory = existing ?? Directory<Device>(store: store, snapshots: InMemorySnapshotStore())
+        let rollouts = Directory<Rollout>(store: store, snapshots: InMemorySnapshotStore())
         for device in devices { try await directory.register(device) }
         let happenings = Happenings()
         let gateway = MQTTGateway(
@@ -38,12 +42,13 @@ struct GatewayHarness: Sendable {
                 broker: broker.gatewayAddress, server: server,
                 accountFiles: .init(passwords: broker.files.passwords, access: broker.files.acl),
                 probeInterval: probeInterval),
-            directory: directory, store: store, lease: lease, parking: parking, verifiers: verifiers,
+            directory: directory, rollouts: rollouts, store: store, lease: lease, parking: parking, ledger: ledger,
+            verifiers: verifiers,
             on: thread, logger: Self.logger, reloadBroker: { try await broker.reload() },
             observe: { happenings.note($0) })
         let harness = GatewayHarness(
-            broker: broker, thread: thread, store: store, directory: directory, happenings: happenings,
-            gateway: gateway, parking: parking)
+            broker: broker, thread: thread, store: store, directory: directory, rollouts: rollouts,
+            ledger: ledger, happenings: happenings, gateway: gateway, parking: parking)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await gateway.run() }
             defer { group.cancelAll() }

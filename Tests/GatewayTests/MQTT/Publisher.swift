@@ -12,21 +12,23 @@ actor Publisher {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    /// - Parameter topics: what to subscribe to.
+    /// - Parameters:
+    ///   - topics: what to subscribe to.
+    ///   - retained: whether to be sent what is retained there.
     init(
         to address: BrokerAddress, as clientID: String = "device-\(UInt32.random(in: 0 ... .max))",
-        topics: [String] = [], on thread: PollThread
+        topics: [String] = [], retained: Bool = false, on thread: PollThread
     ) async throws {
         self.thread = thread
         client = try MosquittoClient(
             address, .init(clientID: clientID, cleanStart: true, sessionExpiry: 0, receiveMaximum: 1_000, keepAlive: 60)
         )
-        try await connect(topics)
+        try await connect(topics, retained)
     }
 
-    private func connect(_ topics: [String]) async throws {
+    private func connect(_ topics: [String], _ retained: Bool) async throws {
         try client.connect()
-        if !topics.isEmpty { try client.subscribe(to: topics, retained: false) }
+        if !topics.isEmpty { try client.subscribe(to: topics, retained: retained) }
         while client.inbox.greeting == nil || (!topics.isEmpty && client.inbox.subscription == nil) { try await step() }
         guard client.inbox.greeting?.reasonCode == 0 else { throw MQTTError.refused(reasonCode: 1) }
     }

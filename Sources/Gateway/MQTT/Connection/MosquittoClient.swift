@@ -76,10 +76,12 @@ final class MosquittoClient {
 
     /// Queues a message and returns its packet id.
     @discardableResult
-    func publish(_ payload: [UInt8], to topic: String, qos: Int32) throws(MQTTError) -> Int32 {
+    func publish(
+        _ payload: [UInt8], to topic: String, qos: Int32, retained: Bool = false
+    ) throws(MQTTError) -> Int32 {
         var packetID: Int32 = 0
         try Self.check(
-            mosquitto_publish_v5(handle, &packetID, topic, Int32(payload.count), payload, qos, false, nil))
+            mosquitto_publish_v5(handle, &packetID, topic, Int32(payload.count), payload, qos, retained, nil))
         return packetID
     }
 

@@ -15,6 +15,7 @@ struct Ingest: Sendable {
     let generationLog: GenerationLog
     let settlement: RoundSettlement
     let parked: ParkedMessages
+    let delivery: FirmwareDelivery
     let link: any LinkState
     let status: IngestStatus
     let metrics: IngestMetrics
@@ -37,6 +38,7 @@ struct Ingest: Sendable {
         guard await parked.load() else { return }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await parked.applyUntilCancelled() }
+            group.addTask { await delivery.runUntilCancelled() }
             await ingestUntilFenced()
             group.cancelAll()
         }

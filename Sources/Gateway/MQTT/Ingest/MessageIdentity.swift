@@ -34,6 +34,9 @@ package struct MessageIdentity: Sendable {
     /// The id of the command that notes the message as refused.
     package func refusal() -> (id: UUID128, earlier: [UUID128]) { delivery(-1) }
 
+    /// The id of the command that a message without a number or a time of its own becomes.
+    package func delivered() -> (id: UUID128, earlier: [UUID128]) { delivery(0) }
+
     private func delivery(_ index: Int) -> (id: UUID128, earlier: [UUID128]) {
         func under(_ generation: Int64) -> UUID128 {
             id(.delivery, topic, [generation, stamp.number, Int64(index)])

@@ -2,6 +2,7 @@ package import Runtime
 
 /// A message that its device could not take when it came.
 package struct ParkedMessage: Sendable {
+    /// Under what it waits in order: its device, or ``FirmwareReportMessage/parkingKey(of:)``.
     package var device: String
     package var received: ReceivedMessage
     package var stamp: DeliveryStamp

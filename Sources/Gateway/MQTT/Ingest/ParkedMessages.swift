@@ -9,15 +9,18 @@ import Runtime
 actor ParkedMessages {
     private let store: any ParkingStore
     private let directory: Directory<Device>
+    private let firmware: FirmwareSettlement
     private let notices: any NoticeSink
     private let logger: Logger
     private var counts: [String: Int] = [:]
 
     init(
-        store: any ParkingStore, directory: Directory<Device>, notices: any NoticeSink, logger: Logger
+        store: any ParkingStore, directory: Directory<Device>, firmware: FirmwareSettlement,
+        notices: any NoticeSink, logger: Logger
     ) {
         self.store = store
         self.directory = directory
+        self.firmware = firmware
         self.notices = notices
         self.logger = logger
     }
@@ -78,6 +81,9 @@ actor ParkedMessages {
 
     /// No fence: whoever applies it, its commands have the same ids.
     private func isApplied(_ parked: ParkedMessage) async -> Bool {
+        if let device = DeviceTopic.firmwareStatusDevice(parked.received.topic) {
+            return await firmware.apply(parked, from: device)
+        }
         let message = TelemetryMessage(
             from: parked.device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime, fence: nil)
         let results = await directory.send([(parked.device, message.envelopes)]).first ?? []

@@ -2,7 +2,7 @@ import Foundation
 import Logging
 import Runtime
 
-/// A message that belongs to no device that we know.
+/// Messages that belong to no device, or to no rollout, that takes them.
 struct RefusedDelivery: Sendable, Codable, Equatable {
     /// The device as the topic names it.
     var device: String
@@ -13,7 +13,8 @@ struct RefusedDelivery: Sendable, Codable, Equatable {
     static let type = "MessagesRefused"
 }
 
-/// Notes messages of unknown devices in a stream of their own, since those devices have none.
+/// Notes messages of unknown devices in a stream of their own, since those devices have none; and firmware reports that
+/// no rollout takes.
 actor RefusalLog {
     private let store: any EventStore
     private let logger: Logger

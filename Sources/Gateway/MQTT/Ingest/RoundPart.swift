@@ -3,6 +3,7 @@ import Runtime
 /// What was read of a round at one go, understood but not yet settled.
 struct RoundPart: Sendable {
     private(set) var messages: [TelemetryMessage] = []
+    private(set) var reports: [FirmwareReportMessage] = []
     /// How many messages came on each topic that no device can have.
     private(set) var strays: [String: Int] = [:]
     /// What must not have moved when the events are stored.
@@ -16,6 +17,9 @@ struct RoundPart: Sendable {
             if let device = DeviceTopic.telemetryDevice(message.topic) {
                 messages.append(
                     TelemetryMessage(from: device, message, stamp: stamp, receivedTime: time, fence: fence))
+            } else if let device = DeviceTopic.firmwareStatusDevice(message.topic) {
+                reports.append(
+                    FirmwareReportMessage(from: device, message, stamp: stamp, receivedTime: time, fence: fence))
             } else if !message.topic.hasPrefix(WatchdogTopic.prefix) {
                 strays[message.topic, default: 0] += 1
             }

@@ -7,6 +7,7 @@ struct RoundSettlement: Sendable {
     let directory: Directory<Device>
     let refusals: RefusalLog
     let parked: ParkedMessages
+    let firmware: FirmwareSettlement
     let notices: any NoticeSink
     let logger: Logger
     let observe: @Sendable (IngestHappening) -> Void
@@ -18,6 +19,7 @@ struct RoundSettlement: Sendable {
         let parking: [ParkedMessage]
         /// The others.
         let open: [TelemetryMessage]
+        let reports: [FirmwareReportMessage]
         let batches: DeviceBatches
         let answers: Deliveries<Device>
     }
@@ -27,14 +29,18 @@ struct RoundSettlement: Sendable {
         let waiting = await parked.devices
         var parking: [ParkedMessage] = []
         var open = part.messages
+        var reports = part.reports
         if !waiting.isEmpty {
             parking = open.filter { waiting.contains($0.device) }
                 .map { ParkedMessage($0, reason: "earlier messages are parked") }
             open.removeAll { waiting.contains($0.device) }
+            parking += reports.filter { waiting.contains($0.parkingKey) }
+                .map { $0.parked("earlier messages are parked") }
+            reports.removeAll { waiting.contains($0.parkingKey) }
         }
         let batches = DeviceBatches(open)
         let answers = await directory.start(batches.batches)
-        return Started(part: part, parking: parking, open: open, batches: batches, answers: answers)
+        return Started(part: part, parking: parking, open: open, reports: reports, batches: batches, answers: answers)
     }
 
     /// Tries for as long as it takes; nothing may be acknowledged if it throws.
@@ -46,9 +52,10 @@ struct RoundSettlement: Sendable {
         var tally = RoundTally()
         var parking = started.parking
         let unknown = try await settle(started, parking: &parking, tally: &tally)
+        let refused = try await firmware.settle(started.reports, parking: &parking, tally: &tally)
         try await parked.park(parking, under: part.fence.version)
         tally.parked = parking.count
-        try await note(unknown, part.strays, fence: part.fence, tally: &tally)
+        try await note(unknown, part.strays, refused, fence: part.fence, tally: &tally)
         return tally
     }
 
@@ -118,13 +125,14 @@ struct RoundSettlement: Sendable {
     }
 
     private func note(
-        _ unknown: [String: Int], _ strays: [String: Int], fence: StreamVersion, tally: inout RoundTally
+        _ unknown: [String: Int], _ strays: [String: Int], _ refused: [RefusedDelivery], fence: StreamVersion,
+        tally: inout RoundTally
     ) async throws(IngestEnd) {
         let devices = unknown.map { RefusedDelivery(device: $0, reason: "unknown device", messages: $1) }
         let topics = strays.map {
             RefusedDelivery(device: String($0.prefix(200)), reason: "no device can have this topic", messages: $1)
         }
-        try await refusals.note(devices + topics, fence: fence)
+        try await refusals.note(devices + topics + refused, fence: fence)
         tally.unknown += strays.values.reduce(0, +)
         for refusal in devices + topics {
             logger.warning(

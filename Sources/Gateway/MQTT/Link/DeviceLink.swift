@@ -4,7 +4,7 @@ import Runtime
 import Synchronization
 
 /// The connection that carries everything to the devices, and the probes that watch over ingest.
-actor DeviceLink: LinkState, NoticeSink {
+actor DeviceLink: LinkState, NoticeSink, RetainedPublishing {
     private enum State {
         case disconnected
         case connected(MosquittoClient)
@@ -18,6 +18,7 @@ actor DeviceLink: LinkState, NoticeSink {
     private let logger: Logger
     private var state = State.disconnected
     private var barriers: [Int32: CheckedContinuation<Void, Never>] = [:]
+    private var pending = PendingPublishes()
     private var brokerFigures: BrokerFigures
 
     private nonisolated let outgoing = OutgoingNotices(capacity: 10_000)
@@ -76,6 +77,19 @@ actor DeviceLink: LinkState, NoticeSink {
         }
     }
 
+    func publish(_ messages: [RetainedMessage]) async throws(MQTTError) {
+        guard case .connected(let client) = state else { throw .lost(reason: "the link to the devices is down") }
+        var packetIDs: [Int32] = []
+        for message in messages {
+            packetIDs.append(try client.publish(message.payload, to: message.topic, qos: 1, retained: true))
+        }
+        let outcome = await withCheckedContinuation { continuation in
+            pending.add(packetIDs, continuation)
+            flush()
+        }
+        try outcome.get()
+    }
+
     private func connect() async throws(MQTTError) -> MosquittoClient {
         let client = try MosquittoClient(
             address,
@@ -110,7 +124,10 @@ actor DeviceLink: LinkState, NoticeSink {
             guard try await thread.isReady(client.socket, for: interest, until: deadline) else { continue }
             repeat { try client.read() } while client.isReadable
             for message in client.inbox.takeMessages() { brokerFigures.note(message) }
-            for packetID in client.inbox.published { barriers.removeValue(forKey: packetID)?.resume() }
+            for packetID in client.inbox.published {
+                barriers.removeValue(forKey: packetID)?.resume()
+                pending.acknowledged(packetID)
+            }
             client.inbox.published = []
         }
     }
@@ -131,5 +148,6 @@ actor DeviceLink: LinkState, NoticeSink {
         connected.withLock { $0 = nil }
         for barrier in barriers.values { barrier.resume() }
         barriers = [:]
+        pending.fail(.lost(reason: "the link to the devices went down"))
     }
 }

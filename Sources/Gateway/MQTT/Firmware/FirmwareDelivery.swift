@@ -1,0 +1,174 @@
+import Aggregates
+import Crypto
+import Foundation
+import Logging
+import Metrics
+import Runtime
+
+/// Carries the rollouts' firmware messages to the broker, and takes them away again when devices have ended.
+///
+/// It follows the log from a checkpoint that moves when everything before it has been done. What it does, it does by
+/// the state of the rollout as it is then, not as it was: a rollout that has been paused meanwhile is left alone until
+/// it is resumed, and a device that was notified before a crash is not notified twice.
+struct FirmwareDelivery: Sendable {
+    /// Devices that the broker is told of before the rollout is looked at again.
+    private static let batch = 500
+
+    let store: any EventStore
+    let rollouts: Directory<Rollout>
+    let ledger: any FirmwareLedger
+    let link: any RetainedPublishing
+    let logger: Logger
+
+    func runUntilCancelled() async {
+        var backoff = Backoff(first: .milliseconds(100), limit: .seconds(10))
+        while !Task.isCancelled {
+            do {
+                try await follow { backoff.reset() }
+            } catch {
+                if Task.isCancelled { return }
+                logger.warning("Firmware waits to be delivered", metadata: ["reason": "\(String(reflecting: error))"])
+            }
+            if (try? await Task.sleep(for: backoff.next())) == nil { return }
+        }
+    }
+
+    /// Returns if another server has moved the checkpoint.
+    private func follow(_ progressed: () -> Void) async throws {
+        let filter = LogFilter(category: Rollout.category, scope: .all)
+        let subscription = Subscription(to: store, where: filter, pageSize: 200)
+        var position = try await ledger.position()
+        while !Task.isCancelled {
+            let page = try await subscription.page(after: position)
+            if page.end == position { continue }
+            for (rollout, work) in works(of: page.events) { try await carryOut(work, of: rollout) }
+            guard try await ledger.move(from: position, to: page.end) else { return }
+            position = page.end
+            progressed()
+        }
+    }
+
+    /// What a page asks for, rollout by rollout in the order in which they appear.
+    private func works(of events: [RecordedEvent]) -> [(rollout: String, work: FirmwareWork)] {
+        var works: [(rollout: String, work: FirmwareWork)] = []
+        var places: [String: Int] = [:]
+        for event in events {
+            let rollout = event.stream.id
+            let place = places[rollout] ?? works.count
+            if place == works.count {
+                places[rollout] = place
+                works.append((rollout, FirmwareWork()))
+            }
+            do throws(EventCodecError) {
+                works[place].work.add(try Rollout.codec.decode(event))
+            } catch {
+                // One event that this program cannot read must not hold the other rollouts back.
+                logger.error(
+                    "An event of a rollout cannot be read",
+                    metadata: ["rollout": "\(rollout)", "position": "\(event.position)", "reason": "\(error)"])
+            }
+        }
+        return works
+    }
+
+    private func carryOut(_ work: FirmwareWork, of rollout: String) async throws {
+        var start: Int? = 0
+        while let next = start {
+            guard let state = try await state(of: rollout) else { return }
+            let places = work.due(in: state)
+            let due = places.dropFirst(next).prefix(Self.batch).filter { state.awaitsDelivery(at: $0) }
+            if !due.isEmpty { try await deliver(due, of: rollout, state) }
+            start = next + Self.batch < places.count ? next + Self.batch : nil
+            record(state, of: rollout)
+        }
+        for devices in work.ended.chunks(of: Self.batch) {
+            let held = try await ledger.held(devices, by: rollout)
+            if held.isEmpty { continue }
+            try await link.publish(held.map { .noFirmware(for: $0) })
+            try await ledger.release(held, by: rollout)
+        }
+    }
+
+    private func deliver(_ places: [Int], of rollout: String, _ state: Rollout.State) async throws {
+        let devices = places.map { state.devices.ids[$0] }
+        try await ledger.hold(devices, by: rollout)
+        try await link.publish(devices.map { .firmware(for: $0, of: rollout, state) })
+        let attempts = places.map { "\(state.devices.ids[$0]):\(state.devices[$0].attempt)" }
+        let command = CommandEnvelope<Rollout.Command>(
+            id: Self.commandID(rollout, attempts), .markNotified(devices),
+            context: CommandContext(time: .now(), principal: .system, scope: .all))
+        do throws(DispatchError<Rollout.Rejection>) {
+            try await rollouts.send(command, to: rollout)
+        } catch {
+            guard case .rejected = error else { throw error }
+        }
+    }
+
+    /// The rollout as the log has it now; nil if it cannot be read.
+    private func state(of rollout: String) async throws -> Rollout.State? {
+        do throws(DispatchError<Rollout.Rejection>) {
+            return try await rollouts.recall(rollout).state
+        } catch {
+            guard case .broken(let reason) = error else { throw error }
+            logger.error("A rollout cannot be read", metadata: ["rollout": "\(rollout)", "reason": "\(reason)"])
+            return nil
+        }
+    }
+
+    private func record(_ state: Rollout.State, of rollout: String) {
+        Gauge(label: "firmware_rollout_progress", dimensions: [("rollout", rollout)])
+            .record(Double(state.counts.succeeded) / Double(max(1, state.devices.count)))
+    }
+
+    /// The same for the same attempts of the same devices, so that a repetition is recognised.
+    private static func commandID(_ rollout: String, _ attempts: [String]) -> UUID128 {
+        let text = "firmware delivery\n\(rollout)\n\(attempts.joined(separator: "\n"))"
+        return SHA256.hash(data: Data(text.utf8)).withUnsafeBytes { digest in
+            // Version 8: a UUID of a form of our own.
+            UUID128(
+                high: digest.load(as: UInt64.self).bigEndian & ~0xf000 | 0x8000,
+                low: digest.load(fromByteOffset: 8, as: UInt64.self).bigEndian & ~(3 << 62) | 1 << 63)
+        }
+    }
+}
+
+/// What the events of a page ask for in one rollout.
+struct FirmwareWork: Sendable {
+    /// Places in the plan.
+    private var openedPlaces: [Range<Int>] = []
+    private var retried: [String] = []
+    private var isResumed = false
+    private(set) var ended: [String] = []
+
+    mutating func add(_ event: Rollout.Event) {
+        switch event {
+        case .groupOpened(let fact): openedPlaces.append(fact.first..<fact.first + fact.count)
+        case .deviceRetried(let fact): retried.append(fact.device)
+        case .resumed: isResumed = true
+        case .deviceSucceeded(let fact): ended.append(fact.device)
+        case .deviceFailed(let fact): if fact.isFinal { ended.append(fact.device) }
+        case .deviceTimedOut(let fact): if fact.isFinal { ended.append(fact.device) }
+        case .devicesCancelled(let fact): ended += fact.devices
+        case .created, .devicesListed, .devicesNotified, .deviceProgressed, .paused, .aborted, .finished: break
+        }
+    }
+
+    /// The places of the devices that may be due, in the order of the plan; after a pause any device may be.
+    func due(in state: Rollout.State) -> [Int] {
+        if isResumed { return Array(0..<state.openedDevices) }
+        return Set(openedPlaces.joined()).union(retried.compactMap { state.devices.place(of: $0) }).sorted()
+    }
+}
+
+extension Rollout.State {
+    fileprivate func awaitsDelivery(at place: Int) -> Bool {
+        status == .running && place < openedDevices && devices[place].state == .scheduled
+            && !devices[place].awaitsRetry
+    }
+}
+
+extension Array {
+    fileprivate func chunks(of size: Int) -> [[Element]] {
+        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
+    }
+}
