@@ -43,6 +43,7 @@ package struct Simulation: Sendable {
             members(devices.map(\.known)), on: thread, host: settings.mqttHost, port: settings.mqttPort,
             rate: settings.rate)
         await fleet.start()
+        if settings.rollsOut { await rollOut(to: devices.map(\.known.id), api) }
         let failure = await publish(fleet, sequences)
         // What was sent must still be acknowledged, read back and remembered when the simulation is cancelled.
         let ending = Task {
@@ -70,7 +71,21 @@ package struct Simulation: Sendable {
                 id: device.id, key: device.apiKey,
                 device: SimulatedDevice(
                     device.type, scenarios[index], episode: episode, nextSeq: device.nextSeq,
-                    random: random.derived(for: index)))
+                    random: random.derived(for: index)),
+                firmware: DeviceFirmware(
+                    FirmwareHabit(device: index, seed: settings.seed), pace: settings.firmwarePace,
+                    random: random.derived(for: index + devices.count)))
+        }
+    }
+
+    /// A fleet that cannot be rolled out to still has its readings to send.
+    private func rollOut(to devices: [String], _ api: FleetAPI) async {
+        do throws(SimulationError) {
+            let id = try await api.createRollout(
+                of: "sim-\(Timestamp.now().microseconds / 1_000_000)", to: devices, account: settings.account)
+            report("rollout \(id) brings new firmware to \(devices.count) devices")
+        } catch {
+            report("no firmware is rolled out: \(error)")
         }
     }
 
@@ -105,14 +120,17 @@ package struct Simulation: Sendable {
         await fleet.close()
         try sequences.save(outcomes.map(\.nextSeq))
         var scenarios: [ScenarioName: ScenarioResult]?
+        var firmware = FirmwareResult()
         if settings.verifies {
             report("reading back \(counts.readings) acknowledged readings")
             scenarios = try await Verification(api: api, patience: settings.patience).run(
                 zip(devices, outcomes).map { device, outcome in
                     StreamCheck(outcome, firstSeq: device.known.nextSeq, after: device.version)
                 })
+            firmware = try await FirmwareVerification(api: api, patience: settings.patience).run(outcomes)
         }
-        let summary = SimulationReport(counts, devices: devices.count, elapsed: elapsed, scenarios: scenarios)
+        let summary = SimulationReport(
+            counts, devices: devices.count, elapsed: elapsed, scenarios: scenarios, firmware: firmware)
         for line in summary.lines { report(line) }
         return summary
     }

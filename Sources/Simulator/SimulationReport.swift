@@ -1,7 +1,7 @@
 /// How a simulation went.
 package struct SimulationReport: Sendable {
     package enum Verdict: Sendable, Equatable {
-        /// Each acknowledged reading is in the store exactly once.
+        /// Each acknowledged reading is in the store exactly once, and each device has its firmware's end confirmed.
         case exact
         case wrong
         /// It was not asked for.
@@ -23,13 +23,17 @@ package struct SimulationReport: Sendable {
     package var p50: Duration
     package var p99: Duration
     package var scenarios: [ScenarioName: ScenarioResult]
+    package var firmware: FirmwareResult
 
     package var total: ScenarioResult { scenarios.values.reduce(ScenarioResult(), +) }
 
     /// False calls for an exit code other than 0.
     package var isSuccess: Bool { verdict != .wrong }
 
-    init(_ counts: FleetCounts, devices: Int, elapsed: Duration, scenarios: [ScenarioName: ScenarioResult]?) {
+    init(
+        _ counts: FleetCounts, devices: Int, elapsed: Duration, scenarios: [ScenarioName: ScenarioResult]?,
+        firmware: FirmwareResult = FirmwareResult()
+    ) {
         self.devices = devices
         self.elapsed = elapsed
         messages = counts.messages
@@ -41,7 +45,11 @@ package struct SimulationReport: Sendable {
         p50 = counts.latencies.quantile(0.5)
         p99 = counts.latencies.quantile(0.99)
         self.scenarios = scenarios ?? [:]
-        verdict = scenarios.map { $0.values.allSatisfy(\.isExact) ? .exact : .wrong } ?? .notVerified
+        self.firmware = firmware
+        verdict =
+            scenarios.map { scenarios in
+                scenarios.values.allSatisfy(\.isExact) && firmware.contradicted == 0 ? .exact : .wrong
+            } ?? .notVerified
     }
 
     /// The summary, the last line of which says how it ended.
@@ -63,6 +71,11 @@ package struct SimulationReport: Sendable {
                 "\(name.rawValue.padded(to: 10))  devices \(result.devices), acknowledged \(result.acknowledged), "
                     + "found \(result.found), missing \(result.missing), doubled \(result.doubled)")
         }
+        if firmware.reported > 0 {
+            lines.append(
+                "firmware: \(firmware.reported) devices reported an end, the server says otherwise of "
+                    + "\(firmware.contradicted)")
+        }
         lines.append(conclusion)
         return lines
     }
@@ -71,6 +84,8 @@ package struct SimulationReport: Sendable {
         let total = total
         return switch verdict {
         case .exact: "Verified: each of the \(total.acknowledged) acknowledged readings is in the store exactly once."
+        case .wrong where firmware.contradicted > 0 && scenarios.values.allSatisfy(\.isExact):
+            "FAILED: the server contradicts \(firmware.contradicted) of \(firmware.reported) devices about their firmware."
         case .wrong:
             "FAILED: of \(total.acknowledged) acknowledged readings \(total.missing) are missing in the store, "
                 + "and \(total.doubled) readings are there more than once."

@@ -28,6 +28,10 @@ package struct SimulationSettings: Sendable {
     package var seed: UInt64 = 1
     /// Where the fleet is remembered with its keys, mode 0600; nil registers a new fleet each time.
     package var stateFile: String?
+    /// Whether the fleet has firmware rolled out to it, in groups of a few devices.
+    package var rollsOut = false
+    /// How long devices take to install firmware; 1 takes some ten seconds, for people who watch.
+    package var firmwarePace = 1.0
     /// Whether to read back at the end what was acknowledged.
     package var verifies = true
     /// How long the end may wait for acknowledgements, and again for what is not in the store yet.

@@ -10,6 +10,8 @@ final class FakeFleetlog: Sendable {
         var busy = 0
         var keyless = 0
         var ids: [String]
+        /// Of the devices in the one rollout that there is.
+        var installations: [String: String] = [:]
     }
 
     private let state: Mutex<State>
@@ -35,6 +37,10 @@ final class FakeFleetlog: Sendable {
         state.withLock { if $0.streams[device]?.contains(seq) == false { $0.streams[device]?.append(seq) } }
     }
 
+    func setInstallation(_ installation: String, of device: String) {
+        state.withLock { $0.installations[device] = installation }
+    }
+
     func forget(device: String) { state.withLock { $0.streams[device] = nil } }
 
     func answer(_ request: FakeServer.Request) -> FakeServer.Answer {
@@ -50,6 +56,8 @@ final class FakeFleetlog: Sendable {
             switch (request.method, parts.first) {
             case ("POST", "devices"): return register(request, &state)
             case ("GET", "devices"): return device(parts[1], state)
+            case ("POST", "rollouts"): return .init(status: 201, body: #"{"id":"r1"}"#)
+            case ("GET", "rollouts"): return installations(request, state)
             case ("GET", "streams"): return events(String(parts[1].dropFirst("device-".count)), request, state)
             default: return .init(status: 404, body: #"{"title":"Not found"}"#)
             }
@@ -68,6 +76,14 @@ final class FakeFleetlog: Sendable {
         state.streams[id] = [nil]
         state.registrations.append(id)
         return .init(status: 201, body: #"{"id":"\#(id)","apiKey":"key-\#(id)","state":"active","version":1}"#)
+    }
+
+    private func installations(_ request: FakeServer.Request, _ state: State) -> FakeServer.Answer {
+        let rest = state.installations.sorted { $0.key < $1.key }.filter { $0.key > request.query["after"] ?? "" }
+        let page = rest.prefix(Self.page)
+        let items = page.map { #"{"device":"\#($0)","state":"\#($1)"}"# }.joined(separator: ",")
+        let next = page.count < rest.count ? page.last.map { "\"\($0.key)\"" } : nil
+        return .init(body: #"{"items":[\#(items)],"next":\#(next ?? "null")}"#)
     }
 
     private func device(_ id: String, _ state: State) -> FakeServer.Answer {

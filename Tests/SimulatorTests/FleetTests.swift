@@ -114,7 +114,8 @@ import Testing
         let deaf = try await ThrowawayBroker.start()
         let thread = try PollThread(name: "sim-test")
         let member = FleetMember(
-            id: BrokerFiles.gatewayUser, key: deaf.files.gatewayPassword, device: members()[0].device)
+            id: BrokerFiles.gatewayUser, key: deaf.files.gatewayPassword, device: members()[0].device,
+            firmware: members()[0].firmware)
         let fleet = FleetConnections([member], on: thread, host: deaf.address, port: deaf.port, rate: 100)
         await fleet.start()
         try await eventually { await fleet.counts.unheard > 0 }
@@ -130,7 +131,8 @@ import Testing
             FleetMember(
                 id: id, key: "key-\(id)",
                 device: SimulatedDevice(
-                    .temperature, .normal, episode: episode, nextSeq: 1, random: SeededRandom(seed: UInt64(index))))
+                    .temperature, .normal, episode: episode, nextSeq: 1, random: SeededRandom(seed: UInt64(index))),
+                firmware: DeviceFirmware(.normal, pace: 0, random: SeededRandom(seed: UInt64(index))))
         }
     }
 

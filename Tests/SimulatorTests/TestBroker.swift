@@ -21,7 +21,7 @@ struct TestBroker: Sendable {
         subscriber.arguments = [
             "-h", broker.address, "-p", "\(broker.port)", "-u", BrokerFiles.gatewayUser,
             "-P", broker.files.gatewayPassword, "-V", "5", "-q", "1", "-i", "server", "-c", "-x", "3600",
-            "-t", "devices/+/telemetry", "-F", "%t %p",
+            "-t", "devices/+/telemetry", "-t", "devices/+/firmware/status", "-F", "%t %p",
         ]
         let pipe = Pipe()
         subscriber.standardOutput = pipe
@@ -39,6 +39,16 @@ struct TestBroker: Sendable {
             }
         }
         return TestBroker(broker: broker, subscriber: subscriber)
+    }
+
+    /// Leaves a firmware message for the device.
+    func retain(_ payload: String, for device: String) throws {
+        try Self.run(
+            "/usr/bin/mosquitto_pub",
+            [
+                "-h", broker.address, "-p", "\(broker.port)", "-u", BrokerFiles.gatewayUser, "-P",
+                broker.files.gatewayPassword, "-q", "1", "-r", "-t", "devices/\(device)/firmware", "-m", payload,
+            ])
     }
 
     func remove() async {

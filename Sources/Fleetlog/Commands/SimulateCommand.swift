@@ -24,6 +24,9 @@ struct SimulateCommand: AsyncParsableCommand {
             """)
     var scenario: [String] = []
 
+    @Flag(help: "Roll new firmware out to the fleet, in groups of a few devices; takes a couple of minutes.")
+    var rollout = false
+
     @Option(help: "Address of the server.")
     var api = "http://127.0.0.1:8080"
 
@@ -58,6 +61,7 @@ struct SimulateCommand: AsyncParsableCommand {
         settings.account = account
         settings.seed = seed
         settings.stateFile = state
+        settings.rollsOut = rollout
         if !scenario.isEmpty { settings.mix = try mix() }
         let report = try await untilInterrupted { [settings] in
             try await Simulation.run(settings) { line in

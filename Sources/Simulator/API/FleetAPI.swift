@@ -86,6 +86,67 @@ struct FleetAPI: Sendable {
         return try decode(data, what)
     }
 
+    /// Rolls a firmware version out in groups of a few devices, so that there is something to watch; returns its id.
+    func createRollout(
+        of version: String, to devices: [String], account: String?
+    ) async throws(SimulationError) -> String {
+        struct Body: Encodable {
+            struct Artifact: Encodable {
+                var url = "https://firmware.example/simulated.bin"
+                var sha256 = String(repeating: "0", count: 64)
+            }
+            var version: String
+            var artifact = Artifact()
+            var devices: [String]
+            // Each five devices in a row hold one that is not normal.
+            var groupSize: Int
+            var successThreshold = 60
+            var errorThreshold = 40
+            var attempts = 2
+            var deviceTimeout = 20
+            var account: String?
+        }
+        struct Answer: Decodable { var id: String }
+        var request = request("rollouts")
+        request.httpMethod = "POST"
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        request.setValue(UUID().uuidString, forHTTPHeaderField: "Idempotency-Key")
+        let groupSize = max(1, devices.count / 50) * 5
+        do {
+            request.httpBody = try JSONEncoder().encode(
+                Body(version: version, devices: devices, groupSize: groupSize, account: account))
+        } catch {
+            throw .setting("the rollout cannot be written as JSON")
+        }
+        let what = "rolling firmware out"
+        let (data, response) = try await send(request, what)
+        guard response.statusCode == 201 else { throw refusal(what, data, response) }
+        let answer: Answer = try decode(data, what)
+        return answer.id
+    }
+
+    /// How far each device of a rollout has come, by its id.
+    func deviceStates(ofRollout rollout: String) async throws(SimulationError) -> [String: String] {
+        struct Page: Decodable {
+            struct Item: Decodable { var device, state: String }
+            var items: [Item]
+            var next: String?
+        }
+        let what = "reading the devices of a rollout"
+        var states: [String: String] = [:]
+        var after: String?
+        while true {
+            var query = [URLQueryItem(name: "limit", value: "1000")]
+            if let after { query.append(URLQueryItem(name: "after", value: after)) }
+            let (data, response) = try await send(request("rollouts/\(rollout)/devices", query), what)
+            guard response.statusCode == 200 else { throw refusal(what, data, response) }
+            let page: Page = try decode(data, what)
+            for item in page.items { states[item.device] = item.state }
+            guard let next = page.next else { return states }
+            after = next
+        }
+    }
+
     // MARK: Requests
 
     private func request(_ path: String, _ query: [URLQueryItem] = []) -> URLRequest {

@@ -12,6 +12,7 @@ final class DeviceConnection {
     let inbox = DeviceInbox()
     private let handle: OpaquePointer
     private let topic: String
+    private let firmwareTopic: String
 
     private static let library: Int32 = mosquitto_lib_init()
     private static let keepAlive: Int32 = 60
@@ -25,6 +26,7 @@ final class DeviceConnection {
         }
         self.handle = handle
         topic = "devices/\(device)/telemetry"
+        firmwareTopic = "devices/\(device)/firmware"
         try Self.check(mosquitto_int_option(handle, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5))
         try Self.check(mosquitto_int_option(handle, MOSQ_OPT_TCP_NODELAY, 1))
         try Self.check(mosquitto_username_pw_set(handle, device, key))
@@ -34,6 +36,11 @@ final class DeviceConnection {
         mosquitto_publish_v5_callback_set(handle) { _, context, packetID, code, _ in
             DeviceInbox.of(context)?.acknowledgements.append(.init(packetID: packetID, reasonCode: code))
         }
+        mosquitto_message_v5_callback_set(handle) { _, context, message, _ in
+            guard let message = message?.pointee else { return }
+            let payload = UnsafeRawBufferPointer(start: message.payload, count: Int(message.payloadlen))
+            DeviceInbox.of(context)?.firmware.append(Array(payload))
+        }
         try Self.check(mosquitto_connect_bind_v5(handle, host, Int32(port), Self.keepAlive, nil, nil))
     }
 
@@ -41,7 +48,19 @@ final class DeviceConnection {
     deinit { mosquitto_destroy(handle) }
 
     /// Publishes telemetry with QoS 1 and returns its packet id.
-    func publish(_ payload: [UInt8]) throws(Failure) -> Int32 {
+    func publish(_ payload: [UInt8]) throws(Failure) -> Int32 { try publish(payload, to: topic) }
+
+    /// Says how an installation goes, with QoS 1, and returns the packet id.
+    func publishFirmwareStatus(_ payload: [UInt8]) throws(Failure) -> Int32 {
+        try publish(payload, to: firmwareTopic + "/status")
+    }
+
+    /// Asks for firmware messages, the retained one first.
+    func subscribeToFirmware() throws(Failure) {
+        try Self.check(mosquitto_subscribe_v5(handle, nil, firmwareTopic, 1, 0, nil))
+    }
+
+    private func publish(_ payload: [UInt8], to topic: String) throws(Failure) -> Int32 {
         var packetID: Int32 = 0
         try Self.check(mosquitto_publish_v5(handle, &packetID, topic, Int32(payload.count), payload, 1, false, nil))
         return packetID

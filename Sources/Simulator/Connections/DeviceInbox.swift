@@ -8,4 +8,6 @@ final class DeviceInbox {
     /// The reason code of CONNACK.
     var greeting: Int32?
     var acknowledgements: [Acknowledgement] = []
+    /// The payloads that came on the device's firmware topic.
+    var firmware: [[UInt8]] = []
 }

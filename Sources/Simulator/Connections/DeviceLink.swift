@@ -20,11 +20,16 @@ final class DeviceLink {
     /// While the broker has nobody to hand messages to, publishing rests.
     var isResting = false
     var acknowledged = SeqSet()
+    var firmware: DeviceFirmware
+    /// Firmware reports without an acknowledgement, by packet id.
+    var reports: [Int32: DeviceFirmware.Report] = [:]
+    var firmwareOutcome: FirmwareOutcome?
 
     init(_ member: FleetMember) {
         id = member.id
         key = member.key
         device = member.device
+        firmware = member.firmware
     }
 
     var connection: (DeviceConnection, WatchToken)? {
@@ -40,6 +45,7 @@ struct FleetMember: Sendable {
     var id: String
     var key: String
     var device: SimulatedDevice
+    var firmware: DeviceFirmware
 }
 
 /// What a device has reached at the end.
@@ -50,4 +56,5 @@ struct DeviceOutcome: Sendable {
     var acknowledged: SeqSet
     /// The number of the next reading, had it gone on.
     var nextSeq: Int64
+    var firmware: FirmwareOutcome?
 }

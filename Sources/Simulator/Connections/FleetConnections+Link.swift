@@ -56,6 +56,8 @@ extension FleetConnections {
         counts.failures += 1
         counts.lastFailure = reason
         counts.resent += link.outbox.connectionLost()
+        link.reports = [:]
+        link.firmware.connectionLost()
         _ = thread.schedule(at: .now + link.backoff.next()) {
             self.assumeIsolated {
                 $0.enqueue(index)
@@ -90,6 +92,7 @@ extension FleetConnections {
                 link.backoff.reset()
                 greetings -= 1
                 counts.online += 1
+                try connection.subscribeToFirmware()
             }
         } catch {
             // What was acknowledged before the end counts.
@@ -121,6 +124,13 @@ extension FleetConnections {
         let answers = inbox.acknowledgements
         inbox.acknowledgements = []
         for answer in answers {
+            if let report = link.reports.removeValue(forKey: answer.packetID) {
+                if report.isEnd, answer.reasonCode == 0 {
+                    link.firmwareOutcome = FirmwareOutcome(
+                        rollout: report.rollout, hasSucceeded: report.hasSucceeded)
+                }
+                continue
+            }
             guard let item = link.outbox.settle(answer.packetID) else { continue }
             switch answer.reasonCode {
             case 0: acknowledged(item, of: link)
@@ -134,6 +144,7 @@ extension FleetConnections {
                 counts.outstanding -= 1
             }
         }
+        takeFirmware(inbox, of: link, index)
         if counts.outstanding == 0 { endDraining() }
     }
 

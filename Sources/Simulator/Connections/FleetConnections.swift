@@ -77,7 +77,7 @@ actor FleetConnections {
         links.map { link in
             DeviceOutcome(
                 id: link.id, scenario: link.device.scenarioName, acknowledged: link.acknowledged,
-                nextSeq: link.device.nextSeq)
+                nextSeq: link.device.nextSeq, firmware: link.firmwareOutcome)
         }
     }
 
