@@ -33,6 +33,7 @@ let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 var targets: [Target] = [
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CProcess"),
@@ -44,8 +45,8 @@ var targets: [Target] = [
             .embedInCode("0001-roles.sql"), .embedInCode("0002-event-log.sql"),
             .embedInCode("0003-snapshots.sql"), .embedInCode("0004-projections.sql"),
             .embedInCode("0005-credentials.sql"), .embedInCode("0006-ingest.sql"),
-            .embedInCode("0007-workflows.sql"), .embedInCode("0009-rollouts.sql"),
-            .embedInCode("0010-alerts.sql"),
+            .embedInCode("0007-workflows.sql"), .embedInCode("0008-notifications.sql"),
+            .embedInCode("0009-rollouts.sql"), .embedInCode("0010-alerts.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),
@@ -53,7 +54,7 @@ var targets: [Target] = [
         name: "Projections", dependencies: ["Aggregates", "Runtime", logging, metrics, lifecycle], swiftSettings: strict
     ),
     .target(
-        name: "Workflows", dependencies: ["Aggregates", "Runtime", logging, metrics, lifecycle, crypto],
+        name: "Workflows", dependencies: ["Aggregates", "Runtime", "CCurl", logging, metrics, lifecycle, crypto],
         swiftSettings: strict),
     .target(name: "Installation", dependencies: ["CProcess", logging, lifecycle], swiftSettings: strict),
 
@@ -67,7 +68,7 @@ var targets: [Target] = [
         swiftSettings: strict),
     .testTarget(
         name: "WorkflowsTests",
-        dependencies: ["Workflows", "Aggregates", "Runtime", "Installation", "Support", logging, lifecycle],
+        dependencies: ["Workflows", "Aggregates", "Runtime", "Installation", "Support", logging, lifecycle, crypto],
         swiftSettings: strict),
     .testTarget(name: "InstallationTests", dependencies: ["Installation", "Support", logging], swiftSettings: strict),
 ]
@@ -99,7 +100,7 @@ if !core {
             name: "Benchmarks",
             dependencies: [
                 "Gateway", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CMosquitto",
-                logging,
+                "CCurl", logging,
             ], path: "Benchmarks", exclude: ["RESULTS.md"], swiftSettings: strict),
         .executableTarget(
             name: "Fleetlog",

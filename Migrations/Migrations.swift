@@ -9,6 +9,7 @@ package enum Migrations {
         ("0005-credentials", text(PackageResources._005_credentials_sql)),
         ("0006-ingest", text(PackageResources._006_ingest_sql)),
         ("0007-workflows", text(PackageResources._007_workflows_sql)),
+        ("0008-notifications", text(PackageResources._008_notifications_sql)),
         ("0009-rollouts", text(PackageResources._009_rollouts_sql)),
         ("0010-alerts", text(PackageResources._010_alerts_sql)),
     ]

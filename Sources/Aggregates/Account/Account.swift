@@ -9,6 +9,9 @@ package enum Account: Decider {
         case deactivate
         case close
         case changeSettings(AccountSettings)
+        /// With `rotatesSecret` a webhook gets a new secret, even if nothing else changes.
+        case setMailbox(Mailbox, rotatesSecret: Bool = false)
+        case removeMailbox(name: String)
     }
 
     package enum Event: Sendable, Equatable {
@@ -18,6 +21,9 @@ package enum Account: Decider {
         case deactivated(AccountDeactivated)
         case closed(AccountClosed)
         case settingsChanged(AccountSettingsChanged)
+        case mailboxSet(Mailbox)
+        case mailboxSecretRotated(MailboxSecretRotated)
+        case mailboxRemoved(MailboxRemoved)
     }
 
     package enum Rejection: Error, Sendable, Equatable {
@@ -25,6 +31,7 @@ package enum Account: Decider {
         case unknownAccount
         case alreadyOpen
         case closed
+        case unknownMailbox
         case malformed(field: String, reason: String)
     }
 
@@ -40,12 +47,13 @@ package enum Account: Decider {
         package var id = AccountID.default
         package var name = ""
         package var settings = AccountSettings()
+        package var mailboxes: [String: Mailbox] = [:]
 
         package init() {}
     }
 
     package static let category = "account"
-    package static let stateVersion: Int32 = 2
+    package static let stateVersion: Int32 = 3
     package static var initial: State { State() }
 
     package static func account(of state: State) -> AccountID { state.id }
@@ -71,7 +79,13 @@ package enum Account: Decider {
         case .deactivate: return state.status == .inactive ? [] : [.deactivated(AccountDeactivated())]
         case .close: return [.closed(AccountClosed())]
         case .changeSettings(let settings):
+            try settings.check()
             return settings == state.settings ? [] : [.settingsChanged(AccountSettingsChanged(settings: settings))]
+        case .setMailbox(let mailbox, let rotatesSecret):
+            return try set(mailbox, rotatesSecret, in: state)
+        case .removeMailbox(let name):
+            guard state.mailboxes[name] != nil else { throw .unknownMailbox }
+            return [.mailboxRemoved(MailboxRemoved(name: name))]
         }
     }
 
@@ -86,7 +100,25 @@ package enum Account: Decider {
         case .deactivated: state.status = .inactive
         case .closed: state.status = .closed
         case .settingsChanged(let fact): state.settings = fact.settings
+        case .mailboxSet(let mailbox): state.mailboxes[mailbox.name] = mailbox
+        case .mailboxSecretRotated: break
+        case .mailboxRemoved(let fact): state.mailboxes[fact.name] = nil
         }
+    }
+
+    private static func set(_ mailbox: Mailbox, _ rotatesSecret: Bool, in state: State) throws(Rejection) -> [Event] {
+        try mailbox.check()
+        let known = state.mailboxes[mailbox.name]
+        guard known != nil || state.mailboxes.count < Mailbox.mostOfAnAccount else {
+            throw .malformed(
+                field: "name", reason: "is one too many: an account has \(Mailbox.mostOfAnAccount) mailboxes")
+        }
+        var events: [Event] = known == mailbox ? [] : [.mailboxSet(mailbox)]
+        // A webhook that is new gets its first secret; there is nothing to rotate.
+        if rotatesSecret, case .webhook = mailbox.channel, case .webhook = known?.channel {
+            events.append(.mailboxSecretRotated(MailboxSecretRotated(name: mailbox.name)))
+        }
+        return events
     }
 
     private static func checked(_ name: String) throws(Rejection) -> String {

@@ -39,6 +39,23 @@ package struct AccountSettingsChanged: Sendable, Codable, Equatable {
     }
 }
 
+/// The webhook has a new secret; the old one signs beside it for a while.
+package struct MailboxSecretRotated: Sendable, Codable, Equatable {
+    package var name: String
+
+    package init(name: String) {
+        self.name = name
+    }
+}
+
+package struct MailboxRemoved: Sendable, Codable, Equatable {
+    package var name: String
+
+    package init(name: String) {
+        self.name = name
+    }
+}
+
 extension Account {
     package static let codec = EventCodec<Event>([
         .init("AccountOpened", wrap: Event.opened) { if case .opened(let fact) = $0 { fact } else { nil } },
@@ -50,6 +67,13 @@ extension Account {
         .init("AccountClosed", wrap: Event.closed) { if case .closed(let fact) = $0 { fact } else { nil } },
         .init("AccountSettingsChanged", wrap: Event.settingsChanged) {
             if case .settingsChanged(let fact) = $0 { fact } else { nil }
+        },
+        .init("MailboxSet", wrap: Event.mailboxSet) { if case .mailboxSet(let fact) = $0 { fact } else { nil } },
+        .init("MailboxSecretRotated", wrap: Event.mailboxSecretRotated) {
+            if case .mailboxSecretRotated(let fact) = $0 { fact } else { nil }
+        },
+        .init("MailboxRemoved", wrap: Event.mailboxRemoved) {
+            if case .mailboxRemoved(let fact) = $0 { fact } else { nil }
         },
     ])
 }

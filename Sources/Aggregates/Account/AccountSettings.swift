@@ -38,3 +38,23 @@ package struct AccountSettings: Sendable, Codable, Equatable {
         self.silence = silence
     }
 }
+
+extension AccountSettings {
+    func check() throws(Account.Rejection) {
+        try Self.check("overheating.limit", (-1_000...1_000).contains(overheating.limit), "must be from -1000 to 1000")
+        try Self.check("overheating.n", (1...1_000).contains(overheating.n), "must be from 1 to 1000")
+        try Self.check("overheating.seconds", Self.seconds.contains(overheating.seconds), "must be from 0 to 86400")
+        try Self.check(
+            "overheating.clear", (-1_000...overheating.limit).contains(overheating.clear),
+            "must be from -1000 to the limit")
+        try Self.check(
+            "silence.seconds", (1...Self.seconds.upperBound).contains(silence.seconds ?? 1), "must be from 1 to 86400")
+        try Self.check("silence.grace", Self.seconds.contains(silence.grace), "must be from 0 to 86400")
+    }
+
+    private static let seconds = 0...86_400
+
+    private static func check(_ field: String, _ holds: Bool, _ reason: String) throws(Account.Rejection) {
+        if !holds { throw .malformed(field: field, reason: reason) }
+    }
+}

@@ -48,6 +48,7 @@ extension Problem {
         case .unknownAccount: self = .noAccount
         case .alreadyOpen: self = .conflict("account-exists", "An account with this id exists already.")
         case .closed: self = .conflict("account-closed", "The account is closed for good; open a new one.")
+        case .unknownMailbox: self = .noMailbox
         case .malformed(let field, let reason): self = .malformed(field, "\(field) \(reason).")
         }
     }
@@ -119,5 +120,7 @@ extension Problem {
     static let noAccount = Problem.notFound("There is no account with this id.")
     static let noAlert = Problem.notFound("There is no alert with this id.")
     static let noRollout = Problem.notFound("There is no rollout with this id.")
+    static let noMailbox = Problem.notFound("The account has no mailbox with this name.")
+    static let noNotification = Problem.notFound("There is no notification with this id.")
     static let noStream = Problem.notFound("There is no stream with this name.")
 }

@@ -2,7 +2,7 @@ import ServiceLifecycle
 
 /// Finds the one live actor of an aggregate in this process, and wakes it on demand.
 package actor Directory<D: Decider>: Service {
-    private let store: any EventStore
+    let store: any EventStore
     private let snapshots: any SnapshotStore
     private let mailboxCapacity: Int
     private let sweepInterval: Duration

@@ -48,4 +48,9 @@ package struct WatchToken: Sendable, Hashable {
 package struct SystemCallFailed: Error, Sendable {
     package let call: String
     package let code: Int32
+
+    package init(call: String, code: Int32) {
+        self.call = call
+        self.code = code
+    }
 }

@@ -2,9 +2,9 @@ internal import CLinux
 import Glibc
 
 /// A thread of the operating system, for C calls that block and for the poll thread itself.
-enum SystemThread {
+package enum SystemThread {
     /// Runs `body` on a new detached thread; false if the system has no thread to give.
-    static func start(name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
+    package static func start(name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
         let work = Unmanaged.passRetained(Work(name: name, body: body))
         var thread = pthread_t()
         let refused = pthread_create(

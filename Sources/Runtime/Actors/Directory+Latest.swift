@@ -1,0 +1,25 @@
+extension Directory {
+    /// The aggregate's memory with what other servers have stored since its actor here last looked.
+    package nonisolated func recallLatest(_ id: String) async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
+        var memory = try await recall(id)
+        let stream = StreamName(category: D.category, id: id)
+        while true {
+            let page: [RecordedEvent]
+            do throws(EventStoreError) {
+                page = try await store.readStream(stream, from: memory.version + 1, limit: 1_000)
+            } catch .corrupt(_, let reason) {
+                throw .broken(reason: reason)
+            } catch {
+                throw .unavailable(reason: error.debugDescription)
+            }
+            for event in page {
+                do throws(EventCodecError) {
+                    try memory.fold(event)
+                } catch {
+                    throw .broken(reason: String(describing: error))
+                }
+            }
+            if page.count < 1_000 { return memory }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+package import Aggregates
+package import Logging
+import Metrics
+package import Runtime
+import ServiceLifecycle
+
+/// Turns each notification into deliveries, one for each mailbox of its account whose severity it reaches.
+///
+/// Any server may do it, several at once: deliveries and the mark of the notification are one transaction.
+package struct NotificationDispatcher: Service {
+    /// Rung by whoever has recorded notifications in this process.
+    package let bell = Bell()
+    private let pool: PostgresPool
+    private let accounts: Directory<Account>
+    private let deliveries: Bell
+    private let now: @Sendable () -> Timestamp
+    private let logger: Logger
+
+    private static let pollInterval = Duration.seconds(1)
+    private static let pageSize: Int64 = 500
+
+    /// - Parameter deliveries: the bell of the pump.
+    package init(
+        pool: PostgresPool, accounts: Directory<Account>, deliveries: Bell, logger: Logger,
+        now: @escaping @Sendable () -> Timestamp = { .now() }
+    ) {
+        self.pool = pool
+        self.accounts = accounts
+        self.deliveries = deliveries
+        self.now = now
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
+            while !Task.isCancelled {
+                let heard = bell.heard
+                do {
+                    try await dispatchOnce(at: now())
+                    backoff.reset()
+                    await bell.wait(past: heard, atMost: Self.pollInterval)
+                } catch {
+                    if Task.isCancelled { return }
+                    logger.warning(
+                        "Notifications cannot be dispatched", metadata: ["reason": "\(String(reflecting: error))"])
+                    try? await Task.sleep(for: backoff.next())
+                }
+            }
+        }
+    }
+
+    /// Dispatches all that waits, and returns how many there were. An account that cannot be read keeps its own waiting,
+    /// and nobody else's.
+    @discardableResult
+    package func dispatchOnce(at time: Timestamp) async throws -> Int {
+        var (count, unreadable): (Int, Set<String>) = (0, [])
+        while true {
+            let waiting = try await waiting(except: unreadable)
+            if waiting.isEmpty { return count }
+            var mailboxes: [AccountID: [Mailbox]] = [:]
+            for account in Set(waiting.map(\.account)) {
+                do throws(DispatchError<Account.Rejection>) {
+                    mailboxes[account] = try await self.mailboxes(of: account)
+                } catch {
+                    unreadable.insert(account.rawValue)
+                    logger.warning(
+                        "An account cannot be read to notify it",
+                        metadata: ["account": "\(account)", "reason": "\(error)"])
+                }
+            }
+            count += try await dispatch(waiting.filter { mailboxes[$0.account] != nil }, to: mailboxes, at: time)
+        }
+    }
+
+    private func mailboxes(of account: AccountID) async throws(DispatchError<Account.Rejection>) -> [Mailbox] {
+        let state = try await accounts.recallLatest(account.rawValue).state
+        return state.status == .closed ? [] : Array(state.mailboxes.values)
+    }
+
+    private struct Waiting: Sendable {
+        var id: UUID128
+        var account: AccountID
+        var severity: Severity
+    }
+
+    private func waiting(except accounts: Set<String>) async throws -> [Waiting] {
+        let statement = Self.select(.textArray(Array(accounts)), .int8(Self.pageSize))
+        return try await pool.withConnection { connection in
+            try await connection.query(statement, timeout: .seconds(10)).map { row in
+                // One that this program does not know matters most.
+                Waiting(
+                    id: try row.uuid(0), account: AccountID(try row.text(1)),
+                    severity: Severity(rawValue: try row.text(2)) ?? .critical)
+            }
+        }
+    }
+
+    private func dispatch(
+        _ waiting: [Waiting], to mailboxes: [AccountID: [Mailbox]], at time: Timestamp
+    ) async throws -> Int {
+        if waiting.isEmpty { return 0 }
+        let deliveries = waiting.flatMap { notification in
+            (mailboxes[notification.account] ?? []).filter { $0.severity <= notification.severity }
+                .map { (notification: notification.id, mailbox: $0.name) }
+        }
+        let statement = Self.dispatch(
+            .uuidArray(waiting.map(\.id)), .uuidArray(deliveries.map(\.notification)),
+            .textArray(deliveries.map(\.mailbox)), .timestamp(time))
+        let dispatched = try await pool.withConnection { try await $0.query(statement, timeout: .seconds(30)).affected }
+        if !deliveries.isEmpty { self.deliveries.ring() }
+        return dispatched
+    }
+
+    private static let select = Statement(
+        "notifications to dispatch",
+        """
+        select id, account, severity from notifications
+        where dispatched_time is null and account <> all ($1) order by created_time, id limit $2
+        """)
+
+    /// The lock decides between two dispatchers: who comes second finds nothing of the first one's to do.
+    private static let dispatch = Statement(
+        "dispatch notifications",
+        """
+        with taken as materialized (
+            select id, account from notifications where id = any ($1) and dispatched_time is null
+            for update skip locked
+        ), created as (
+            insert into deliveries (notification, mailbox, account, state, due_time)
+            select taken.id, wanted.mailbox, taken.account, 'pending', $4
+            from taken join unnest($2::uuid[], $3::text[]) as wanted (notification, mailbox)
+                on wanted.notification = taken.id
+            on conflict do nothing
+        )
+        update notifications set dispatched_time = $4 from taken where notifications.id = taken.id
+        """, effect: .writes)
+}
