@@ -6,6 +6,7 @@ import Projections
 import Runtime
 import ServiceLifecycle
 import UnixSignals
+import Workflows
 
 /// One server: the services in the order of their dependencies, which is the architecture on one screen.
 struct Server {
@@ -13,6 +14,7 @@ struct Server {
     let tokens: PostgresTokenStore
     private let services: [any Service]
     private let threads: [PollThread]
+    private let transfers: [TransferThread]
     private let logger: Logger
 
     /// Checks the database, migrates it if the settings allow that, and opens the account `default`.
@@ -55,6 +57,15 @@ struct Server {
         let rolloutDevicesView = ProjectionRunner(
             RolloutDevicesProjection.self, store: store, pool: pool, logger: logger)
 
+        let (posting, mailing) = (try TransferThread(name: "posting"), try TransferThread(name: "mailing"))
+        let pump = DeliveryPump(
+            pool: pool, accounts: accounts,
+            channels: .init(
+                webhook: WebhookChannel(settings.notifications.webhooks, on: posting),
+                email: MailChannel(settings.notifications.mail, on: mailing)), logger: logger)
+        let dispatcher = NotificationDispatcher(
+            pool: pool, accounts: accounts, deliveries: pump.bell, logger: logger)
+
         let mqtt = MQTTGateway(
             settings.mqtt, directory: devices, rollouts: rollouts, store: store,
             lease: PostgresLease(.ingest, url: url, on: reading, server: settings.mqtt.server, logger: logger),
@@ -67,15 +78,16 @@ struct Server {
         tokens = PostgresTokenStore(pool: pool)
         http = HTTPGateway(
             configuration: settings.http, store: store, devices: devices, accounts: accounts, alerts: alerts,
-            rollouts: rollouts,
-            queries: PostgresFleetQueries(pool: pool), tokens: tokens, credentials: mqtt,
+            rollouts: rollouts, queries: PostgresFleetQueries(pool: pool),
+            notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell), tokens: tokens, credentials: mqtt,
             readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
         services = [
             pool, store, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            rolloutsView, rolloutDevicesView, mqtt, http,
+            rolloutsView, rolloutDevicesView, pump, dispatcher, mqtt, http,
         ]
         threads = [appending, reading, ingesting]
+        transfers = [posting, mailing]
         self.logger = logger
     }
 
@@ -87,7 +99,10 @@ struct Server {
             configuration: .init(
                 services: (foundation + services + clients).map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        defer { for thread in threads { thread.shutdown() } }
+        defer {
+            for thread in transfers { thread.shutdown() }
+            for thread in threads { thread.shutdown() }
+        }
         try await group.run()
     }
 

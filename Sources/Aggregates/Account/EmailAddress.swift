@@ -1,6 +1,6 @@
 /// What an e-mail address must look like: strict enough that it can never be more than one address, or a header.
-enum EmailAddress {
-    static func isPlausible(_ address: String) -> Bool {
+package enum EmailAddress {
+    package static func isPlausible(_ address: String) -> Bool {
         let halves = address.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
         guard address.utf8.count <= 254, halves.count == 2, (1...64).contains(halves[0].count) else { return false }
         let local = halves[0].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)

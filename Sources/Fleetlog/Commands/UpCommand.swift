@@ -39,7 +39,8 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     private func serve(_ foundation: Foundation, simulated: Int, logger: Logger) async throws {
-        let settings = try ServerSettings(SettingsSources(flags: foundation.settings(over: options.given)))
+        let settings = try ServerSettings(
+            SettingsSources(flags: foundation.settings(over: SettingsSources(flags: options.given), options.given)))
         let (server, token) = try await untilInterrupted {
             let server = try await Server.start(settings)
             return (server, try await AdminTokenFile(folder: foundation.path).token(server.tokens))
@@ -109,9 +110,11 @@ private struct Foundation {
         [SupervisedProcess(postgres.process, logger: logger), SupervisedProcess(broker.process, logger: logger)]
     }
 
-    /// What the user has set, and where this installation's own servers are.
-    func settings(over given: [String: String]) -> [String: String] {
-        given.merging(
+    /// What the user has set, and where this installation's own servers are. A newcomer's receiver runs on this machine.
+    func settings(over sources: SettingsSources, _ given: [String: String]) -> [String: String] {
+        var given = given
+        if sources.value("webhook-allow-private") == nil { given["webhook-allow-private"] = "loopback" }
+        return given.merging(
             [
                 "database-url": postgres.serverURL, "migration-database-url": postgres.ownerURL,
                 "mqtt-host": broker.address, "mqtt-port": String(broker.port), "mqtt-username": BrokerFiles.gatewayUser,

@@ -59,6 +59,37 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "The broker's pid_file, to tell it of changes by SIGHUP. (FLEETLOG_MQTT_PID_FILE)")
     var mqttPIDFile: String?
 
+    @Option(
+        help:
+            "Private addresses that webhooks may be sent to, with commas between: blocks such as 10.1.0.0/16, or 'loopback'; default none. (FLEETLOG_WEBHOOK_ALLOW_PRIVATE)"
+    )
+    var webhookAllowPrivate: String?
+
+    @Option(
+        help:
+            "The server that takes e-mail, smtp://host:587 or smtps://host:465; without it no e-mail is sent. (FLEETLOG_SMTP_URL)"
+    )
+    var smtpURL: String?
+
+    @Option(help: "The server's user name at the mail server. (FLEETLOG_SMTP_USERNAME)")
+    var smtpUsername: String?
+
+    @Option(
+        help: "File that holds the server's password at the mail server, and nothing else. (FLEETLOG_SMTP_SECRET_FILE)")
+    var smtpSecretFile: String?
+
+    @Option(help: "The address that e-mail comes from. (FLEETLOG_SMTP_FROM)")
+    var smtpFrom: String?
+
+    @Option(
+        help:
+            "Encryption to the mail server: 'required' (default) or 'none' (default for smtp:// on this machine). (FLEETLOG_SMTP_TLS)"
+    )
+    var smtpTLS: String?
+
+    @Option(help: "Certificates that the mail server's is checked by, instead of the system's. (FLEETLOG_SMTP_CA_FILE)")
+    var smtpCAFile: String?
+
     @Option(help: "trace, debug, info (default), notice, warning, error or critical. (FLEETLOG_LOG_LEVEL)")
     var logLevel: String?
 
@@ -73,6 +104,8 @@ struct ServerOptions: ParsableArguments {
             "mqtt-port": mqttPort.map(String.init), "mqtt-username": mqttUsername,
             "mqtt-secret-file": mqttSecretFile, "mqtt-client-id": mqttClientID,
             "mqtt-password-file": mqttPasswordFile, "mqtt-acl-file": mqttACLFile, "mqtt-pid-file": mqttPIDFile,
+            "webhook-allow-private": webhookAllowPrivate, "smtp-url": smtpURL, "smtp-username": smtpUsername,
+            "smtp-secret-file": smtpSecretFile, "smtp-from": smtpFrom, "smtp-tls": smtpTLS, "smtp-ca-file": smtpCAFile,
             "log-level": logLevel,
         ]
         return values.compactMapValues { $0 }

@@ -12,6 +12,7 @@ struct ServerSettings: Sendable {
     var mqtt: MQTTConfiguration
     /// The broker's pid_file, for making it read the account files again.
     var brokerProcessFile: String?
+    var notifications: NotificationSettings
     var logLevel: Logger.Level
 
     init(_ sources: SettingsSources) throws(SettingsError) {
@@ -28,11 +29,12 @@ struct ServerSettings: Sendable {
                 host: sources.text("mqtt-host", default: "127.0.0.1"),
                 port: try sources.number("mqtt-port", in: 1...65_535, default: 1_883),
                 username: sources.text("mqtt-username", default: "fleetlog"),
-                password: try Self.secret(sources)),
+                password: try sources.secret("mqtt-secret-file") ?? ""),
             clientID: sources.text("mqtt-client-id", default: "fleetlog-ingest"),
             server: "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)",
             accountFiles: try Self.accountFiles(sources))
         brokerProcessFile = sources.value("mqtt-pid-file")?.text
+        notifications = try NotificationSettings(sources)
         logLevel = try Self.logLevel(sources)
     }
 
@@ -53,14 +55,6 @@ struct ServerSettings: Sendable {
             throw SettingsError("give both --mqtt-password-file and --mqtt-acl-file, or neither")
         }
         return BrokerAccounts.Files(passwords: passwords.text, access: access.text)
-    }
-
-    private static func secret(_ sources: SettingsSources) throws(SettingsError) -> String {
-        guard let (path, origin) = sources.value("mqtt-secret-file") else { return "" }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw SettingsError("\(origin): the file \(path) cannot be read")
-        }
-        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     private static func choice<Value>(

@@ -44,6 +44,15 @@ struct SettingsSources {
         return number
     }
 
+    /// What the file that the setting names holds, without the space around it; nil if it names none.
+    func secret(_ key: String) throws(SettingsError) -> String? {
+        guard let (path, origin) = value(key) else { return nil }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw SettingsError("\(origin): the file \(path) cannot be read")
+        }
+        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
     static func variable(for key: String) -> String {
         "FLEETLOG_" + key.uppercased().replacing("-", with: "_")
     }
@@ -81,7 +90,8 @@ struct SettingsSources {
         "database-url", "migration-database-url", "database-pool-size", "http-host", "http-port", "metrics-access",
         "http-secure-cookies",
         "mqtt-host", "mqtt-port", "mqtt-username", "mqtt-secret-file", "mqtt-client-id", "mqtt-password-file",
-        "mqtt-acl-file", "mqtt-pid-file", "log-level",
+        "mqtt-acl-file", "mqtt-pid-file", "webhook-allow-private", "smtp-url", "smtp-username", "smtp-secret-file",
+        "smtp-from", "smtp-tls", "smtp-ca-file", "log-level",
     ]
 }
 

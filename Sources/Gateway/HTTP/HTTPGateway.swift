@@ -6,6 +6,7 @@ import NIOCore
 package import Projections
 package import Runtime
 import ServiceLifecycle
+package import Workflows
 
 /// The HTTP interface and the page, from the socket to the routes.
 package struct HTTPGateway: Service {
@@ -19,8 +20,8 @@ package struct HTTPGateway: Service {
     package init(
         configuration: HTTPConfiguration, store: any EventStore, devices: Directory<Device>,
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
-        queries: any FleetQueries & RolloutQueries,
-        tokens: any TokenStore, credentials: any CredentialChanges, readiness: any ReadinessCheck,
+        queries: any FleetQueries & RolloutQueries, notifications: any NotificationLedger, tokens: any TokenStore,
+        credentials: any CredentialChanges, readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {
         self.configuration = configuration
@@ -40,6 +41,9 @@ package struct HTTPGateway: Service {
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all
             + AlertRoutes(store: store, alerts: alerts, queries: queries).all
             + RolloutRoutes(store: store, rollouts: rollouts, queries: queries).all
+            + AccountSettingsRoutes(changes: AccountChanges(accounts: accounts)).all
+            + MailboxRoutes(changes: AccountChanges(accounts: accounts)).all
+            + NotificationRoutes(ledger: notifications, accounts: accounts).all
             + LogRoutes(store: store, streaming: streaming).all
             + ProjectionRoutes(queries: queries).all
             + SessionRoutes(authenticator: authenticator, cookiesNeedTLS: configuration.cookiesNeedTLS).all

@@ -1,6 +1,7 @@
 import Aggregates
 import Projections
 import Runtime
+import Workflows
 
 /// The one place where the errors of the modules behind become answers in HTTP.
 extension Problem {
@@ -109,6 +110,13 @@ extension Problem {
         }
     }
 
+    init(_ error: LedgerError) {
+        switch error {
+        case .unavailable(let reason):
+            self = .unavailable("Notifications cannot be read right now.", retryAfter: 5, cause: reason)
+        }
+    }
+
     init(_ error: TokenStoreError) {
         switch error {
         case .unavailable(let reason):
@@ -121,6 +129,7 @@ extension Problem {
     static let noAlert = Problem.notFound("There is no alert with this id.")
     static let noRollout = Problem.notFound("There is no rollout with this id.")
     static let noMailbox = Problem.notFound("The account has no mailbox with this name.")
+    static let noDelivery = Problem.notFound("The notification has no delivery to a mailbox with this name.")
     static let noNotification = Problem.notFound("There is no notification with this id.")
     static let noStream = Problem.notFound("There is no stream with this name.")
 }

@@ -4,6 +4,13 @@ import HTTPTypes
 /// The JSON object that a request carries, taken apart field by field; what is left over is refused.
 struct RequestFields {
     private var fields: [String: Value]
+    /// What stands before the names in problems, within an object in the body.
+    private var prefix = ""
+
+    private init(_ fields: [String: Value], prefix: String) {
+        self.fields = fields
+        self.prefix = prefix
+    }
 
     /// - Throws: 415 for another content type, 400 for anything but a JSON object.
     init(_ exchange: Exchange, mayBeAbsent: Bool = false) throws(Problem) {
@@ -53,19 +60,11 @@ struct RequestFields {
         }
     }
 
-    mutating func number(_ name: String) throws(Problem) -> Int {
-        guard let number = try optionalNumber(name) else {
-            throw .malformed(name, "\(name) is missing: send a whole number.")
+    mutating func wholeNumber(_ name: String) throws(Problem) -> Int {
+        guard let number = try optionalWholeNumber(name) else {
+            throw .malformed(prefix + name, "\(prefix)\(name) is missing: send a whole number.")
         }
         return number
-    }
-
-    mutating func optionalNumber(_ name: String) throws(Problem) -> Int? {
-        switch fields.removeValue(forKey: name) {
-        case nil: return nil
-        case .number(let number): return number
-        default: throw .malformed(name, "\(name) must be a whole number.")
-        }
     }
 
     /// An array whose elements are all texts.
@@ -84,28 +83,74 @@ struct RequestFields {
         }
     }
 
+    mutating func optionalNumber(_ name: String) throws(Problem) -> Double? {
+        switch fields.removeValue(forKey: name) {
+        case nil: return nil
+        case .number(let number): return number
+        default: throw .malformed(prefix + name, "\(prefix)\(name) must be a number.")
+        }
+    }
+
+    mutating func optionalWholeNumber(_ name: String) throws(Problem) -> Int? {
+        guard let number = try optionalNumber(name) else { return nil }
+        guard let whole = Int(exactly: number) else {
+            throw .malformed(prefix + name, "\(prefix)\(name) must be a whole number.")
+        }
+        return whole
+    }
+
+    mutating func optionalBool(_ name: String) throws(Problem) -> Bool? {
+        switch fields.removeValue(forKey: name) {
+        case nil: return nil
+        case .bool(let value): return value
+        default: throw .malformed(prefix + name, "\(prefix)\(name) must be true or false.")
+        }
+    }
+
+    /// Whether the field is given as null, which is taken.
+    mutating func takeNull(_ name: String) -> Bool {
+        guard case .null = fields[name] else { return false }
+        fields[name] = nil
+        return true
+    }
+
+    /// The fields of an object within, to be finished on their own.
+    mutating func optionalFields(_ name: String) throws(Problem) -> RequestFields? {
+        switch fields.removeValue(forKey: name) {
+        case nil: return nil
+        case .object(let entries): return RequestFields(entries, prefix: "\(prefix)\(name).")
+        default: throw .malformed(prefix + name, "\(prefix)\(name) must be an object.")
+        }
+    }
+
     /// Refuses what nobody has taken.
     func finish(known: String) throws(Problem) {
         guard let name = fields.keys.min() else { return }
-        throw .malformed(name, "There is no field \(name) here; known: \(known).")
+        throw .malformed(prefix + name, "There is no field \(prefix)\(name) here; known: \(known).")
     }
 
     private enum Value: Decodable {
         case text(String)
-        case number(Int)
         case list([Value])
         case object([String: Value])
+        case number(Double)
+        case bool(Bool)
+        case null
         case other
 
         init(from decoder: any Decoder) throws {
             if let text = try? decoder.singleValueContainer().decode(String.self) {
                 self = .text(text)
-            } else if let number = try? decoder.singleValueContainer().decode(Int.self) {
-                self = .number(number)
             } else if let list = try? decoder.singleValueContainer().decode([Value].self) {
                 self = .list(list)
             } else if let object = try? decoder.singleValueContainer().decode([String: Value].self) {
                 self = .object(object)
+            } else if let value = try? decoder.singleValueContainer().decode(Bool.self) {
+                self = .bool(value)
+            } else if let number = try? decoder.singleValueContainer().decode(Double.self) {
+                self = .number(number)
+            } else if (try? decoder.singleValueContainer().decodeNil()) == true {
+                self = .null
             } else {
                 self = .other
             }

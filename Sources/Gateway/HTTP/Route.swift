@@ -58,6 +58,9 @@ package enum Permission: Sendable, CaseIterable {
     case acknowledgeAlerts
     case manageRollouts
     case renameAccounts
+    /// Settings and mailboxes.
+    case configureAccounts
+    case redeliver
     /// Opening, closing, activating: for tokens that are bound to no account.
     case manageAccounts
     /// One's own session, nothing else.
@@ -66,7 +69,8 @@ package enum Permission: Sendable, CaseIterable {
     func isGranted(to caller: Caller) -> Bool {
         switch self {
         case .readFleet, .readLog, .useSession: true
-        case .manageDevices, .acknowledgeAlerts, .manageRollouts, .renameAccounts: caller.role == .admin
+        case .manageDevices, .acknowledgeAlerts, .manageRollouts, .renameAccounts, .configureAccounts, .redeliver:
+            caller.role == .admin
         case .manageAccounts: caller.role == .admin && caller.scope == .all
         }
     }

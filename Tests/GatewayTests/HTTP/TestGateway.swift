@@ -4,6 +4,7 @@ import Logging
 import Runtime
 import ServiceLifecycle
 import Testing
+import Workflows
 
 /// A gateway, over the log in memory unless told otherwise, on a port of its own.
 struct TestGateway: Sendable {
@@ -25,10 +26,10 @@ struct TestGateway: Sendable {
     /// Lends a running gateway to `body`, with the account `default` open.
     static func with(
         _ configuration: HTTPConfiguration = HTTPConfiguration(port: 0),
-        store: any EventStore = InMemoryEventStore(),
+        store: any EventStore = InMemoryEventStore(), ledger: any NotificationLedger = EmptyLedger(),
         _ body: @Sendable (TestGateway) async throws -> Void
     ) async throws {
-        var test = TestGateway(configuration, store)
+        var test = TestGateway(configuration, store, ledger)
         let group = test.group
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
@@ -46,7 +47,9 @@ struct TestGateway: Sendable {
         }
     }
 
-    private init(_ configuration: HTTPConfiguration, _ store: any EventStore) {
+    private init(
+        _ configuration: HTTPConfiguration, _ store: any EventStore, _ ledger: any NotificationLedger
+    ) {
         self.store = store
         let snapshots = InMemorySnapshotStore()
         devices = Directory(store: store, snapshots: snapshots)
@@ -58,7 +61,7 @@ struct TestGateway: Sendable {
         gateway = HTTPGateway(
             configuration: configuration, store: store, devices: devices, accounts: accounts, alerts: alerts,
             rollouts: rollouts,
-            queries: queries, tokens: tokens, credentials: credentials, readiness: readiness,
+            queries: queries, notifications: ledger, tokens: tokens, credentials: credentials, readiness: readiness,
             metrics: PrometheusMetrics(),
             logger: logger)
         group = ServiceGroup(configuration: .init(services: [gateway], logger: logger))

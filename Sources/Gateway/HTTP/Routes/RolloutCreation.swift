@@ -16,10 +16,11 @@ extension RolloutRoutes {
         let selection = try Self.selection(&fields)
         var plan = RolloutPlan(
             account: account, version: try fields.text("version"), artifact: try Self.artifact(&fields), devices: [],
-            groupSize: try fields.number("groupSize"), successThreshold: try fields.number("successThreshold"),
-            errorThreshold: try fields.number("errorThreshold"))
-        if let attempts = try fields.optionalNumber("attempts") { plan.attempts = attempts }
-        if let timeout = try fields.optionalNumber("deviceTimeout") { plan.deviceTimeout = timeout }
+            groupSize: try fields.wholeNumber("groupSize"),
+            successThreshold: try fields.wholeNumber("successThreshold"),
+            errorThreshold: try fields.wholeNumber("errorThreshold"))
+        if let attempts = try fields.optionalWholeNumber("attempts") { plan.attempts = attempts }
+        if let timeout = try fields.optionalWholeNumber("deviceTimeout") { plan.deviceTimeout = timeout }
         try fields.finish(
             known: "version, artifact, devices, type, labels, groupSize, successThreshold, errorThreshold, account, "
                 + "attempts, deviceTimeout")

@@ -1,3 +1,5 @@
+import Aggregates
+
 /// The server that takes the e-mail, as the operator has set it.
 package struct MailServer: Sendable, CustomStringConvertible {
     package enum Encryption: Sendable { case required, none }
@@ -23,6 +25,8 @@ package struct MailServer: Sendable, CustomStringConvertible {
         self.encryption = encryption
         self.certificates = certificates
     }
+
+    package static func isPlausible(sender: String) -> Bool { EmailAddress.isPlausible(sender) }
 
     /// Never the password.
     package var description: String { url }
