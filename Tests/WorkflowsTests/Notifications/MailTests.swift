@@ -1,0 +1,128 @@
+import Foundation
+import Runtime
+import Support
+import Testing
+import Workflows
+
+@Suite(.timeLimit(.minutes(2))) struct `An e-mail` {
+    private let folder: String
+    private var certificates: String { folder + "/certificate.pem" }
+
+    init() throws { folder = try ThrowawayFolder.make() }
+
+    private func server(_ receiver: ReceiverProcess, password: String? = "pass") -> MailServer {
+        MailServer(
+            url: "smtp://localhost:\(receiver.port)", username: password == nil ? nil : "ada", password: password,
+            sender: "fleetlog@example.com", encryption: .required, certificates: certificates)
+    }
+
+    @Test func `goes encrypted and after a login, as text and as HTML`() async throws {
+        let receiver = try await ReceiverProcess("mail_server.py", [folder, "login"])
+        try await Post.with(mail: server(receiver)) { post in
+            try await post.open("kew")
+            try await post.setEmail("ada@example.com")
+            let id = try await post.notify(
+                title: "Zu heiß\r\nBcc: eve@example.com", text: "<b>71 °C</b> & more\n.\nend")
+            try await post.deliver()
+            let delivery = try #require(try await post.delivery(id))
+            #expect(delivery.state == .delivered && delivery.attempts.first?.code == 250, "\(delivery)")
+            let message = try #require(receiver.received.first)
+            #expect(message["encrypted"] as? Bool == true && message["user"] as? String == "ada")
+            #expect(message["sender"] as? String == "fleetlog@example.com")
+            #expect(message["recipients"] as? [String] == ["ada@example.com"])
+            let mail = try parsed(try #require(message["data"] as? String))
+            #expect(mail["subject"] as? String == "[critical] Zu heiß Bcc: eve@example.com")
+            #expect(mail["bcc"] is NSNull && mail["id"] as? String == "<\(id)-ops@example.com>")
+            #expect(mail["date"] as? String == "Sat, 21 Nov 2026 12:00:00 +0000")
+            #expect(mail["to"] as? String == "ada@example.com")
+            let text = try #require(mail["text"] as? String)
+            let html = try #require(mail["html"] as? String)
+            #expect(text.contains("<b>71 °C</b> & more\n.\nend"), "\(message)")
+            #expect(text.contains("device: kitchen-1"))
+            #expect(html.contains("&lt;b&gt;71 °C&lt;/b&gt; &amp; more<br>") && !html.contains("<b>"))
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("defer", DeliveryRow.State.pending, AttemptResult.Outcome.failed, 451), ("refuse", .dead, .refused, 550),
+            ("hang", .pending, .failed, nil), ("drop", .pending, .failed, nil),
+        ] as [(String, DeliveryRow.State, AttemptResult.Outcome, Int32?)])
+    func `is tried again or given up, as the mail server says`(
+        _ recipient: String, _ state: DeliveryRow.State, _ outcome: AttemptResult.Outcome, _ code: Int32?
+    ) async throws {
+        let receiver = try await ReceiverProcess("mail_server.py", [folder, "login"])
+        try await Post.with(mail: server(receiver), timeout: .seconds(3)) { post in
+            try await post.open("kew")
+            try await post.setEmail("\(recipient)@example.com")
+            let id = try await post.notify()
+            try await post.deliver()
+            let delivery = try #require(try await post.delivery(id))
+            let attempt = try #require(delivery.attempts.first)
+            #expect(delivery.state == state && attempt.outcome == outcome, "\(delivery)")
+            if let code { #expect(attempt.code == code) }
+            #expect(!"\(delivery)".contains("said-by-the-receiver"))
+        }
+    }
+
+    @Test func `waits while the login is refused, the certificate unknown, or nothing is encrypted`() async throws {
+        let receiver = try await ReceiverProcess("mail_server.py", [folder, "login"])
+        let plain = try await ReceiverProcess("mail_server.py", [folder, "plain"])
+        var stranger = server(receiver)
+        stranger.certificates = nil
+        var open = server(plain, password: nil)
+        open.url = "smtp://localhost:\(plain.port)"
+        for server in [server(receiver, password: "wrong"), stranger, open] {
+            try await Post.with(mail: server) { post in
+                try await post.open("kew")
+                try await post.setEmail("ada@example.com")
+                let id = try await post.notify()
+                try await post.deliver()
+                let delivery = try #require(try await post.delivery(id))
+                #expect(delivery.state == .pending && delivery.attempts.first?.outcome == .failed, "\(delivery)")
+                #expect(!"\(delivery)".contains("wrong"))
+            }
+        }
+        #expect(receiver.received.isEmpty && plain.received.isEmpty)
+        open.encryption = .none
+        try await Post.with(mail: open) { post in
+            try await post.open("kew")
+            try await post.setEmail("ada@example.com")
+            let id = try await post.notify()
+            try await post.deliver()
+            #expect(try await post.delivery(id)?.state == .delivered)
+        }
+    }
+
+    @Test func `says so if no mail server is set`() async throws {
+        try await Post.with { post in
+            try await post.open("kew")
+            try await post.setEmail("ada@example.com")
+            let id = try await post.notify()
+            try await post.deliver()
+            #expect(try await post.delivery(id)?.attempts.first?.reason == "No mail server is set.")
+        }
+    }
+
+    /// The message as another program reads it.
+    private func parsed(_ message: String) throws -> [String: Any] {
+        let script = """
+            import email, email.policy, json, sys
+            mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default)
+            parts = {kind: mail.get_body((kind,)).get_content() for kind in ("plain", "html")}
+            print(json.dumps({"subject": mail["subject"], "bcc": mail["bcc"], "id": mail["message-id"],
+                "date": mail["date"], "to": mail["to"], "text": parts["plain"], "html": parts["html"]}))
+            """
+        let (process, input, output) = (Process(), Pipe(), Pipe())
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        process.arguments = ["-c", script]
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        input.fileHandleForWriting.write(Data(message.utf8))
+        try input.fileHandleForWriting.close()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    }
+}

@@ -1,0 +1,60 @@
+import Foundation
+import Support
+import Synchronization
+
+/// A receiver of `Tests/Receivers`, which narrates on its output what reaches it.
+final class ReceiverProcess: Sendable {
+    let port: Int
+    private let lines: Lines
+    private let process: Process
+    private let input: Pipe
+
+    /// - Parameter script: the file's name.
+    init(_ script: String, _ arguments: [String] = []) async throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("Receivers")
+        let (process, input, output, lines) = (Process(), Pipe(), Pipe(), Lines())
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        process.arguments = [folder.appendingPathComponent(script).path] + arguments
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        // It ends when this process does, since then its input ends.
+        process.standardInput = input
+        try process.run()
+        let handle = output.fileHandleForReading
+        Thread.detachNewThread {
+            while case let data = handle.availableData, !data.isEmpty { lines.add(data) }
+        }
+        self.process = process
+        self.input = input
+        self.lines = lines
+        try await eventually("the receiver says its port") { lines.port != nil }
+        port = lines.port ?? 0
+    }
+
+    deinit { process.terminate() }
+
+    /// What has reached it so far.
+    var received: [[String: Any]] {
+        lines.told.compactMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
+    }
+
+    func stop() {
+        process.terminate()
+        process.waitUntilExit()
+    }
+
+    private final class Lines: Sendable {
+        private let text = Mutex(Data())
+
+        func add(_ data: Data) { text.withLock { $0.append(data) } }
+
+        private var all: [Substring] {
+            text.withLock { String(decoding: $0, as: UTF8.self) }
+                .split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        }
+
+        var port: Int? { all.first.flatMap { Int($0) } }
+        var told: [Substring] { Array(all.dropFirst()) }
+    }
+}
