@@ -8,6 +8,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case workflows
     /// How late 100,000 timers of one minute are.
     case timers
+    /// Webhooks per second from notifications to the ledger, beside libcurl alone; also beside a dead receiver.
+    case webhooks
 
     /// Runs of each contender; the median counts.
     static let runs = 5
@@ -23,6 +25,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)
         case .timers: try await TimersBenchmark().run(progress: progress, report: report)
+        case .webhooks: try await WebhooksBenchmark().run(progress: progress, report: report)
         }
     }
 }

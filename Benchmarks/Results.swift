@@ -43,7 +43,11 @@ package struct Results: Sendable {
         "- `workflows.<readings/s>.tether`: from a reading's commit to the commit of the decision on it, 99th percentile,",
         "  beside a follower that only reads. Less is better. The aim is 1,000.",
         "- `timers.<timers>.lateness`: that many timers due within a minute, each of them a decision: from its time to",
-        "  its commit, 99th percentile, beside deleting the rows every 10 ms. Less is better. The aim is 200.", "",
+        "  its commit, 99th percentile, beside deleting the rows every 10 ms. Less is better. The aim is 200.",
+        "- `webhooks.alone.libcurl`: webhooks per second from notifications in their table to answers in the ledger, eight",
+        "  accounts with four mailboxes each, beside libcurl alone posting the same bodies, 64 at once, to the same",
+        "  receiver in this process. The aim is 500/s.",
+        "- `webhooks.dead.libcurl`: the same, with 1,000 more notifications for a mailbox that never answers.", "",
     ]
 
     private static func grouped(_ value: Double) -> String {

@@ -33,9 +33,11 @@ private final class Flag: Sendable {
 }
 
 /// Asks again and again, for 30 seconds at most.
-func until(_ what: String, _ condition: () -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
-    while !condition() {
+func until(
+    _ what: String, within limit: Duration = .seconds(30), _ condition: () async throws -> Bool
+) async throws {
+    let deadline = ContinuousClock.now + limit
+    while try await !condition() {
         guard ContinuousClock.now < deadline else { throw BenchmarkFailed("waited in vain until \(what)") }
         try await Task.sleep(for: .milliseconds(10))
     }

@@ -109,7 +109,7 @@ import Workflows
         let script = """
             import email, email.policy, json, sys
             mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default)
-            parts = {kind: mail.get_body((kind,)).get_content() for kind in ("plain", "html")}
+            parts = {kind: mail.get_body((kind,)).get_content().replace("\\r\\n", "\\n") for kind in ("plain", "html")}
             print(json.dumps({"subject": mail["subject"], "bcc": mail["bcc"], "id": mail["message-id"],
                 "date": mail["date"], "to": mail["to"], "text": parts["plain"], "html": parts["html"]}))
             """
