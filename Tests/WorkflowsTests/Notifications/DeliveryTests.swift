@@ -1,6 +1,7 @@
 import Aggregates
 import Foundation
 import Runtime
+import ServiceLifecycle
 import Support
 import Synchronization
 import Testing
@@ -25,7 +26,9 @@ import Workflows
                 attempts += try await post.deliver(at: time)
                 time = time + .seconds(600)
             }
-            let ids = receiver.received.compactMap { ($0["headers"] as? [String: String])?["webhook-id"] }
+            let ids = try await receiver.received(atLeast: 1).compactMap {
+                ($0["headers"] as? [String: String])?["webhook-id"]
+            }
             #expect(ids == ["\(id)-ops"] && attempts == 5)
             let delivery = try #require(try await post.delivery(id))
             #expect(delivery.state == .delivered && delivery.attempts.map(\.number) == [1, 2, 3, 4, 5])
@@ -57,7 +60,9 @@ import Workflows
             #expect(try await post.delivery(id)?.state == .delivered)
             #expect(try await !redeliver(command))
             #expect(try await post.deliver(at: time) == 0)
-            let ids = receiver.received.compactMap { ($0["headers"] as? [String: String])?["webhook-id"] }
+            let ids = try await receiver.received(atLeast: 11).compactMap {
+                ($0["headers"] as? [String: String])?["webhook-id"]
+            }
             #expect(ids.count == 11 && Set(ids) == ["\(id)-ops"])
         }
     }
@@ -74,7 +79,10 @@ import Workflows
             let critical = try await post.notify("kew", .critical)
             try await post.notify("nobody", .critical)
             try await post.deliver()
-            #expect(Set(receiver.received.compactMap { $0["path"] as? String }) == ["/kew/all", "/kew/bad"])
+            #expect(
+                try await Set(receiver.received(atLeast: 3).compactMap { $0["path"] as? String }) == [
+                    "/kew/all", "/kew/bad",
+                ])
             #expect(try await post.ledger.deliveries(of: warning).map(\.mailbox) == ["all"])
             #expect(try await post.ledger.deliveries(of: critical).map(\.mailbox) == ["all", "bad"])
             let foreign = AccountScope.only(AccountID("ryde"))
@@ -112,7 +120,9 @@ import Workflows
             async let attempts = (post.pump.deliverDue(at: Post.start), other.deliverDue(at: Post.start))
             let (mine, theirs) = try await attempts
             #expect(mine + theirs == 60)
-            let ids = receiver.received.compactMap { ($0["headers"] as? [String: String])?["webhook-id"] }
+            let ids = try await receiver.received(atLeast: 60).compactMap {
+                ($0["headers"] as? [String: String])?["webhook-id"]
+            }
             #expect(ids.count == 60 && Set(ids).count == 60)
         }
     }
@@ -132,11 +142,13 @@ import Workflows
             await dying.answered.wait()
             server.cancel()
             _ = await server.result
-            #expect(receiver.received.count == 1)
+            #expect(try await receiver.received(atLeast: 1).count == 1)
             // The claim still holds.
             #expect(try await post.pump.deliverDue(at: Post.start + .seconds(59)) == 0)
             #expect(try await post.pump.deliverDue(at: Post.start + .seconds(61)) == 1)
-            let ids = receiver.received.compactMap { ($0["headers"] as? [String: String])?["webhook-id"] }
+            let ids = try await receiver.received(atLeast: 2).compactMap {
+                ($0["headers"] as? [String: String])?["webhook-id"]
+            }
             #expect(ids == ["\(id)-ops", "\(id)-ops"])
             let delivery = try #require(try await post.delivery(id))
             #expect(delivery.state == .delivered && delivery.attempts.map(\.outcome) == [nil, .delivered])
@@ -164,6 +176,26 @@ import Workflows
                 #expect(receiver.received.count { $0["path"] as? String == "/hang" } == 8)
                 group.cancelAll()
             }
+        }
+    }
+
+    @Test func `under way when its server stops is marked as interrupted, and does not hold it up`() async throws {
+        let receiver = try await ReceiverProcess("receiver.py")
+        try await Post.with { post in
+            try await post.open("kew")
+            try await post.setWebhook(at: "http://127.0.0.1:\(receiver.port)/hang")
+            let id = try await post.notify(at: .now())
+            let server = ServiceGroup(
+                configuration: .init(services: [post.pump, post.dispatcher], logger: Post.quiet))
+            async let running: Void = server.run()
+            try await eventually("the attempt is under way") { receiver.received.count == 1 }
+            await server.triggerGracefulShutdown()
+            let begin = ContinuousClock.now
+            try await running
+            #expect(ContinuousClock.now - begin < .seconds(5))
+            let delivery = try #require(try await post.delivery(id))
+            #expect(delivery.state == .pending && delivery.attempts.map(\.outcome) == [.interrupted])
+            #expect(try #require(delivery.dueTime) < .now() + .seconds(2))
         }
     }
 

@@ -26,7 +26,7 @@ import Workflows
             try await post.deliver()
             let delivery = try #require(try await post.delivery(id))
             #expect(delivery.state == .delivered && delivery.attempts.first?.code == 250, "\(delivery)")
-            let message = try #require(receiver.received.first)
+            let message = try #require(try await receiver.received(atLeast: 1).first)
             #expect(message["encrypted"] as? Bool == true && message["user"] as? String == "ada")
             #expect(message["sender"] as? String == "fleetlog@example.com")
             #expect(message["recipients"] as? [String] == ["ada@example.com"])

@@ -39,6 +39,12 @@ final class ReceiverProcess: Sendable {
         lines.told.compactMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
     }
 
+    /// All that has reached it, once that are as many; its own output may come later than its answer.
+    func received(atLeast count: Int) async throws -> [[String: Any]] {
+        try await eventually("\(count) have reached the receiver") { lines.told.count >= count }
+        return received
+    }
+
     func stop() {
         process.terminate()
         process.waitUntilExit()
