@@ -119,7 +119,7 @@ if !core {
         .testTarget(
             name: "SimulatorTests", dependencies: ["Simulator", "Runtime", "Installation", "Support"],
             swiftSettings: strict),
-        .testTarget(name: "FleetlogTests", dependencies: ["Fleetlog", logging], swiftSettings: strict),
+        .testTarget(name: "FleetlogTests", dependencies: ["Fleetlog", "Workflows", logging], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["Runtime", "Installation", "Support", logging], swiftSettings: strict),
     ]

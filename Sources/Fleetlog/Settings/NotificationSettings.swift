@@ -31,8 +31,9 @@ struct NotificationSettings: Sendable {
         guard let parts = URLComponents(string: url), ["smtp", "smtps"].contains(parts.scheme), let host = parts.host,
             !host.isEmpty, parts.user == nil, parts.path.isEmpty || parts.path == "/", parts.query == nil
         else {
+            // Not repeated: a password may be in it.
             throw SettingsError(
-                "\(origin) is '\(url)': give smtp://host:587 or smtps://host:465, and nothing else in it")
+                "\(origin) must be smtp://host:587 or smtps://host:465, with nothing else in it")
         }
         guard let (sender, senderOrigin) = sources.value("smtp-from") else {
             throw SettingsError("\(origin) needs --smtp-from, the address that messages come from")

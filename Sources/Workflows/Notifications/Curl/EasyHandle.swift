@@ -32,7 +32,7 @@ final class EasyHandle {
         if let mime { curl_mime_free(mime) }
     }
 
-    /// Whether an address was refused; then no other was connected to either.
+    /// Whether an address was refused; those that come after it are not connected to either.
     var refusedAddress: Bool { guardian.refused }
 
     /// Whether the receiver sent more than anybody wants to read.
