@@ -6,7 +6,6 @@ import Synchronization
 final class ReceiverProcess: Sendable {
     let port: Int
     private let lines: Lines
-    private let process: Process
     private let input: Pipe
 
     /// - Parameter script: the file's name.
@@ -18,21 +17,20 @@ final class ReceiverProcess: Sendable {
         process.arguments = [folder.appendingPathComponent(script).path] + arguments
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice
-        // It ends when this process does, since then its input ends.
+        // It ends with its input, and so with this process at the latest.
         process.standardInput = input
         try process.run()
         let handle = output.fileHandleForReading
         Thread.detachNewThread {
             while case let data = handle.availableData, !data.isEmpty { lines.add(data) }
         }
-        self.process = process
         self.input = input
         self.lines = lines
         try await eventually("the receiver says its port") { lines.port != nil }
         port = lines.port ?? 0
     }
 
-    deinit { process.terminate() }
+    deinit { try? input.fileHandleForWriting.close() }
 
     /// What has reached it so far.
     var received: [[String: Any]] {
@@ -43,11 +41,6 @@ final class ReceiverProcess: Sendable {
     func received(atLeast count: Int) async throws -> [[String: Any]] {
         try await eventually("\(count) have reached the receiver") { lines.told.count >= count }
         return received
-    }
-
-    func stop() {
-        process.terminate()
-        process.waitUntilExit()
     }
 
     private final class Lines: Sendable {
