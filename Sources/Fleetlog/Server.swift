@@ -66,6 +66,16 @@ struct Server {
         let dispatcher = NotificationDispatcher(
             pool: pool, accounts: accounts, deliveries: pump.bell, logger: logger)
 
+        let workflows = WorkflowRunner(
+            [WorkflowHost(Overheating.self), WorkflowHost(Silence.self), WorkflowHost(RolloutDriver.self)],
+            store: store, pool: pool,
+            dispatch: CommandDispatch(alerts: DirectorySink(alerts), rollouts: DirectorySink(rollouts)),
+            lease: PostgresLease(.workflows, url: url, on: reading, server: settings.mqtt.server, logger: logger),
+            server: settings.mqtt.server, logger: logger
+        ) { [bell = dispatcher.bell] happening in
+            if case .recorded(let step) = happening, step.notifications > 0 { bell.ring() }
+        }
+
         let mqtt = MQTTGateway(
             settings.mqtt, directory: devices, rollouts: rollouts, store: store,
             lease: PostgresLease(.ingest, url: url, on: reading, server: settings.mqtt.server, logger: logger),
@@ -79,12 +89,13 @@ struct Server {
         http = HTTPGateway(
             configuration: settings.http, store: store, devices: devices, accounts: accounts, alerts: alerts,
             rollouts: rollouts, queries: PostgresFleetQueries(pool: pool),
-            notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell), tokens: tokens, credentials: mqtt,
+            notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
+            workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
             readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
         services = [
             pool, store, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            rolloutsView, rolloutDevicesView, pump, dispatcher, mqtt, http,
+            rolloutsView, rolloutDevicesView, pump, dispatcher, workflows, mqtt, http,
         ]
         threads = [appending, reading, ingesting]
         transfers = [posting, mailing]

@@ -22,6 +22,7 @@ struct SimulatedFleet: Service {
         settings.maxDevices = devices
         settings.ownAccount = .demonstration
         settings.mix = .showcase
+        settings.rollsOut = true
         // The silent device stops after half a minute; the fire, which smoulders then, is put out after some minutes.
         settings.storyLength = .seconds(10 * 60)
         settings.storyBegin = 0.35

@@ -4,19 +4,6 @@ import Runtime
 import Testing
 import Workflows
 
-/// Numbers that look random and are the same each time.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 /// A rollout, its driver, its devices and an impatient operator, in any order that the world could bring.
 private struct World {
     private enum Habit: CaseIterable { case normal, twice, stumbles, fails, hangs, fallsBack }

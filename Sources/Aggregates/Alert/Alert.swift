@@ -24,6 +24,8 @@ extension Alert: Decider {
 
     package static let category = "alert"
     package static let stateVersion: Int32 = 1
+    /// The server that runs the workflows raises and clears, any other acknowledges.
+    package static let isWrittenByMany = true
     package static var initial: State { State() }
 
     package static func account(of state: State) -> AccountID { state.account }

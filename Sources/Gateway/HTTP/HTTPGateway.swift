@@ -20,7 +20,8 @@ package struct HTTPGateway: Service {
     package init(
         configuration: HTTPConfiguration, store: any EventStore, devices: Directory<Device>,
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
-        queries: any FleetQueries & RolloutQueries, notifications: any NotificationLedger, tokens: any TokenStore,
+        queries: any FleetQueries & RolloutQueries, notifications: any NotificationLedger,
+        workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {
@@ -43,6 +44,7 @@ package struct HTTPGateway: Service {
             + RolloutRoutes(store: store, rollouts: rollouts, queries: queries).all
             + AccountSettingsRoutes(changes: AccountChanges(accounts: accounts)).all
             + MailboxRoutes(changes: AccountChanges(accounts: accounts)).all
+            + WorkflowRoutes(queries: workflows).all
             + NotificationRoutes(ledger: notifications, accounts: accounts).all
             + LogRoutes(store: store, streaming: streaming).all
             + ProjectionRoutes(queries: queries).all

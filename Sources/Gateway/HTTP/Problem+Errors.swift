@@ -128,6 +128,8 @@ extension Problem {
     static let noAccount = Problem.notFound("There is no account with this id.")
     static let noAlert = Problem.notFound("There is no alert with this id.")
     static let noRollout = Problem.notFound("There is no rollout with this id.")
+    static let noWorkflow = Problem.notFound("There is no workflow with this name.")
+    static let noStoppedInstance = Problem.notFound("The workflow has no stopped instance with this key.")
     static let noMailbox = Problem.notFound("The account has no mailbox with this name.")
     static let noDelivery = Problem.notFound("The notification has no delivery to a mailbox with this name.")
     static let noNotification = Problem.notFound("There is no notification with this id.")

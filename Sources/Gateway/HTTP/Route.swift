@@ -63,6 +63,8 @@ package enum Permission: Sendable, CaseIterable {
     case redeliver
     /// Opening, closing, activating: for tokens that are bound to no account.
     case manageAccounts
+    /// Looking after what runs for all accounts together.
+    case manageWorkflows
     /// One's own session, nothing else.
     case useSession
 
@@ -71,7 +73,7 @@ package enum Permission: Sendable, CaseIterable {
         case .readFleet, .readLog, .useSession: true
         case .manageDevices, .acknowledgeAlerts, .manageRollouts, .renameAccounts, .configureAccounts, .redeliver:
             caller.role == .admin
-        case .manageAccounts: caller.role == .admin && caller.scope == .all
+        case .manageAccounts, .manageWorkflows: caller.role == .admin && caller.scope == .all
         }
     }
 }

@@ -38,7 +38,6 @@ extension CommandVerdict {
             case .fenced: self = .fenced
             case .overloaded: self = .unavailable(reason: "overloaded")
             case .contended: self = .unavailable(reason: "contended")
-            case .asleep: self = .unavailable(reason: "asleep")
             case .unavailable(let reason), .broken(let reason): self = .unavailable(reason: reason)
             }
         }

@@ -98,6 +98,7 @@ actor OutboxDrain {
                 ended.append(pending)
                 context.metrics.sent("rejected", 1)
             case .accepted, .unchanged, .duplicate:
+                if verdict == .accepted { AnomalyCount.note(pending.command.command) }
                 ended.append(pending)
                 context.metrics.sent("\(verdict)", 1)
             }

@@ -15,7 +15,9 @@ protocol InstanceTable: AnyObject {
     /// Shows an event to the instance that it concerns.
     func take(_ event: RoutedEvent, _ mode: TakeMode, _ step: StepRecord, dirty: inout DirtyInstances)
     /// Fires a timer, unless its instance is stopped: the timer waits then.
-    func fire(_ timer: TimerKey, due: Timestamp, settings: (SeenEvent) -> AccountSettings, _ step: StepRecord)
+    func fire(
+        _ timer: TimerKey, due: Timestamp, at now: Timestamp, settings: (SeenEvent) -> AccountSettings,
+        _ step: StepRecord)
 
     /// Takes a decision of the instance from the log, while its state is folded anew.
     func apply(_ decision: RecordedEvent, to key: String) throws(InstancePoison)

@@ -84,12 +84,16 @@ final class Instances<W: Workflow>: InstanceTable {
         }
     }
 
-    func fire(_ timer: TimerKey, due: Timestamp, settings: (SeenEvent) -> AccountSettings, _ step: StepRecord) {
+    func fire(
+        _ timer: TimerKey, due: Timestamp, at now: Timestamp, settings: (SeenEvent) -> AccountSettings,
+        _ step: StepRecord
+    ) {
         guard stopped[timer.key] == nil else { return }
         step.elapse(timer)
         // A timer whose instance is gone has nobody to wake.
         guard let instance = instances[timer.key], let seen = instance.seen else { return }
-        let elapsed = ElapsedTimer(name: timer.name, dueTime: due, account: seen.account, settings: settings(seen))
+        let elapsed = ElapsedTimer(
+            name: timer.name, dueTime: due, firedTime: max(due, now), account: seen.account, settings: settings(seen))
         let reaction = W.react(to: .timer(elapsed), in: instance.memory.state)
         if reaction.isEmpty { return }
         let cause = InputCause(elapsed, seen: seen)

@@ -148,7 +148,7 @@ actor RunnerTerm {
         while step.fired < context.pace.timerLimit * 4 {
             guard let (timer, due) = step.due.next(by: time) else { return true }
             tableByName[timer.workflow]?.fire(
-                timer, due: due,
+                timer, due: due, at: now,
                 settings: { [settings] seen in settings.settings(of: seen.account, at: .max) }, step)
             context.metrics.fired(after: now - due)
         }

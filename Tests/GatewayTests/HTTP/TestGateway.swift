@@ -61,7 +61,8 @@ struct TestGateway: Sendable {
         gateway = HTTPGateway(
             configuration: configuration, store: store, devices: devices, accounts: accounts, alerts: alerts,
             rollouts: rollouts,
-            queries: queries, notifications: ledger, tokens: tokens, credentials: credentials, readiness: readiness,
+            queries: queries, notifications: ledger, workflows: OneStoppedWorkflow(), tokens: tokens,
+            credentials: credentials, readiness: readiness,
             metrics: PrometheusMetrics(),
             logger: logger)
         group = ServiceGroup(configuration: .init(services: [gateway], logger: logger))

@@ -8,7 +8,6 @@ extension MessageVerdict {
         case .success(let receipt): self = receipt.effect == .recorded ? .recorded(readings: 0) : .duplicate
         case .failure(.fenced): self = .fenced
         case .failure(.unavailable(let reason)): self = .retry(reason: reason)
-        case .failure(.asleep): self = .retry(reason: "the actor is asleep")
         case .failure(.overloaded): self = .park(reason: "overloaded")
         case .failure(.contended), .failure(.stale): self = .park(reason: "contended")
         case .failure(.broken(let reason)): self = .park(reason: "broken: \(reason)")
