@@ -39,7 +39,8 @@ enum Warmth: Workflow {
     static func react(to input: WorkflowInput, in state: State) -> Reaction<Decision> {
         guard case .event(let event) = input else { return .none }
         let average = state.average
-        guard (average > event.settings.overheating.limit) != state.isAbove else { return .none }
+        let isAbove = average > event.settings.overheating.limit
+        guard isAbove != state.isAbove else { return .none }
         return Reaction(decisions: [.crossed(BenchFact(value: average))])
     }
 

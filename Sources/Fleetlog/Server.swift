@@ -71,10 +71,10 @@ struct Server {
             store: store, pool: pool,
             dispatch: CommandDispatch(alerts: DirectorySink(alerts), rollouts: DirectorySink(rollouts)),
             lease: PostgresLease(.workflows, url: url, on: reading, server: settings.mqtt.server, logger: logger),
-            server: settings.mqtt.server, logger: logger
-        ) { [bell = dispatcher.bell] happening in
-            if case .recorded(let step) = happening, step.notifications > 0 { bell.ring() }
-        }
+            server: settings.mqtt.server, logger: logger,
+            observe: { [bell = dispatcher.bell] happening in
+                if case .recorded(let step) = happening, step.notifications > 0 { bell.ring() }
+            })
 
         let mqtt = MQTTGateway(
             settings.mqtt, directory: devices, rollouts: rollouts, store: store,
