@@ -32,7 +32,7 @@ package struct Simulation: Sendable {
             }
         }
         let enrolment = Enrolment(
-            api: api, file: file, account: settings.ownAccount?.id ?? settings.account,
+            api: api, file: file, account: settings.fleetAccount,
             roster: Roster(seed: settings.seed), report: report)
         let devices = try await enrolment.devices(settings.devices)
         let sequences = SequenceKeeper(file: file, devices: devices.map(\.known))
@@ -82,7 +82,7 @@ package struct Simulation: Sendable {
     private func rollOut(to devices: [String], _ api: FleetAPI) async {
         do throws(SimulationError) {
             let id = try await api.createRollout(
-                of: "sim-\(Timestamp.now().microseconds / 1_000_000)", to: devices, account: settings.account)
+                of: "sim-\(Timestamp.now().microseconds / 1_000_000)", to: devices, account: settings.fleetAccount)
             report("rollout \(id) brings new firmware to \(devices.count) devices")
         } catch {
             report("no firmware is rolled out: \(error)")

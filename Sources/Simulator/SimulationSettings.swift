@@ -24,6 +24,7 @@ package struct SimulationSettings: Sendable {
     package var account: String?
     /// Opened, if it is not there yet, for the devices that are registered from now on; goes before `account`.
     package var ownAccount: OwnAccount?
+    var fleetAccount: String? { ownAccount?.id ?? account }
     /// The same seed makes the same fleet and the same readings.
     package var seed: UInt64 = 1
     /// Where the fleet is remembered with its keys, mode 0600; nil registers a new fleet each time.

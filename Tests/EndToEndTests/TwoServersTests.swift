@@ -43,7 +43,7 @@ extension EndToEnd {
                     try await system.growth(by: 100, within: .seconds(20))
                     first.proceed()
                     try await eventually(within: .seconds(20), "the first notices that it was left behind") {
-                        ["Another server has taken over ingest", "The ingest lease is lost"].contains {
+                        ["Another server has taken over ingest", "A lease is lost"].contains {
                             first.hasLogged($0)
                         }
                     }
