@@ -54,7 +54,8 @@ package struct MQTTGateway: Service, CredentialChanges {
                 directory: directory, refusals: RefusalLog(store: store, logger: logger), parked: parked,
                 firmware: firmware, notices: link, logger: logger, observe: observe),
             parked: parked,
-            delivery: FirmwareDelivery(store: store, rollouts: rollouts, ledger: ledger, link: link, logger: logger),
+            delivery: FirmwareDelivery(
+                store: store, rollouts: rollouts, devices: directory, ledger: ledger, link: link, logger: logger),
             link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)
     }
 

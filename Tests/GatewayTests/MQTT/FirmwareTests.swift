@@ -18,6 +18,11 @@ extension GatewayHarness {
         _ version: String = "2.0", to devices: [String], as id: String = "r1", groupSize: Int = 1_000,
         attempts: Int = 2
     ) async throws {
+        for device in devices {
+            do throws(DispatchError<Device.Rejection>) {
+                try await directory.register(device)
+            } catch .rejected(.alreadyRegistered) {}
+        }
         try await send(
             .create(.test(version, devices, groupSize: groupSize, attempts: attempts)), .openGroup(0), to: id)
     }
@@ -193,6 +198,22 @@ extension RolloutPlan {
             #expect(try await harness.retained(for: "d1") == message)
             #expect(try await harness.retained(for: "d2") == message)
             #expect(try await harness.retained(for: "d3") == nil)
+        }
+    }
+
+    @Test func `never reaches a device that has left the account`() async throws {
+        try await GatewayHarness.with { harness in
+            try await harness.directory.register("d2")
+            let other = AccountStanding(id: AccountID("other"), isActive: true)
+            try await harness.directory.send(
+                CommandEnvelope(
+                    id: .v7(), .assign(other), context: CommandContext(time: .now(), principal: .system, scope: .all)),
+                to: "d2")
+            try await harness.rollOut(to: ["d1", "d2"], attempts: 1)
+            try await eventually { try await harness.stateOf("d2") == .failed }
+            #expect(try await harness.stateOf("d1") == .notified)
+            #expect(try await harness.retained(for: "d1") == message)
+            #expect(try await harness.retained(for: "d2") == nil)
         }
     }
 

@@ -105,7 +105,7 @@ struct UncontestedLease: Lease {
 }
 
 extension Directory where D == Device {
-    func register(_ device: String) async throws {
+    func register(_ device: String) async throws(DispatchError<Device.Rejection>) {
         let registration = Registration(
             serial: device, type: DeviceType("temperature"), name: device, labels: [:],
             account: AccountStanding(id: .default, isActive: true))

@@ -16,6 +16,7 @@ struct FirmwareDelivery: Sendable {
 
     let store: any EventStore
     let rollouts: Directory<Rollout>
+    let devices: Directory<Device>
     let ledger: any FirmwareLedger
     let link: any RetainedPublishing
     let logger: Logger
@@ -90,15 +91,36 @@ struct FirmwareDelivery: Sendable {
     }
 
     private func deliver(_ places: [Int], of rollout: String, _ state: Rollout.State) async throws {
-        let devices = places.map { state.devices.ids[$0] }
+        let due = places.map { state.devices.ids[$0] }
+        let gone = try await gone(due, from: state.account)
+        let devices = due.filter { !gone.contains($0) }
         try await ledger.hold(devices, by: rollout)
         try await link.publish(devices.map { .firmware(for: $0, of: rollout, state) })
         let attempts = places.map { "\(state.devices.ids[$0]):\(state.devices[$0].attempt)" }
-        let command = CommandEnvelope<Rollout.Command>(
-            id: Self.commandID(rollout, attempts), .markNotified(devices),
+        try await send(.markNotified(due), to: rollout, as: attempts)
+        for device in due where gone.contains(device) {
+            let report = FirmwareReport(
+                device: device, status: .failed, version: "", detail: "the device is no longer the account's")
+            try await send(.report(report), to: rollout, as: ["gone"] + attempts.filter { $0.hasPrefix(device + ":") })
+        }
+    }
+
+    /// Devices that were moved or retired since the rollout began: what is another account's gets nothing of this one.
+    private func gone(_ due: [String], from account: AccountID) async throws -> Set<String> {
+        var gone: Set<String> = []
+        for device in due {
+            let state = try await devices.recallLatest(device).state
+            if state.account != account || ![.provisioned, .active].contains(state.status) { gone.insert(device) }
+        }
+        return gone
+    }
+
+    private func send(_ command: Rollout.Command, to rollout: String, as parts: [String]) async throws {
+        let envelope = CommandEnvelope<Rollout.Command>(
+            id: Self.commandID(rollout, parts), command,
             context: CommandContext(time: .now(), principal: .system, scope: .all))
         do throws(DispatchError<Rollout.Rejection>) {
-            try await rollouts.send(command, to: rollout)
+            try await rollouts.send(envelope, to: rollout)
         } catch {
             guard case .rejected = error else { throw error }
         }
