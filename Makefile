@@ -10,7 +10,7 @@ TEST_PACKAGES := chromium chromium-driver python3-selenium prometheus python3-ai
 export DEVICES ?= 50
 
 # Suites without Postgres and broker, run under Thread Sanitizer.
-RACE_SUITES ?= AggregatesTests|RuntimeTests
+RACE_SUITES ?= AggregatesTests|RuntimeTests|OverheatingTests|SilenceTests|RolloutDriverTests|RolloutTogetherTests|DueTimersTests|AddressPolicyTests|RetryScheduleTests|WebhookSignatureTests
 RACE_SUITES_NOT ?= Postgres|LISTEN
 
 # One run of the tests at a time on a machine, whoever starts it: they measure time limits, and two cores are few.
