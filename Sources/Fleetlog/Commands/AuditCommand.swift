@@ -18,7 +18,8 @@ struct AuditCommand: AsyncParsableCommand {
         try await LogAccess.with(installation.serverURL()) { log in
             let bar = ProgressBar("audit")
             let report = try await LogAudit(
-                of: log.store, snapshots: log.snapshots, subjects: [.init(Device.self), .init(Account.self)],
+                of: log.store, snapshots: log.snapshots,
+                subjects: [.init(Device.self), .init(Account.self), .init(Alert.self), .init(Rollout.self)],
                 sample: sample
             ).run { position, head in bar.report(position, of: head) }
             bar.finish()
