@@ -9,6 +9,13 @@ extension TestedSystem {
         return Int(try row.int8(0))
     }
 
+    /// The first column of each row.
+    func texts(_ name: String, _ sql: String, _ parameters: [PostgresValue] = []) async throws -> [String] {
+        let statement = Statement(name, sql).bind(parameters)
+        let rows = try await pool.withConnection { try await $0.query(statement, timeout: .seconds(30)) }
+        return try rows.map { try $0.text(0) }
+    }
+
     /// The position of the newest event.
     var head: Int { get async throws { try await number("head", "select position from log_head") } }
 

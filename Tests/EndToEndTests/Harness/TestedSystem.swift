@@ -63,7 +63,7 @@ final class TestedSystem: Sendable {
             "FLEETLOG_HTTP_PORT": "\(port)", "FLEETLOG_MQTT_HOST": broker.address,
             "FLEETLOG_MQTT_PORT": "\(broker.port)", "FLEETLOG_MQTT_SECRET_FILE": broker.files.gatewayPasswordFile,
             "FLEETLOG_MQTT_PASSWORD_FILE": broker.files.passwords, "FLEETLOG_MQTT_ACL_FILE": broker.files.acl,
-            "FLEETLOG_MQTT_PID_FILE": broker.files.processID,
+            "FLEETLOG_MQTT_PID_FILE": broker.files.processID, "FLEETLOG_WEBHOOK_ALLOW_PRIVATE": "loopback",
         ]
         return try ServerProcess(
             name, ["serve"], environment: settings.merging(environment) { $1 }, port: port, in: folder + "/servers")

@@ -1,17 +1,16 @@
 import Foundation
-import Support
 import Synchronization
 
 /// A receiver of `Tests/Receivers`, which narrates on its output what reaches it.
-final class ReceiverProcess: Sendable {
-    let port: Int
+package final class ReceiverProcess: Sendable {
+    package let port: Int
     private let lines: Lines
     private let input: Pipe
 
     /// - Parameter script: the file's name.
-    init(_ script: String, _ arguments: [String] = []) async throws {
+    package init(_ script: String, _ arguments: [String] = []) async throws {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("Receivers")
+            .appendingPathComponent("Receivers")
         let (process, input, output, lines) = (Process(), Pipe(), Pipe(), Lines())
         process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
         process.arguments = [folder.appendingPathComponent(script).path] + arguments
@@ -33,12 +32,12 @@ final class ReceiverProcess: Sendable {
     deinit { try? input.fileHandleForWriting.close() }
 
     /// What has reached it so far.
-    var received: [[String: Any]] {
+    package var received: [[String: Any]] {
         lines.told.compactMap { try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
     }
 
     /// All that has reached it, once that are as many; its own output may come later than its answer.
-    func received(atLeast count: Int) async throws -> [[String: Any]] {
+    package func received(atLeast count: Int) async throws -> [[String: Any]] {
         try await eventually("\(count) have reached the receiver") { lines.told.count >= count }
         return received
     }
