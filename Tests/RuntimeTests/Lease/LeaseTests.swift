@@ -1,9 +1,8 @@
 import Logging
+import Runtime
 import Support
 import Synchronization
 import Testing
-
-@testable import Runtime
 
 private final class Turns: Sendable {
     private let state = Mutex<[String]>([])
