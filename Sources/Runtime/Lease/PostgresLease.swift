@@ -98,7 +98,7 @@ package struct PostgresLease: Lease {
     }
 
     /// Lock and row in one statement, so that a holder is never without a fresh row.
-    static let take = Statement(
+    package static let take = Statement(
         "take a lease",
         """
         with lock as materialized (select pg_try_advisory_lock($1) as taken)
@@ -109,7 +109,7 @@ package struct PostgresLease: Lease {
         returning holder
         """)
 
-    static let renew = Statement(
+    package static let renew = Statement(
         "renew a lease",
         """
         update leases set renewed_time = clock_timestamp()
