@@ -12,7 +12,7 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     .treatAllWarnings(as: .error),
-    // The actors are generic over their aggregate, which lives in another module: without this they are not specialised.
+    // Lets the optimiser look into other modules, as far as their declarations are public.
     .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
