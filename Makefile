@@ -13,6 +13,9 @@ export DEVICES ?= 50
 RACE_SUITES ?= AggregatesTests|RuntimeTests|OverheatingTests|SilenceTests|RolloutDriverTests|RolloutTogetherTests|DueTimersTests|AddressPolicyTests|RetryScheduleTests|WebhookSignatureTests
 RACE_SUITES_NOT ?= Postgres|LISTEN
 
+# Each of these loads two cores on its own; beside each other they would run into each other's time limits.
+HEAVY_SUITES := WorkflowsTests|GatewayTests|EndToEndTests
+
 # One run of the tests at a time on a machine, whoever starts it: they measure time limits, and two cores are few.
 # A lock on a folder that everybody may read, released by the kernel when the run ends.
 ONE_AT_A_TIME := flock --close /var/tmp
@@ -34,7 +37,9 @@ test: test-packages lint test-races test-all ## everything that must pass before
 
 test-all: ## all tests, against a real Postgres, broker and browser
 	@echo "==> Testing"
-	$(ONE_AT_A_TIME) swift test
+	$(ONE_AT_A_TIME) swift build --build-tests
+	$(ONE_AT_A_TIME) swift test --skip-build --skip '$(HEAVY_SUITES)'
+	for suites in $(subst |, ,$(HEAVY_SUITES)); do $(ONE_AT_A_TIME) swift test --skip-build --filter "$$suites"; done
 
 test-races: ## the tests that need no server, under Thread Sanitizer
 	@echo "==> Testing for data races"
