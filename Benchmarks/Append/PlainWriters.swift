@@ -14,7 +14,7 @@ struct PlainWriters: Sendable {
         let batches = bound.map { PlainBatch($0) }
         return try await onThreadOfItsOwn { [prepared = bound.first ?? []] in
             let connection = try PlainConnection(url)
-            try connection.execute("set plan_cache_mode = force_generic_plan")
+            for setting in AppendStatements.session { try connection.execute(setting.sql) }
             for bound in prepared where bound.statement.isPrepared {
                 try connection.prepare(bound.statement, types: bound.parameters.slots.map(\.type))
             }

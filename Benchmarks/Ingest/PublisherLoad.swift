@@ -1,3 +1,4 @@
+import Glibc
 import Installation
 import Runtime
 import Synchronization
@@ -70,6 +71,9 @@ private struct Part {
                 sent += 1
             }
             try client.turn(milliseconds: 1)
+            // Acknowledgements gather meanwhile: a publisher that woke up for each of them would take the processor
+            // from what is measured, as no device on a machine of its own does.
+            usleep(1_000)
             guard ContinuousClock.now < deadline else {
                 throw BenchmarkFailed("\(settled()) of \(messages) messages were settled within 90 s")
             }

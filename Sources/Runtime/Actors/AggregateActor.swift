@@ -18,11 +18,17 @@ package actor AggregateActor<D: Decider> {
         case busy
     }
 
-    /// A turn that waits for the log.
-    struct Begun: Sendable {
+    /// A turn that waits for the log. An object, since it is handed around more often than it is looked into.
+    final class Begun: Sendable {
         let deliveries: [Mailbox<D>.Delivery]
         let turn: Turn<D>
         let append: Append
+
+        init(_ deliveries: [Mailbox<D>.Delivery], _ turn: Turn<D>, _ append: Append) {
+            self.deliveries = deliveries
+            self.turn = turn
+            self.append = append
+        }
     }
 
     enum Rest: Sendable {
@@ -81,9 +87,11 @@ package actor AggregateActor<D: Decider> {
             Task { await self.turnUntilIdle() }
             return nil
         }
+        let commands = mailbox.count
         let deliveries = mailbox.takeAll()
-        let turn = decided(deliveries, upon: memory)
-        if let append = turn.append { return Begun(deliveries: deliveries, turn: turn, append: append) }
+        var turn = Turn<D>(stream: stream, upon: memory, commands: commands)
+        for delivery in deliveries { turn.decide(delivery.envelopes, upon: memory, nextEventID: nextEventID) }
+        if let append = turn.append { return Begun(deliveries, turn, append) }
         answer(deliveries, turn.results(nil))
         isTurning = false
         return nil
@@ -164,12 +172,6 @@ package actor AggregateActor<D: Decider> {
         await settle(deliveries.flatMap { $0.envelopes })
     }
 
-    private func decided(_ deliveries: [Mailbox<D>.Delivery], upon base: AggregateMemory<D>) -> Turn<D> {
-        var turn = Turn<D>(stream: stream, base: base)
-        for delivery in deliveries { turn.decide(delivery.envelopes, nextEventID: nextEventID) }
-        return turn
-    }
-
     private func conclude(
         _ deliveries: [Mailbox<D>.Delivery], _ turn: Turn<D>, _ outcome: Result<AppendOutcome, EventStoreError>
     ) async -> [CommandResult<D>]? {
@@ -180,8 +182,8 @@ package actor AggregateActor<D: Decider> {
     private func settle(_ envelopes: [CommandEnvelope<D.Command>]) async -> [CommandResult<D>] {
         for _ in 0..<Self.attempts {
             guard let base = memory else { break }
-            var turn = Turn<D>(stream: stream, base: base)
-            turn.decide(envelopes, nextEventID: nextEventID)
+            var turn = Turn<D>(stream: stream, upon: base, commands: envelopes.count)
+            turn.decide(envelopes, upon: base, nextEventID: nextEventID)
             guard let append = turn.append else { return turn.results(nil) }
             let outcome: Result<AppendOutcome, EventStoreError>
             do throws(EventStoreError) {
@@ -195,9 +197,9 @@ package actor AggregateActor<D: Decider> {
     }
 
     private func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
-        let adopted = turn.adopted(receipt)
-        memory = adopted
-        if adopted.version - snapshotVersion >= D.snapshotInterval(for: adopted.state) { offerSnapshot(adopted) }
+        memory?.adopt(turn, receipt)
+        guard let memory, memory.version - snapshotVersion >= D.snapshotInterval(for: memory.state) else { return }
+        offerSnapshot(memory)
     }
 
     /// What the store's answer to a turn means for its commands; nil if they must be decided again.

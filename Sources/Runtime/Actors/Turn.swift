@@ -1,4 +1,7 @@
 /// One turn of an aggregate: the commands that waited, decided in order upon one memory. Pure; the actor performs it.
+///
+/// It holds of the memory only what it changes. The actor's memory stays as it is until the turn is adopted, so both
+/// are handed in where they are needed and not copied with each turn.
 struct Turn<D: Decider>: Sendable {
     /// What is known of a command before the store has answered.
     enum Verdict: Sendable {
@@ -8,39 +11,48 @@ struct Turn<D: Decider>: Sendable {
     }
 
     let stream: StreamName
-    let base: AggregateMemory<D>
-    private(set) var verdicts: [Verdict] = []
+    /// Where the stream stands that the turn was decided upon.
+    let base: (version: Int64, position: Int64)
+    private(set) var state: D.State
     private(set) var events: [NewEvent] = []
-    private(set) var fences: Set<StreamVersion> = []
-    private(set) var sideRows: [SideRow] = []
-    private var state: D.State
+    private var verdicts: [Verdict] = []
+    /// Few: a round's commands are all fenced alike.
+    private var fences: [StreamVersion] = []
+    private var sideRows: [SideRow] = []
+    /// Where the turn's own commands lie; not kept for a command that is alone in its turn.
     private var throughByCommand: [UUID128: Int] = [:]
+    private let isOfOneCommand: Bool
 
-    init(stream: StreamName, base: AggregateMemory<D>) {
+    /// - Parameter commands: how many will be decided.
+    init(stream: StreamName, upon memory: AggregateMemory<D>, commands: Int) {
         self.stream = stream
-        self.base = base
-        state = base.state
+        isOfOneCommand = commands == 1
+        base = (memory.version, memory.position)
+        state = memory.state
     }
 
     /// The append that would make the decisions true; nil if there is nothing to store.
     var append: Append? {
         if events.isEmpty { return nil }
         return Append(
-            [StreamChange(stream, expecting: base.version, events: events)], conditions: Array(fences),
-            sideRows: sideRows)
+            [StreamChange(stream, expecting: base.version, events: events)], conditions: fences, sideRows: sideRows)
     }
 
-    mutating func decide(_ envelopes: [CommandEnvelope<D.Command>], nextEventID: () -> UUID128) {
-        for envelope in envelopes { decide(envelope, nextEventID: nextEventID) }
+    /// Decides the commands one after the other, each upon what the earlier ones of the turn have led to.
+    ///
+    /// - Parameter memory: the one that the turn began with.
+    mutating func decide(
+        _ envelopes: [CommandEnvelope<D.Command>], upon memory: AggregateMemory<D>, nextEventID: () -> UUID128
+    ) {
+        for envelope in envelopes {
+            verdicts.append(verdict(on: envelope, memory.recentCommands, nextEventID: nextEventID))
+        }
     }
 
-    /// Decides the next command upon what the earlier ones of the turn have led to.
-    mutating func decide(_ envelope: CommandEnvelope<D.Command>, nextEventID: () -> UUID128) {
-        verdicts.append(verdict(on: envelope, nextEventID: nextEventID))
-    }
-
-    private mutating func verdict(on envelope: CommandEnvelope<D.Command>, nextEventID: () -> UUID128) -> Verdict {
-        if let known = recognise(envelope) { return known }
+    private mutating func verdict(
+        on envelope: CommandEnvelope<D.Command>, _ recent: RecentCommands, nextEventID: () -> UUID128
+    ) -> Verdict {
+        if let known = recognise(envelope, recent) { return known }
         let version = base.version + Int64(events.count)
         if let expected = envelope.expectedVersion, expected != version {
             return .settled(.failure(.stale(version: version)))
@@ -76,23 +88,23 @@ struct Turn<D: Decider>: Sendable {
                         commandID: envelope.id, causationID: envelope.context.causationID,
                         correlationID: envelope.context.correlationID, traceParent: envelope.context.traceParent)))
         }
-        if let fence = envelope.fence { fences.insert(fence) }
+        if let fence = envelope.fence, !fences.contains(fence) { fences.append(fence) }
         sideRows += envelope.sideRows
-        throughByCommand[envelope.id] = events.count
+        if !isOfOneCommand { throughByCommand[envelope.id] = events.count }
         return .pending(.recorded, through: events.count)
     }
 
     /// A command that the stream, or this very turn, has already accepted.
-    private func recognise(_ envelope: CommandEnvelope<D.Command>) -> Verdict? {
-        if let known = recognise(envelope.id) { return known }
+    private func recognise(_ envelope: CommandEnvelope<D.Command>, _ recent: RecentCommands) -> Verdict? {
+        if let known = recognise(envelope.id, recent) { return known }
         for id in envelope.earlierIDs {
-            if let known = recognise(id) { return known }
+            if let known = recognise(id, recent) { return known }
         }
         return nil
     }
 
-    private func recognise(_ id: UUID128) -> Verdict? {
-        if let entry = base.recentCommands[id] {
+    private func recognise(_ id: UUID128, _ recent: RecentCommands) -> Verdict? {
+        if let entry = recent[id] {
             return .settled(
                 .success(
                     CommandReceipt(
@@ -103,20 +115,6 @@ struct Turn<D: Decider>: Sendable {
 
     private func receipt(_ effect: CommandReceipt.Effect) -> CommandReceipt {
         CommandReceipt(effect: effect, stream: stream, version: base.version, position: base.position)
-    }
-
-    /// The memory after the store has accepted the append.
-    func adopted(_ receipt: AppendReceipt) -> AggregateMemory<D> {
-        var memory = base
-        memory.state = state
-        for (index, event) in events.enumerated() {
-            memory.version += 1
-            memory.position = receipt.firstPosition + Int64(index)
-            memory.recentCommands.note(
-                event.metadata.commandID, version: memory.version, position: memory.position,
-                recordedTime: receipt.recordedTime)
-        }
-        return memory
     }
 
     /// The answers after the store has accepted the append; `nil` where there was nothing to store.
@@ -131,6 +129,19 @@ struct Turn<D: Decider>: Sendable {
                         effect: effect, stream: stream, version: base.version + Int64(through),
                         position: stored.firstPosition + Int64(through) - 1))
             }
+        }
+    }
+}
+
+extension AggregateMemory {
+    /// Takes over what a turn has led to, after the store has accepted its append.
+    mutating func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
+        state = turn.state
+        for (index, event) in turn.events.enumerated() {
+            version += 1
+            position = receipt.firstPosition + Int64(index)
+            recentCommands.note(
+                event.metadata.commandID, version: version, position: position, recordedTime: receipt.recordedTime)
         }
     }
 }

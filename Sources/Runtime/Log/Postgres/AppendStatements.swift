@@ -1,34 +1,46 @@
 /// The statements of one batch of appends, in the order in which they travel.
-enum AppendStatements {
+package enum AppendStatements {
+    /// What the connection of the appends is set to.
+    package static let session = [
+        // Planning a batch anew each time costs more than the plan could gain.
+        Statement.unprepared("plan_cache_mode", "set plan_cache_mode = force_generic_plan"),
+        // A plan made while the log is young is kept when it has grown; it must use the index from the start.
+        Statement.unprepared("seqscan_off", "set enable_seqscan = off"),
+        Statement.unprepared("bitmapscan_off", "set enable_bitmapscan = off"),
+        // The price put on the one row of log_head, which has to be scanned, would call for compiling each batch.
+        Statement.unprepared("jit_off", "set jit = off"),
+    ]
+
     /// Locks the head before anything else: position order becomes commit order, and two servers cannot deadlock.
     static let lockHead = Statement("lock_head", "select position from log_head for update")
 
     /// Inserts the appends whose claims hold, advances the head, and answers for the others.
     ///
-    /// A claim is a stream and the version it must stand at. The probe of the index (stream, version) finds a stream
-    /// that has moved on, or one that never got so far. Under READ COMMITTED this statement's snapshot is taken after
-    /// the head was locked, so it sees whatever the last holder of the lock committed.
+    /// A claim is a stream and the version it must stand at. One descent of the index (stream, version) finds where the
+    /// stream stands. Under READ COMMITTED this statement's snapshot is taken after the head was locked, so it sees
+    /// whatever the last holder of the lock committed.
     ///
-    /// The probes are scalar subqueries, because the planner may answer EXISTS with a hash of the whole table: it does
-    /// if it plans while the log is young, and each append would then read the log from its beginning.
+    /// Lines are numbered in the order in which they lie in the arrays, which the answers rest on; the planner knows
+    /// that a function scan with ordinality is in that order and sorts nothing.
     static let append = Statement(
         "append",
         """
         with claim as materialized (
-            select c.number, c.stream, c.version
+            select
+                c.number, c.version,
+                coalesce((
+                    select e.version from events e where e.stream = c.stream order by e.version desc limit 1
+                ), 0) as actual
             from unnest($1::text[], $2::bigint[]) with ordinality as c(stream, version, number)
         ), broken as materialized (
-            select c.number, c.stream, c.version from claim c
-            where (select true from events e where e.stream = c.stream and e.version = c.version + 1) is not null
-               or (c.version > 0
-                   and (select true from events e where e.stream = c.stream and e.version = c.version) is null)
+            select number, actual from claim where actual <> version
         ), refused as materialized (
             select distinct l.append
             from unnest($3::int[], $4::bigint[]) as l(append, claim)
             where l.claim in (select number from broken)
         ), head as materialized (
             select position, greatest(recorded_time, clock_timestamp()) as recorded_time from log_head
-        ), line as materialized (
+        ), line as (
             select e.*, row_number() over (order by e.number) as place
             from unnest(
                 $5::int[], $6::text[], $7::text[], $8::bigint[], $9::uuid[], $10::text[], $11::int[], $12::text[],
@@ -36,7 +48,7 @@ enum AppendStatements {
             ) with ordinality as e(
                 append, stream, category, version, id, type, schema_version, account,
                 observed_time, principal, command_id, causation_id, correlation_id, trace_parent, data, number)
-            where not exists (select from refused r where r.append = e.append)
+            where e.append <> all (coalesce((select array_agg(append) from refused), '{}'))
         ), inserted as (
             insert into events (
                 position, stream, category, version, id, type, schema_version, account, observed_time, recorded_time,
@@ -46,7 +58,7 @@ enum AppendStatements {
                 observed_time, head.recorded_time, principal, command_id, causation_id, correlation_id, trace_parent,
                 data
             from line cross join head
-            order by line.place
+            order by line.number
             returning 1
         ), moved as (
             update log_head
@@ -59,10 +71,7 @@ enum AppendStatements {
             (select count(*) from inserted),
             coalesce((select array_agg(append) from refused), '{}'),
             coalesce((select array_agg(number order by number) from broken), '{}'),
-            coalesce((
-                select array_agg((
-                    select coalesce(max(e.version), 0) from events e where e.stream = b.stream) order by b.number)
-                from broken b), '{}'),
+            coalesce((select array_agg(actual order by number) from broken), '{}'),
             set_config('fleetlog.refused', coalesce((select array_agg(append) from refused), '{}')::text, true)
         from head
         """)

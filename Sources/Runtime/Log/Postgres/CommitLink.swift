@@ -60,9 +60,7 @@ actor CommitLink {
         }
         do throws(PostgresError) {
             let fresh = try await PostgresConnection.connect(to: url, on: thread, logger: logger)
-            // Planning a batch anew each time costs more than the plan could gain.
-            _ = try await fresh.query(
-                Statement.unprepared("plan_cache_mode", "set plan_cache_mode = force_generic_plan")())
+            for setting in AppendStatements.session { _ = try await fresh.query(setting()) }
             connection = fresh
             backoff.reset()
             return fresh
