@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Looks at the page in a real Chromium: login, a new device, live changes, alerts, rollouts, phone, dark mode, lost connection.
+"""Looks at the page in a real Chromium: login, live changes, alerts, rollouts, phone, dark mode, lost connection.
 
-The server has two open alerts, of which `overheating-1` is cleared and followed by `overheating-2` once acknowledged.
+The server is a real one that has had no rollout yet, its broker is on this machine. Devices speak by mosquitto_pub.
 
-Usage: page_test.py BASE_URL TOKEN [--screenshots FOLDER]
+Usage: page_test.py BASE_URL TOKEN MQTT_PORT [--screenshots FOLDER]
 """
 
 import argparse
 import json
 import pathlib
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -73,32 +74,28 @@ class Wire:
         self.is_cut = False
 
 
-# Rollouts as the server would answer them, so that a test can say how far they are.
-ROLLOUTS = """
-window.rollouts = null;
-window.acted = [];
-const real = window.fetch;
-window.fetch = async (path, options) => {
-  if (!String(path).startsWith("/api/v1/rollouts")) return real(path, options);
-  const answer = (status, body) => new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
-  if (!window.rollouts) return answer(404, { title: "Not found" });
-  const state = new URL(path, location).searchParams.get("state");
-  if (options.method !== "POST") {
-    return answer(200, { items: window.rollouts.filter((rollout) => !state || rollout.state === state), next: null });
-  }
-  const [, id, action] = path.match(/rollouts\\/([^/]+)\\/(\\w+)$/);
-  window.acted.push(action);
-  const rollout = window.rollouts.find((rollout) => rollout.id === id);
-  if (action === "resume" && window.refuses) return answer(409, { title: "Not paused", detail: "Somebody was faster." });
-  rollout.state = { pause: "paused", resume: "running", abort: "aborted" }[action];
-  return answer(200, rollout);
-};
-"""
+class Device:
+    """A device of the fleet, registered over HTTP; it speaks MQTT."""
+
+    def __init__(self, page, serial, **more):
+        answer = page.ask("POST", "/api/v1/devices", {"serial": serial, "type": "temperature", **more})
+        self.id, self.key, self.port = answer["id"], answer["apiKey"], page.mqtt_port
+
+    def publish(self, topic, **message):
+        subprocess.run(
+            ["mosquitto_pub", "-V", "mqttv5", "-q", "1", "-h", "127.0.0.1", "-p", self.port, "-u", self.id,
+             "-P", self.key, "-t", f"devices/{self.id}/{topic}", "-m", json.dumps(message)], check=True, timeout=10)
+
+    def measure(self, temperature):
+        self.publish("telemetry", temperature=temperature)
+
+    def install(self, rollout, status):
+        self.publish("firmware/status", rollout=rollout["id"], status=status, version=rollout["version"])
 
 
 class Page:
-    def __init__(self, server, token, screenshots):
-        self.server, self.token, self.screenshots = server.rstrip("/"), token, screenshots
+    def __init__(self, server, token, mqtt_port, screenshots):
+        self.server, self.token, self.mqtt_port, self.screenshots = server.rstrip("/"), token, mqtt_port, screenshots
         self.wire = Wire(server)
         self.base = self.wire.base
         options = Options()
@@ -110,7 +107,6 @@ class Page:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-        self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": ROLLOUTS})
 
     def __enter__(self):
         return self
@@ -158,6 +154,11 @@ class Page:
         if self.screenshots:
             self.driver.save_screenshot(str(self.screenshots / f"{name}.png"))
 
+    def settle(self, seconds):
+        """Lets the numbers move, for a picture."""
+        if self.screenshots:
+            time.sleep(seconds)
+
     def complaints(self):
         ignored = ("401", "ERR_", "Failed to load resource")
         return [entry["message"] for entry in self.driver.get_log("browser")
@@ -192,79 +193,171 @@ def live(page):
     page.wait("the event in the log", lambda: "DeviceUpdated" in page.text("#log"))
     page.wait("the head", lambda: page.text("#tile-head") not in ("", "–", "0"))
     page.wait("the tether", lambda: page.text("#tile-tether") not in ("", "–"))
-    time.sleep(2)  # For the pictures only: let the numbers move.
+    page.settle(2)
     page.shoot("desktop-light")
     return device, row
 
 
 def alerts(page):
+    hot = {"overheating": {"limit": 50, "n": 1, "seconds": 0, "clear": 45}}
+    page.ask("PUT", "/api/v1/accounts/default/settings", hot)
+    page.ask("POST", "/api/v1/accounts", {"id": "remote", "name": "Remote"})
+    page.ask("PUT", "/api/v1/accounts/remote/settings", {"silence": {"seconds": 1, "grace": 1}})
+    hermit, oven = Device(page, "Cellar hermit", account="remote"), Device(page, "Stairs oven")
+    hermit.measure(20)
+    oven.measure(70)
     page.wait("two open alerts", lambda: page.text("#alerts-status") == "2 open")
-    first = '#alerts li:first-child'
-    assert page.one(first).get_attribute("data-alert") == "overheating-1", "the worst one comes first"
+    first = "#alerts li:first-child"
+    hottest = f"overheating-{oven.id}-1"
+    assert page.one(first).get_attribute("data-alert") == hottest, "the worst one comes first"
     assert page.text(f"{first} .severity") == "critical"
-    assert "Stairs" in page.text(f"{first} .open"), "an alert names its device"
+    assert "Stairs oven" in page.text(f"{first} .open"), "an alert names its device"
     page.shoot("alerts")
     button = page.one(f"{first} .act")
     assert "overheating" in button.accessible_name, button.accessible_name
+    assert page.ask("GET", f"/api/v1/alerts/{hottest}")["state"] == "open"
     button.send_keys(Keys.ENTER)
-    seen = '#alerts li[data-alert="overheating-1"]'
-    page.wait("the acknowledgement", lambda: not page.all(f"{seen} .act"))
+    seen = f'#alerts li[data-alert="{hottest}"]'
+    page.wait("the acknowledgement", lambda: page.all(seen) and not page.all(f"{seen} .act"))
+    known = lambda: page.ask("GET", f"/api/v1/alerts/{hottest}")
+    page.wait("the server to know of it", lambda: known()["state"] == "acknowledged")
+    assert known()["acknowledgedBy"].startswith("user:"), known()
+    oven.measure(30)
     page.wait("the alert to be over", lambda: not page.all(seen))
-    page.wait("the next alert", lambda: page.all('#alerts li[data-alert="overheating-2"] .act'))
+    oven.measure(75)
+    page.wait("the next alert", lambda: page.all(f'#alerts li[data-alert="overheating-{oven.id}-2"] .act'))
     assert page.text("#alerts-status") == "2 open"
     focused = page.driver.switch_to.active_element
     assert focused.tag_name != "body", "whoever works with the keyboard must not lose their place"
-    page.one('#alerts li[data-alert="silence-1"] .act').click()
+    silent = f"silence-{hermit.id}-1"
+    silence = f'#alerts li[data-alert="{silent}"]'
+    page.one(f"{silence} .act").click()
     page.wait("the second acknowledgement", lambda: page.text("#alerts-status") == "1 open")
-    page.wait("who saw to it", lambda: "seen by user:" in page.text('#alerts li[data-alert="silence-1"]'))
-    assert page.one("#alerts li:last-child").get_attribute("data-alert") == "silence-1", "what is seen to comes last"
+    page.wait("who saw to it", lambda: "seen by user:" in page.text(silence))
+    assert page.one("#alerts li:last-child").get_attribute("data-alert") == silent, "what is seen to comes last"
     page.one("#alerts li .open").click()
     page.wait("the device of the alert", lambda: page.one("#detail").is_displayed())
     page.driver.switch_to.active_element.send_keys(Keys.ESCAPE)
 
 
+class Rollout:
+    """A rollout on the server, and its item on the page."""
+
+    def __init__(self, page, version, devices, group_size):
+        self.page = page
+        self.answer = page.ask("POST", "/api/v1/rollouts", {
+            "version": version, "artifact": {"url": "http://127.0.0.1/firmware", "sha256": "0f" * 32},
+            "devices": [device.id for device in devices], "groupSize": group_size, "successThreshold": 100,
+            "errorThreshold": 50, "attempts": 1})
+        self.id, self.path = self.answer["id"], f"/api/v1/rollouts/{self.answer['id']}"
+        self.item = f'#rollouts li[data-rollout="{self.id}"]'
+
+    def server(self):
+        return self.page.ask("GET", self.path)
+
+    def bar(self, attribute):
+        return self.page.one(f"{self.item} .progress").get_attribute(attribute)
+
+    def share(self, stage):
+        """How much of the bar the stage takes."""
+        return self.page.driver.execute_script(
+            "const bar = document.querySelector(arguments[0]), part = bar.querySelector(`[data-stage=${arguments[1]}]`);"
+            "return part.getBoundingClientRect().width / bar.getBoundingClientRect().width",
+            f"{self.item} .progress", stage)
+
+    def shows(self, words, done):
+        """Waits until the page tells how many devices are in each state, and how many have come to their end."""
+        self.page.wait(words, lambda: self.bar("aria-valuetext") == words)
+        assert self.bar("aria-valuenow") == str(done), self.bar("aria-valuenow")
+        assert f"{done} of {self.bar('aria-valuemax')} done" in self.page.text(self.item)
+
+    def offers(self, *actions):
+        return [action for action in ("pause", "resume", "abort")
+                if self.page.one(f'{self.item} [data-action="{action}"]').is_displayed()] == list(actions)
+
+    def press(self, action):
+        self.page.one(f'{self.item} [data-action="{action}"]').send_keys(Keys.ENTER)
+
+    def becomes(self, state):
+        self.page.wait(f"the server to say {state}", lambda: self.server()["state"] == state)
+        self.page.wait(f"the page to say {state}", lambda: self.page.text(f"{self.item} .state") == state)
+
+
 def rollouts(page):
-    assert not page.one("#rollouts-card").is_displayed(), "a server without rollouts has no panel for them"
-    counts = {"scheduled": 30, "notified": 4, "downloading": 5, "installing": 3, "succeeded": 6, "failed": 1,
-              "timedOut": 1, "cancelled": 0}
-    page.driver.execute_script("window.rollouts = [arguments[0], arguments[1]]", {
-        "id": "r1", "account": "default", "version": "1.4.2", "artifact": {"url": "https://x/fw", "sha256": "0" * 64},
-        "state": "running", "deviceCount": 50, "counts": counts, "groups": 5, "openedGroups": 2,
-        "createdTime": "2026-11-21T10:00:00Z"}, {
-        "id": "r0", "account": "default", "version": "1.4.1", "state": "finished", "deviceCount": 20,
-        "counts": {"succeeded": 20}, "groups": 1, "openedGroups": 1, "createdTime": "2026-11-21T11:00:00Z"})
-    page.driver.execute_script("dispatchEvent(new Event('online'))")
-    page.wait("the rollouts", lambda: page.one("#rollouts-card").is_displayed())
-    item = '#rollouts li[data-rollout="r1"]'
-    assert page.one("#rollouts li:first-child").get_attribute("data-rollout") == "r1", "what is under way comes first"
-    bar = page.one(f"{item} .progress")
-    assert bar.get_attribute("aria-valuenow") == "8" and bar.get_attribute("aria-valuemax") == "50"
-    assert "6 updated, 1 failed" in bar.get_attribute("aria-valuetext")
-    assert "8 of 50 done" in page.text(item) and "group 2 of 5" in page.text(item)
-    assert not page.all('#rollouts li[data-rollout="r0"] button:not([hidden])'), "what is over has no buttons"
+    page.wait("the panel", lambda: page.one("#rollouts-empty").is_displayed())
+    assert page.text("#rollouts-status") == "none under way"
+    page.driver.execute_script("window.hasStayed = true")
+    lifts = [Device(page, f"Lift {number}") for number in range(1, 8)]
+    rollout = progress(page, lifts[:4])
+    stop(page, rollout)
+    older, newer = Rollout(page, "1.5.0", lifts[4:5], 1), Rollout(page, "1.5.1", lifts[5:6], 1)
+    newer.shows("1 notified", 0)
+    lifts[5].install(newer.answer, "succeeded")
+    newer.becomes("finished")
+    assert newer.offers(), "what is over has no buttons"
+    order = [item.get_attribute("data-rollout") for item in page.all("#rollouts li")]
+    assert order == [older.id, newer.id, rollout.id], "what is under way comes first, then what is newer"
+    refuse(page, older)
+    last = Rollout(page, "1.6.0", lifts[6:], 1)
+    page.wait("the last one to run", lambda: last.offers("pause", "abort"))
+    last.press("pause")
+    last.becomes("paused")
+    page.wait("the banner to go", lambda: not page.one("#banner").is_displayed())
+    assert page.driver.execute_script("return window.hasStayed"), "all this must come without a reload"
+
+
+def progress(page, lifts):
+    rollout = Rollout(page, "1.4.2", lifts, 2)
+    rollout.shows("2 notified, 2 waiting", 0)
+    assert "group 1 of 2" in page.text(rollout.item) and rollout.share("succeeded") == 0
+    for status in ("downloading", "installing"):
+        lifts[0].install(rollout.answer, status)
+        rollout.shows(f"1 {status}, 1 notified, 2 waiting", 0)
+    lifts[0].install(rollout.answer, "succeeded")
+    rollout.shows("1 updated, 1 notified, 2 waiting", 1)
+    page.wait("the bar to move", lambda: rollout.share("succeeded") > 0.2)
     page.shoot("rollouts")
-    page.driver.execute_script("Object.assign(window.rollouts[0].counts, { scheduled: 26, succeeded: 10 })")
-    page.wait("the progress", lambda: page.one(f"{item} .progress").get_attribute("aria-valuenow") == "12")
-    shown = lambda action: page.one(f'{item} [data-action="{action}"]').is_displayed()
-    press = lambda action: page.one(f'{item} [data-action="{action}"]').send_keys(Keys.ENTER)
-    press("pause")
-    page.wait("the pause", lambda: shown("resume") and not shown("pause"))
+    page.wait("the buttons", lambda: rollout.offers("pause", "abort"))
+    rollout.press("pause")
+    rollout.becomes("paused")
+    assert rollout.offers("resume", "abort")
     assert page.driver.switch_to.active_element.get_attribute("data-action") == "resume", "the focus goes along"
-    page.driver.execute_script("window.refuses = true")
-    press("resume")
-    page.wait("the refusal", lambda: "Somebody was faster" in page.text("#banner"))
-    page.driver.execute_script("window.refuses = false")
-    press("resume")
-    page.wait("it to run again", lambda: shown("pause") and not page.one("#banner").is_displayed())
-    press("abort")
-    page.wait("the question", lambda: page.driver.switch_to.alert)
-    page.driver.switch_to.alert.dismiss()
-    assert page.driver.execute_script("return window.acted.includes('abort')") is False, "a second thought must be possible"
-    press("abort")
-    page.wait("the question", lambda: page.driver.switch_to.alert)
-    page.driver.switch_to.alert.accept()
-    page.wait("the end", lambda: page.text(f"{item} .state") == "aborted" and not shown("abort"))
-    page.driver.execute_script("window.rollouts[0].state = 'running'")
+    lifts[1].install(rollout.answer, "succeeded")
+    rollout.shows("2 updated, 2 waiting", 2)
+    assert rollout.server()["openedGroups"] == 1, "a paused rollout opens no group"
+    rollout.press("resume")
+    rollout.becomes("running")
+    rollout.shows("2 updated, 2 notified", 2)
+    assert "group 2 of 2" in page.text(rollout.item)
+    lifts[2].install(rollout.answer, "failed")
+    rollout.shows("2 updated, 1 failed, 1 notified", 3)
+    counts = {state: count for state, count in rollout.server()["counts"].items() if count}
+    assert counts == {"succeeded": 2, "failed": 1, "notified": 1}, counts
+    return rollout
+
+
+def stop(page, rollout):
+    for answer in ("dismiss", "accept"):
+        assert rollout.server()["state"] == "running", "a second thought must be possible"
+        rollout.press("abort")
+        page.wait("the question", lambda: page.driver.switch_to.alert)
+        getattr(page.driver.switch_to.alert, answer)()
+    rollout.becomes("aborted")
+    rollout.shows("2 updated, 1 failed, 1 cancelled", 4)
+    assert rollout.offers(), "what is over has no buttons"
+
+
+def refuse(page, rollout):
+    """Presses a button in the moment in which another hand has stopped the rollout already."""
+    page.wait("the buttons", lambda: rollout.offers("pause", "abort"))
+    page.driver.execute_async_script("""
+        const [path, button, done] = arguments;
+        fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })
+          .then(() => { document.querySelector(button).click(); done(); });
+        """, f"{rollout.path}/abort", f'{rollout.item} [data-action="pause"]')
+    page.wait("the refusal", lambda: "aborted" in page.text("#banner").lower() and page.one("#banner").is_displayed())
+    rollout.becomes("aborted")
+    assert rollout.offers(), "what the server knows is read again"
 
 
 def search(page, row):
@@ -311,7 +404,7 @@ def dark(page):
     light = page.ground()
     page.prefer("dark")
     page.wait("the dark ground", lambda: page.ground() != light)
-    time.sleep(2)  # For the picture only.
+    page.settle(2)
     page.shoot("desktop-dark")
     page.one("#theme").click()
     page.wait("the chosen light ground", lambda: page.ground() == light)
@@ -333,7 +426,7 @@ def phone(page):
     page.shoot("phone-dark")
     page.prefer("light")
     page.driver.execute_script("document.documentElement.dataset.theme = 'light'")
-    time.sleep(1.5)
+    page.settle(1.5)
     page.shoot("phone-light")
     page.one("#rows tr .open").click()
     page.wait("the panel", lambda: page.one("#detail").is_displayed())
@@ -365,11 +458,12 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("base")
     arguments.add_argument("token")
+    arguments.add_argument("mqtt_port")
     arguments.add_argument("--screenshots", type=pathlib.Path)
     given = arguments.parse_args()
     if given.screenshots:
         given.screenshots.mkdir(parents=True, exist_ok=True)
-    with Page(given.base, given.token, given.screenshots) as page:
+    with Page(given.base, given.token, given.mqtt_port, given.screenshots) as page:
         login(page)
         device, row = live(page)
         alerts(page)

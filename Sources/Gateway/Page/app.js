@@ -351,9 +351,8 @@ async function refreshRollouts() {
     $("rollouts-card").hidden = false;
     rolloutsPanel.draw(rollouts, mayAct());
   } catch (problem) {
-    if (problem.status === 401) return showLogin("The session has ended.");
-    // A server without rollouts has no panel for them; one that is away shows what it said last.
-    if (problem.status === 404) $("rollouts-card").hidden = true;
+    // A server that is away leaves on the page what it said last.
+    if (problem.status === 401) showLogin("The session has ended.");
   }
 }
 
