@@ -4,7 +4,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case append
     /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
     case ingest
-    /// Events per second through three workflows, beside reading the same log; how far they trail live readings.
+    /// Events per second through the server's workflows, beside reading the same log; how far they trail live readings.
     case workflows
     /// How late 100,000 timers of one minute are.
     case timers

@@ -8,6 +8,13 @@ import Runtime
 struct ThrowawayServers: Sendable {
     let postgres: PrivatePostgres
     let folder: String
+    /// What new databases are copies of.
+    private var template = "bench_template"
+
+    private init(postgres: PrivatePostgres, folder: String) {
+        self.postgres = postgres
+        self.folder = folder
+    }
 
     static func with<Value: Sendable>(_ body: (ThrowawayServers) async throws -> Value) async throws -> Value {
         // In /tmp itself: the service users can enter it, and socket paths stay short.
@@ -29,12 +36,20 @@ struct ThrowawayServers: Sendable {
         }
     }
 
+    /// The same servers, whose fresh databases hold from the beginning what `fill` puts into one.
+    func filled(by fill: (String) async throws -> Void) async throws -> ThrowawayServers {
+        var filled = self
+        filled.template = Self.newName()
+        try await fill(try await postgres.createDatabase(filled.template, from: template).server)
+        return filled
+    }
+
     /// Lends the URL of a fresh database with the current schema, just after a checkpoint, and drops it afterwards.
     func withDatabase<Value: Sendable>(
         _ body: (String) async throws -> Value
     ) async throws -> Value {
-        let name = "bench_" + String(UInt64.random(in: .min ... .max), radix: 36)
-        let urls = try await postgres.createDatabase(name, from: Self.template)
+        let name = Self.newName()
+        let urls = try await postgres.createDatabase(name, from: template)
         do {
             try await withConnection(urls.superuser) { connection in
                 _ = try await connection.query(Statement.unprepared("checkpoint", "checkpoint", effect: .reads)())
@@ -81,10 +96,10 @@ struct ThrowawayServers: Sendable {
         }
     }
 
-    private static let template = "bench_template"
+    private static func newName() -> String { "bench_" + String(UInt64.random(in: .min ... .max), radix: 36) }
 
     private func migrateTemplate() async throws {
-        let urls = try await postgres.createDatabase(Self.template)
+        let urls = try await postgres.createDatabase(template)
         let migrations = Migrations.all.map { Migration(name: $0.name, sql: $0.sql) }
         _ = try await Migrator.migrate(try DatabaseURL(urls.owner), migrations, logger: silent)
     }

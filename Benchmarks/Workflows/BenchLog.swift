@@ -1,11 +1,9 @@
 import Aggregates
 import Runtime
-import Synchronization
 import Workflows
 
-/// A log of telemetry and a runner over it, for as long as `with` lasts.
+/// A log and a runner over it with the workflows that the server runs, for as long as `with` lasts.
 struct BenchLog: Sendable {
-    static let devices = 100_000
     let store: PostgresEventStore
     let pool: PostgresPool
 
@@ -29,43 +27,58 @@ struct BenchLog: Sendable {
         }
     }
 
-    /// Appends version `version` of these devices, some hundred at once.
-    func append(_ devices: Range<Int>, version: Int64, isHot: (Int) -> Bool = { _ in false }) async throws {
-        let sample = SampleEvents()
-        let changes = devices.map { device in
-            var event = sample.event(of: device, version: version)
-            if isHot(device) { event.data = Self.hot }
-            return StreamChange(sample.stream(of: device), expecting: version - 1, events: [event])
-        }
+    func append(_ changes: [StreamChange]) async throws {
         guard case .accepted = try await store.append(Append(changes)) else {
             throw BenchmarkFailed("the store answered a conflict")
         }
     }
 
-    /// Far above any limit, so that one of them lifts the average.
-    private static let hot = Array(#"{"clock":"device","metrics":{"temperature":9000},"seq":1}"#.utf8)
+    /// Registers the fleet and lets it report; a rollout takes place at the same time.
+    func fill(with fleet: BenchFleet) async throws {
+        let lanes = 4
+        let size = BenchFleet.devices / lanes
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for lane in 0..<lanes {
+                group.addTask { try await fill(lane * size..<(lane + 1) * size, of: fleet, withRollout: lane == 0) }
+            }
+            try await group.waitForAll()
+        }
+    }
 
-    func fill(readings: Int64) async throws {
-        for version in 1...readings {
-            for start in stride(from: 0, to: Self.devices, by: 500) {
-                try await append(start..<start + 500, version: version)
+    private func fill(_ devices: Range<Int>, of fleet: BenchFleet, withRollout: Bool) async throws {
+        let batch = 500
+        let batches = stride(from: devices.lowerBound, to: devices.upperBound, by: batch).map { $0..<$0 + batch }
+        for batch in batches { try await append(batch.map { try fleet.registration(of: $0) }) }
+        let rollout = try withRollout ? fleet.rollout() : nil
+        var rest = rollout?.events[...] ?? []
+        let share = rest.count / (batches.count * BenchFleet.readings) + 1
+        for reading in 1...BenchFleet.readings {
+            for batch in batches {
+                var changes = batch.map { fleet.reading(reading, of: $0) }
+                if let rollout, !rest.isEmpty {
+                    changes.append(
+                        StreamChange(
+                            rollout.stream, expecting: Int64(rest.startIndex), events: Array(rest.prefix(share))))
+                    rest = rest.dropFirst(share)
+                }
+                try await append(changes)
             }
         }
     }
 
-    func runner(_ observe: @escaping @Sendable (RunnerHappening) async -> Void) -> WorkflowRunner {
-        WorkflowRunner(
-            benchWorkflows, store: store, pool: pool,
-            dispatch: CommandDispatch(alerts: NowhereSink(), rollouts: NowhereSink()), lease: SoleServer(),
-            server: "bench", logger: silent, observe: observe)
-    }
-
-    /// Runs `body` beside a runner, which has begun.
+    /// Runs `body` beside a runner, which carries its commands out as the server does.
     func withRunner<Value: Sendable>(
         _ body: @Sendable (AsyncStream<RunnerHappening>) async throws -> Value
     ) async throws -> Value {
         let (stream, happenings) = AsyncStream<RunnerHappening>.makeStream()
-        let runner = runner { happenings.yield($0) }
+        let snapshots = InMemorySnapshotStore()
+        let dispatch = CommandDispatch(
+            alerts: DirectorySink(Directory<Alert>(store: store, snapshots: snapshots)),
+            rollouts: DirectorySink(Directory<Rollout>(store: store, snapshots: snapshots)))
+        let runner = WorkflowRunner(
+            [WorkflowHost(Overheating.self), WorkflowHost(Silence.self), WorkflowHost(RolloutDriver.self)],
+            store: store, pool: pool, dispatch: dispatch, lease: SoleServer(), server: "bench", logger: silent,
+            observe: { happenings.yield($0) })
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await runner.run() }
             defer { group.cancelAll() }
@@ -76,10 +89,4 @@ struct BenchLog: Sendable {
 
 private struct SoleServer: Lease {
     func lead(_ body: @escaping @Sendable () async -> Void) async { await body() }
-}
-
-private struct NowhereSink<Command: Sendable>: CommandSink {
-    func send(_ batches: [(id: String, commands: [OutboundCommand<Command>])]) async -> [[CommandVerdict]] {
-        batches.map { $0.commands.map { _ in .accepted } }
-    }
 }
