@@ -119,7 +119,8 @@ if !core {
         .testTarget(
             name: "SimulatorTests", dependencies: ["Simulator", "Runtime", "Installation", "Support"],
             swiftSettings: strict),
-        .testTarget(name: "FleetlogTests", dependencies: ["Fleetlog", "Workflows", logging], swiftSettings: strict),
+        .testTarget(
+            name: "FleetlogTests", dependencies: ["Fleetlog", "Workflows", "Runtime", logging], swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["Runtime", "Installation", "Support", logging], swiftSettings: strict),
     ]

@@ -1,4 +1,5 @@
 import Foundation
+import Runtime
 import Testing
 
 @testable import Fleetlog
@@ -66,6 +67,16 @@ import Testing
     @Test func `for the broker's files comes in pairs`() throws {
         let settings = try sources(flags: ["database-url": "postgresql://x/y", "mqtt-acl-file": "/x"])
         #expect(message { _ = try ServerSettings(settings) }.contains("give both"))
+    }
+
+    @Test(arguments: ["elsewhere", "deliverySent:0", "deliverySent:often"])
+    func `for a failpoint that there is not stops the start`(_ text: String) throws {
+        let flags = ["database-url": "postgresql://x/y"]
+        let refused = try sources(flags: flags, environment: ["FLEETLOG_FAILPOINT": text])
+        let message = message { _ = try ServerSettings(refused) }
+        #expect(message.contains("FLEETLOG_FAILPOINT is '\(text)'") && message.contains("deliverySent"), "\(message)")
+        let taken = try sources(flags: flags, environment: ["FLEETLOG_FAILPOINT": "deliverySent:2"])
+        #expect(try ServerSettings(taken).failpoint == ArmedFailpoint("deliverySent:2"))
     }
 
     @Test func `that offers a choice names what can be chosen`() throws {

@@ -1,6 +1,7 @@
 import Foundation
 import Gateway
 import Logging
+import Runtime
 
 /// The settings of a server, found and checked.
 struct ServerSettings: Sendable {
@@ -14,6 +15,8 @@ struct ServerSettings: Sendable {
     var brokerProcessFile: String?
     var notifications: NotificationSettings
     var logLevel: Logger.Level
+    /// Where this server is to be killed; nil for nowhere.
+    var failpoint: ArmedFailpoint?
 
     init(_ sources: SettingsSources) throws(SettingsError) {
         databaseURL = try sources.required("database-url")
@@ -36,6 +39,7 @@ struct ServerSettings: Sendable {
         brokerProcessFile = sources.value("mqtt-pid-file")?.text
         notifications = try NotificationSettings(sources)
         logLevel = try Self.logLevel(sources)
+        failpoint = try Self.failpoint(sources)
     }
 
     static func logLevel(_ sources: SettingsSources) throws(SettingsError) -> Logger.Level {
@@ -45,6 +49,21 @@ struct ServerSettings: Sendable {
                 "\(origin) is '\(text)': give \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return level
+    }
+
+    /// Release builds have no failpoints, and refuse one instead of running on as if it would be honoured.
+    private static func failpoint(_ sources: SettingsSources) throws(SettingsError) -> ArmedFailpoint? {
+        guard let (text, origin) = sources.value("failpoint") else { return nil }
+        #if DEBUG
+            guard let failpoint = ArmedFailpoint(text) else {
+                throw SettingsError(
+                    "\(origin) is '\(text)': give a name, or name:n for the n-th time; the names are "
+                        + Failpoint.allCases.map(\.rawValue).joined(separator: ", "))
+            }
+            return failpoint
+        #else
+            throw SettingsError("\(origin) is set: only a debug build has failpoints")
+        #endif
     }
 
     /// The server keeps both of the broker's files or neither: one alone would let in whom the other shuts out.

@@ -185,6 +185,7 @@ package actor AggregateActor<D: Decider> {
             var turn = Turn<D>(stream: stream, upon: base, commands: envelopes.count)
             turn.decide(envelopes, upon: base, nextEventID: nextEventID)
             guard let append = turn.append else { return turn.results(nil) }
+            Failpoint.reached(.turnDecided)
             let outcome: Result<AppendOutcome, EventStoreError>
             do throws(EventStoreError) {
                 outcome = .success(try await store.append(append))
@@ -198,6 +199,7 @@ package actor AggregateActor<D: Decider> {
 
     private func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
         memory?.adopt(turn, receipt)
+        Failpoint.reached(.turnAdopted)
         guard let memory, memory.version - snapshotVersion >= D.snapshotInterval(for: memory.state) else { return }
         offerSnapshot(memory)
     }

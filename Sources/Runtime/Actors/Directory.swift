@@ -74,6 +74,7 @@ package actor Directory<D: Decider>: Service {
         var ready = actors
         while !ready.isEmpty {
             let begun = begin(ready)
+            Failpoint.reached(.turnDecided, if: !begun.isEmpty)
             let outcomes = await store.append(begun.map { $0.turn.append })
             ready = end(begun, outcomes)
         }

@@ -34,6 +34,7 @@ extension PostgresConnection {
     func send(_ conversation: Pipeline.Conversation, _ plan: Pipeline.Plan) {
         guard write(conversation, plan) else { return lose(wire?.message ?? "") }
         flush()
+        Failpoint.reached(.appendSent, if: conversation.appends)
     }
 
     private func write(_ conversation: Pipeline.Conversation, _ plan: Pipeline.Plan) -> Bool {

@@ -108,6 +108,7 @@ package struct NotificationDispatcher: Service {
             .uuidArray(waiting.map(\.id)), .uuidArray(deliveries.map(\.notification)),
             .textArray(deliveries.map(\.mailbox)), .timestamp(time))
         let dispatched = try await pool.withConnection { try await $0.query(statement, timeout: .seconds(30)).affected }
+        Failpoint.reached(.notificationDispatched, if: !deliveries.isEmpty)
         if !deliveries.isEmpty { self.deliveries.ring() }
         return dispatched
     }

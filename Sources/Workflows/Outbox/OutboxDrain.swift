@@ -105,11 +105,13 @@ actor OutboxDrain {
         }
         for pending in ended where !unreachable.contains(pending.target) { blocked[pending.target] = nil }
         if ended.isEmpty { return }
+        Failpoint.reached(.commandSent)
         await context.observe(.sent(ended.map(\.command.id)))
         let remove = OutboxStatements.remove(.int8Array(ended.map(\.number)))
         _ = try await context.patiently {
             try await self.context.pool.withConnection { try await $0.query(remove) }.affected
         }
+        Failpoint.reached(.commandMarked)
         await context.observe(.marked(ended.map(\.command.id)))
     }
 

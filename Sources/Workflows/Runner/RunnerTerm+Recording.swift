@@ -10,12 +10,15 @@ extension RunnerTerm {
         summary.notifications = step.notifications.count
         summary.fired = step.fired
         await context.observe(.decided(summary))
+        Failpoint.reached(.workflowDecided, if: summary.decisions > 0)
         if step.decisions.isEmpty {
             try await recordPlainly(step, recordedTime)
         } else {
             try await recordDecisions(step, recordedTime)
         }
         storedPosition = position
+        Failpoint.reached(.workflowRecorded, if: summary.decisions > 0)
+        Failpoint.reached(.timerFired, if: summary.fired > 0)
         await context.observe(.recorded(summary))
         context.metrics.recorded(summary)
         if !step.commands.isEmpty { context.outbox.advance(to: context.outbox.position + 1) }

@@ -140,6 +140,7 @@ actor RunnerTerm {
             let next = try await context.patiently { try results[1].first?.timestamp(0) }
             nextDue = next ?? Timestamp(microseconds: .max)
         }
+        Failpoint.reached(.timerDue, if: !found.isEmpty)
         step.due = DueTimers(found, horizon: min(time, cutoff))
     }
 

@@ -128,11 +128,13 @@ struct Ingest: Sendable {
         tally += try await settlement.finish(started)
         // The role may have gone while the log was waited for.
         if Task.isCancelled { throw .cancelled }
+        Failpoint.reached(.roundSettled, if: tally.messages > 0)
         do throws(MQTTError) {
             try await connection.acknowledge()
         } catch {
             throw IngestEnd(error)
         }
+        Failpoint.reached(.roundAcknowledged, if: tally.messages > 0)
         metrics.acknowledged(tally, messages: messages, after: .now - start)
         if tally.messages > 0 { observe(.acknowledged(tally)) }
     }

@@ -81,3 +81,11 @@ package enum AppendStatements {
         "look_up",
         "select id, position, recorded_time from events where stream = $1 and version = $2")
 }
+
+extension Pipeline.Conversation {
+    /// Whether it brings events to the log.
+    var appends: Bool {
+        guard case .batch(let batch) = content else { return false }
+        return batch.contains { $0.statement == AppendStatements.append }
+    }
+}

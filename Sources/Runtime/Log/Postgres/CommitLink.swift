@@ -24,6 +24,7 @@ actor CommitLink {
             if case .server = error { try await rollBack(connection) }
             throw error
         }
+        Failpoint.reached(.appendCommitted)
         guard results.count > AppendBatch.answerIndex else { throw .misuse("the batch was answered in part") }
         return try batch.outcomes(from: results[AppendBatch.answerIndex])
     }

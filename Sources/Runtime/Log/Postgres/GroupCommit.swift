@@ -104,6 +104,7 @@ package actor GroupCommit {
             do throws(PostgresError) {
                 let outcomes = try await link.commit(appends)
                 await answer(batch, outcomes)
+                Failpoint.reached(.appendAnswered)
                 return
             } catch {
                 switch CommitFailure(error) {

@@ -127,6 +127,7 @@ package struct DeliveryPump: Service {
         }
         let batch = statements
         let rows = try await pool.withConnection { try await $0.run(batch, timeout: .seconds(30)) }
+        Failpoint.reached(.deliveryMarked, if: !finished.isEmpty)
         for one in finished { metrics.note(one) }
         let claimed = claims ? try (rows.last ?? .none).map { try ClaimedDelivery($0) } : []
         for delivery in claimed { after.begin(delivery.lane) }
@@ -185,10 +186,14 @@ package struct DeliveryPump: Service {
         let message = DeliveryMessage(
             id: delivery.id, notification: delivery.notification, createdTime: delivery.createdTime, mailbox: mailbox,
             secrets: secrets, time: time)
-        switch mailbox.channel {
-        case .webhook: return await channels.webhook.send(message)
-        case .email: return await channels.email.send(message)
-        }
+        Failpoint.reached(.deliveryClaimed)
+        let result =
+            switch mailbox.channel {
+            case .webhook: await channels.webhook.send(message)
+            case .email: await channels.email.send(message)
+            }
+        Failpoint.reached(.deliverySent, if: result.outcome == .delivered)
+        return result
     }
 
     private func countPending() async {

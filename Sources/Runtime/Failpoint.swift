@@ -1,0 +1,106 @@
+#if DEBUG
+    internal import Glibc
+    internal import Synchronization
+#endif
+
+/// The places between two steps at which a server can be killed, to see what one that dies there leaves behind.
+///
+/// Debug builds only: in a release build a call of ``reached(_:if:)`` compiles to nothing.
+@usableFromInline package enum Failpoint: String, Sendable, Hashable, CaseIterable {
+    // A message on its way into the log, or a command of any other origin.
+    /// Commands are decided, and their append is not on its way yet.
+    case turnDecided
+    /// An append is with the kernel as a whole transaction, as far as the socket took it; nothing of its answer is read.
+    case appendSent
+    /// Postgres has answered an append, and nobody was told.
+    case appendCommitted
+    /// Those who wait for the append have been answered.
+    case appendAnswered
+    /// An actor has adopted what the log accepted, and its commands are not answered yet.
+    case turnAdopted
+    /// All messages of a round are settled, and no acknowledgement has left.
+    case roundSettled
+    /// The acknowledgements of a round have left.
+    case roundAcknowledged
+
+    // A workflow's step.
+    /// Timers were found due, and none has fired.
+    case timerDue
+    /// A step with decisions is in memory only.
+    case workflowDecided
+    /// A step with decisions is recorded, and nobody was told of its commands and notifications.
+    case workflowRecorded
+    /// A step in which timers fired is recorded.
+    case timerFired
+    /// Commands have been answered by their aggregates, and are still in the outbox.
+    case commandSent
+    /// Commands have left the outbox.
+    case commandMarked
+
+    // A notification.
+    /// Deliveries are recorded, and nobody was told.
+    case notificationDispatched
+    /// An attempt is in the ledger, and nothing was sent.
+    case deliveryClaimed
+    /// A receiver has taken a notification, and the ledger does not know.
+    case deliverySent
+    /// Attempts have ended in the ledger too.
+    case deliveryMarked
+
+    /// Kills the process if it is armed for this place, the condition holds, and it is the time that was asked for.
+    @inlinable package static func reached(_ point: Failpoint, if condition: @autoclosure () -> Bool = true) {
+        #if DEBUG
+            if condition() { countDown(at: point) }
+        #endif
+    }
+}
+
+/// A failpoint at which this process is to be killed, the first time or a later one.
+package struct ArmedFailpoint: Sendable, Hashable {
+    package let point: Failpoint
+    /// At which time that it is reached, from 1.
+    package let count: Int
+
+    /// Reads `deliverySent` or `deliverySent:3`; nil if it is neither.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let point = parts.first.flatMap({ Failpoint(rawValue: String($0)) }) else { return nil }
+        let digits = parts.count == 2 ? parts[1] : "1"
+        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let count = Int(digits), count > 0 else {
+            return nil
+        }
+        self.point = point
+        self.count = count
+    }
+
+    #if DEBUG
+        package func arm() { Failpoint.arm(self) }
+    #endif
+}
+
+#if DEBUG
+    extension Failpoint {
+        private static let armed = Mutex<(point: Failpoint, left: Int)?>(nil)
+
+        fileprivate static func arm(_ failpoint: ArmedFailpoint) {
+            armed.withLock { $0 = (failpoint.point, failpoint.count) }
+        }
+
+        @usableFromInline static func countDown(at point: Failpoint) {
+            let isDue = armed.withLock { armed in
+                guard armed?.point == point else { return false }
+                armed?.left -= 1
+                return armed?.left == 0
+            }
+            if isDue { die(at: point) }
+        }
+
+        /// No handler, no flush, no destructor: as `kill -9` does it.
+        private static func die(at point: Failpoint) {
+            let line =
+                #"{"level":"critical","message":"Killed at a failpoint","failpoint":"\#(point.rawValue)"}"# + "\n"
+            _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            kill(getpid(), SIGKILL)
+        }
+    }
+#endif
