@@ -34,6 +34,18 @@ extension TestedSystem {
         }
     }
 
+    /// Waits until Postgres has done with all servers, which have ended.
+    func serversAreDisconnected() async throws {
+        try await eventually("Postgres has done with the servers") {
+            try await number(
+                "connections of servers",
+                """
+                select count(*) from pg_stat_activity
+                where datname = current_database() and usename <> current_user and backend_type = 'client backend'
+                """) == 0
+        }
+    }
+
     /// Waits until both views have come to the end of the log.
     func viewsCaughtUp(within limit: Duration = .seconds(30)) async throws {
         try await eventually(within: limit, "the views catch up", every: .milliseconds(100)) {

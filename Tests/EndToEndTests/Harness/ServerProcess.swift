@@ -1,4 +1,5 @@
 import Foundation
+import Runtime
 import Support
 
 @testable import Installation
@@ -46,6 +47,15 @@ struct ServerProcess: Sendable {
     func kill() async {
         process.send(SIGKILL)
         _ = await process.ended()
+    }
+
+    /// Waits until it is killed at the failpoint it was started with, and by nothing else.
+    func dies(at point: Failpoint, within limit: Duration = .seconds(20)) async throws {
+        try await eventually(within: limit, "\(name) comes to \(point)") { process.hasEnded }
+        let ending = await process.ended()
+        guard ending == .signalled(SIGKILL), log.contains(#""failpoint":"\#(point.rawValue)""#) else {
+            throw Wrong("\(name) was to be killed at \(point), and ended by \(ending)\n\(output)")
+        }
     }
 
     /// Stands still as a whole, until `proceed()`.
