@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .PHONY: help up down build test test-all test-races lint bench packages test-packages
 
 RUN_PACKAGES := postgresql mosquitto mosquitto-clients libpq-dev libmosquitto-dev liblz4-dev libcurl4-openssl-dev ca-certificates pkg-config curl
-TEST_PACKAGES := chromium chromium-driver python3-selenium prometheus python3-aiosmtpd
+TEST_PACKAGES := chromium chromium-driver python3-selenium prometheus python3-aiosmtpd libnss-wrapper
 
 # Devices that the simulated fleet of `make up` has; 0 for none.
 export DEVICES ?= 50

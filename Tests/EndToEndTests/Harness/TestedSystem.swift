@@ -72,8 +72,8 @@ final class TestedSystem: Sendable {
     }
 
     /// Starts a server and waits until it is ready.
-    func start(_ name: String = "server") async throws -> ServerProcess {
-        let server = try launch(name)
+    func start(_ name: String = "server", more environment: [String: String] = [:]) async throws -> ServerProcess {
+        let server = try launch(name, more: environment)
         try await server.ready()
         return server
     }
