@@ -45,10 +45,11 @@ package actor AggregateActor<D: Decider> {
     private let snapshots: any SnapshotStore
     private let nextEventID: @Sendable () -> UUID128
     private var isTurning = false
+    // Beside the other flag, so that it costs no word of its own.
+    private var usedSinceSweep = true
     private var memory: AggregateMemory<D>?
     private var snapshotVersion: Int64 = 0
     private var mailbox: Mailbox<D>
-    private var usedSinceSweep = true
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unownedExecutor }
 

@@ -1,16 +1,25 @@
-internal import Foundation
-
 /// The commands that a stream has lately accepted, so that a redelivered one is recognised.
 ///
 /// The window is folded from the command ids of the stream's own events. It always holds the newest few, and beyond
 /// them everything recorded within `horizon` of the newest, up to `limit`: a device that reports once a minute costs a
 /// few hundred bytes, and one that floods is still covered for every message the broker may deliver again.
-package struct RecentCommands: Sendable, Equatable {
+///
+/// A turn keeps the window that the log has confirmed while it notes more in a copy. What is older than the newest
+/// entries therefore lies in sealed blocks, which copies share, and which find an id without going through all entries.
+package struct RecentCommands: Sendable {
     package struct Entry: Sendable, Equatable {
         package var id: UUID128
         package var version: Int64
         package var position: Int64
         package var recordedTime: Timestamp
+    }
+
+    /// The entries of a sealed block from `start`; those before have been trimmed.
+    struct SealedEntries: Sendable {
+        let block: CommandBlock
+        var start = 0
+
+        var count: Int { block.entries.count - start }
     }
 
     /// Always kept, however old.
@@ -19,69 +28,82 @@ package struct RecentCommands: Sendable, Equatable {
     static let limit = 4_096
     static let horizon = Duration.seconds(600)
 
-    package private(set) var entries: [Entry] = []
+    /// The oldest come first. Only the first block can be trimmed in part; a quiet stream has none.
+    private(set) var sealed: [SealedEntries] = []
+    /// The newest entries, more than a block of them never.
+    private(set) var tail: [Entry] = []
 
     package init() {}
 
+    init(_ entries: [Entry]) {
+        for entry in entries { append(entry) }
+    }
+
+    package var entries: [Entry] { sealed.flatMap { $0.block.entries[$0.start...] } + tail }
+
+    package var count: Int {
+        if sealed.isEmpty { return tail.count }
+        return (sealed.count - 1) * CommandBlock.size + sealed[0].count + tail.count
+    }
+
     package subscript(id: UUID128) -> Entry? {
-        entries.last { $0.id == id }
+        if let entry = tail.last(where: { $0.id == id }) { return entry }
+        for part in sealed.reversed() {
+            if let place = part.block.place(of: id), place >= part.start { return part.block.entries[place] }
+        }
+        return nil
     }
 
     /// Notes an event of a command; the last event of a command stands for it.
     package mutating func note(_ id: UUID128, version: Int64, position: Int64, recordedTime: Timestamp) {
         let entry = Entry(id: id, version: version, position: position, recordedTime: recordedTime)
-        if let last = entries.indices.last, entries[last].id == id {
-            entries[last] = entry
+        if let last = tail.indices.last, tail[last].id == id {
+            tail[last] = entry
         } else {
-            entries.append(entry)
+            append(entry)
         }
         // Trimming in bulk keeps the cost of a note constant on average.
-        if entries.count >= Self.floor * 2 { trim(newest: recordedTime) }
+        if count >= Self.floor * 2 { trim(newest: recordedTime) }
+    }
+
+    /// Seals a full tail only when another entry comes, so that the newest one is always in the tail.
+    private mutating func append(_ entry: Entry) {
+        if tail.count == CommandBlock.size {
+            sealed.append(SealedEntries(block: CommandBlock(tail)))
+            tail = []
+        }
+        tail.append(entry)
     }
 
     private mutating func trim(newest: Timestamp) {
         let oldest = newest + (.zero - Self.horizon)
-        var surplus = max(0, entries.count - Self.limit)
-        while surplus < entries.count - Self.floor, entries[surplus].recordedTime < oldest { surplus += 1 }
-        if surplus >= Self.floor { entries.removeFirst(surplus) }
+        let most = count - Self.floor
+        var surplus = max(0, count - Self.limit)
+        while surplus < most, entry(at: surplus).recordedTime < oldest { surplus += 1 }
+        if surplus >= Self.floor { removeFirst(surplus) }
+    }
+
+    private func entry(at index: Int) -> Entry {
+        let place = index + (sealed.first?.start ?? 0)
+        let (block, inBlock) = place.quotientAndRemainder(dividingBy: CommandBlock.size)
+        return block < sealed.count ? sealed[block].block.entries[inBlock] : tail[inBlock]
+    }
+
+    private mutating func removeFirst(_ surplus: Int) {
+        var left = surplus
+        while let first = sealed.first, left > 0 {
+            if left < first.count {
+                sealed[0].start += left
+                return
+            }
+            sealed.removeFirst()
+            left -= first.count
+        }
+        tail.removeFirst(left)
     }
 }
 
-/// Packed, because a busy device has hundreds of entries and a snapshot would otherwise be nothing but their names.
-extension RecentCommands: Codable {
-    /// The id's two halves, version, position, recorded time.
-    private static let wordsPerEntry = 5
-
-    package init(from decoder: any Decoder) throws {
-        let bytes = [UInt8](try decoder.singleValueContainer().decode(Data.self))
-        let size = Self.wordsPerEntry * 8
-        guard bytes.count % size == 0 else {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "not a whole number of entries"))
-        }
-        entries = bytes.withUnsafeBytes { bytes in
-            stride(from: 0, to: bytes.count, by: size).map { start in
-                func word(_ index: Int) -> UInt64 {
-                    UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: start + index * 8, as: UInt64.self))
-                }
-                return Entry(
-                    id: UUID128(high: word(0), low: word(1)), version: Int64(bitPattern: word(2)),
-                    position: Int64(bitPattern: word(3)),
-                    recordedTime: Timestamp(microseconds: Int64(bitPattern: word(4))))
-            }
-        }
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var data = Data(capacity: entries.count * Self.wordsPerEntry * 8)
-        for entry in entries {
-            let words = [
-                entry.id.high, entry.id.low, UInt64(bitPattern: entry.version), UInt64(bitPattern: entry.position),
-                UInt64(bitPattern: entry.recordedTime.microseconds),
-            ]
-            for word in words { withUnsafeBytes(of: word.littleEndian) { data.append(contentsOf: $0) } }
-        }
-        var container = encoder.singleValueContainer()
-        try container.encode(data)
-    }
+extension RecentCommands: Equatable {
+    /// Where the blocks begin is no part of it.
+    package static func == (left: Self, right: Self) -> Bool { left.entries == right.entries }
 }
