@@ -10,6 +10,8 @@ private struct World {
 
     private(set) var rollout = Rollout.initial
     private var driver = RolloutDriver.initial
+    /// The same, but never stored and read again.
+    private var steadyDriver = RolloutDriver.initial
     private var log: [Rollout.Event] = []
     private var seen = 0
     private var outbox: [Rollout.Command] = []
@@ -78,7 +80,8 @@ private struct World {
             recordedTime: now, account: .default, content: .rollout(log[seen]), settings: AccountSettings())
         seen += 1
         RolloutDriver.observe(event, in: &driver)
-        adopt(RolloutDriver.react(to: .event(event), in: driver))
+        RolloutDriver.observe(event, in: &steadyDriver)
+        react(to: .event(event))
         return true
     }
 
@@ -86,11 +89,20 @@ private struct World {
         timers[name] = nil
         now = max(now, time)
         let timer = ElapsedTimer(name: name, dueTime: now, account: .default, settings: AccountSettings())
-        adopt(RolloutDriver.react(to: .timer(timer), in: driver))
+        react(to: .timer(timer))
+    }
+
+    private mutating func react(to input: WorkflowInput) {
+        let reaction = RolloutDriver.react(to: input, in: driver)
+        #expect(reaction == RolloutDriver.react(to: input, in: steadyDriver))
+        adopt(reaction)
     }
 
     private mutating func adopt(_ reaction: Reaction<RolloutDriver.Decision>) {
-        for decision in reaction.decisions { RolloutDriver.evolve(&driver, with: decision) }
+        for decision in reaction.decisions {
+            RolloutDriver.evolve(&driver, with: decision)
+            RolloutDriver.evolve(&steadyDriver, with: decision)
+        }
         for case .rollout(_, let command) in reaction.commands { outbox.append(command) }
         notifications += reaction.notifications
         for change in reaction.timers {
@@ -103,6 +115,7 @@ private struct World {
         if let data = try? JSONEncoder().encode(driver),
             let again = try? JSONDecoder().decode(RolloutProgress.self, from: data)
         {
+            #expect(again == steadyDriver)
             driver = again
         }
     }

@@ -12,7 +12,7 @@ package enum RolloutDriver: Workflow {
     }
 
     package static let name = "rollout"
-    package static let stateVersion: Int32 = 1
+    package static let stateVersion: Int32 = 2
     package static var initial: RolloutProgress { RolloutProgress() }
     package static let eventTypes = Set(Rollout.codec.types)
 
@@ -89,7 +89,7 @@ package enum RolloutDriver: Workflow {
         of rollout: String, afterFailureIn group: Int, in state: RolloutProgress
     ) -> Reaction<Decision> {
         guard state.phase == .running else { return .none }
-        let (failed, size) = (state.tallies[group].failed, state.size(of: group))
+        let (failed, size) = (state.groups[group].failed, state.groups.size(of: group))
         if failed * 100 > state.errorThreshold * size {
             return stop(rollout, because: "\(failed) of \(size) devices of group \(group + 1) have failed", in: state)
         }
@@ -107,8 +107,8 @@ package enum RolloutDriver: Workflow {
         }
         let newest = state.wantedGroups - 1
         guard newest >= 0 else { return open(0, of: rollout) }
-        guard state.wantedGroups < state.groupCount else { return .none }
-        let (tally, size) = (state.tallies[newest], state.size(of: newest))
+        guard state.wantedGroups < state.groups.count else { return .none }
+        let (tally, size) = (state.groups[newest], state.groups.size(of: newest))
         if tally.succeeded * 100 >= state.successThreshold * size { return open(newest + 1, of: rollout) }
         guard tally.ended == size else { return .none }
         if evenAfterFailure { return open(newest + 1, of: rollout) }

@@ -13,36 +13,23 @@ package struct RolloutProgress: Sendable, Codable, Equatable {
         case ended
     }
 
-    struct GroupTally: Codable, Equatable {
-        var succeeded = 0
-        /// Timed out ones included.
-        var failed = 0
-        var ended: Int { succeeded + failed }
-    }
-
     /// Nil before the rollout is created.
     var rollout: String?
     var account = AccountID.default
     var version = ""
-    var deviceCount = 0
-    var groupSize = 1
+    var groups = RolloutGroups()
     var successThreshold = 100
     var errorThreshold = 0
     var deviceTimeout = 0
     var phase = Phase.running
-    var openedGroups = 0
     /// Groups that are open, or that the driver has asked to be opened.
     var wantedGroups = 0
-    var tallies = ChunkedArray<GroupTally>()
     var succeeded = 0
     var ended = 0
 
     package init() {}
 
-    var groupCount: Int { tallies.count }
-
-    /// The last group may be smaller.
-    func size(of group: Int) -> Int { min(groupSize, deviceCount - group * groupSize) }
+    var deviceCount: Int { groups.deviceCount }
 
     mutating func apply(_ event: Rollout.Event, of rollout: String) {
         switch event {
@@ -50,17 +37,15 @@ package struct RolloutProgress: Sendable, Codable, Equatable {
             self.rollout = rollout
             account = fact.plan.account
             version = fact.plan.version
-            deviceCount = fact.deviceCount
-            groupSize = fact.plan.groupSize
+            groups = RolloutGroups(of: fact.plan.groupSize, deviceCount: fact.deviceCount)
             successThreshold = fact.plan.successThreshold
             errorThreshold = fact.plan.errorThreshold
             deviceTimeout = fact.plan.deviceTimeout
-            tallies = ChunkedArray(repeating: GroupTally(), count: (deviceCount + groupSize - 1) / groupSize)
         case .groupOpened(let fact):
-            openedGroups = fact.group + 1
-            wantedGroups = max(wantedGroups, openedGroups)
+            groups.open(upTo: fact.group + 1)
+            wantedGroups = max(wantedGroups, groups.opened)
         case .deviceSucceeded(let fact):
-            tallies[fact.group].succeeded += 1
+            groups[fact.group].succeeded += 1
             succeeded += 1
             ended += 1
         case .deviceFailed(let fact) where fact.isFinal: noteFailure(in: fact.group)
@@ -69,7 +54,7 @@ package struct RolloutProgress: Sendable, Codable, Equatable {
         case .resumed:
             phase = .running
             // What was asked for when the pause came has been refused.
-            wantedGroups = openedGroups
+            wantedGroups = groups.opened
         case .aborted, .finished: phase = .ended
         case .deviceFailed, .deviceTimedOut, .devicesListed, .devicesNotified, .deviceProgressed, .deviceRetried,
             .devicesCancelled:
@@ -78,7 +63,7 @@ package struct RolloutProgress: Sendable, Codable, Equatable {
     }
 
     private mutating func noteFailure(in group: Int) {
-        tallies[group].failed += 1
+        groups[group].failed += 1
         ended += 1
     }
 }

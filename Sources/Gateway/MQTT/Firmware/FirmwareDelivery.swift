@@ -74,9 +74,10 @@ struct FirmwareDelivery: Sendable {
 
     private func carryOut(_ work: FirmwareWork, of rollout: String) async throws {
         var start: Int? = 0
+        var places: [Int] = []
         while let next = start {
             guard let state = try await state(of: rollout) else { return }
-            let places = work.due(in: state)
+            if next == 0 { places = work.due(in: state) }
             let due = places.dropFirst(next).prefix(Self.batch).filter { state.awaitsDelivery(at: $0) }
             if !due.isEmpty { try await deliver(due, of: rollout, state) }
             start = next + Self.batch < places.count ? next + Self.batch : nil
