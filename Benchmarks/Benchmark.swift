@@ -8,6 +8,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case workflows
     /// How late 100,000 timers of one minute are.
     case timers
+    /// Microseconds per report in one rollout of 10,000 devices, late ones beside the first.
+    case rollout
     /// Webhooks per second from notifications to the ledger, beside libcurl alone; also beside a dead receiver.
     case webhooks
 
@@ -25,6 +27,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)
         case .timers: try await TimersBenchmark().run(progress: progress, report: report)
+        case .rollout: try await RolloutBenchmark().run(progress: progress, report: report)
         case .webhooks: try await WebhooksBenchmark().run(progress: progress, report: report)
         }
     }
