@@ -32,12 +32,3 @@ extension ChunkedArray: Sequence {
 
 extension ChunkedArray: Sendable where Element: Sendable {}
 extension ChunkedArray: Equatable where Element: Equatable {}
-extension ChunkedArray: Encodable where Element: Encodable {
-    package func encode(to encoder: any Encoder) throws { try Array(self).encode(to: encoder) }
-}
-extension ChunkedArray: Decodable where Element: Decodable {
-    package init(from decoder: any Decoder) throws {
-        self.init()
-        for element in try [Element](from: decoder) { append(element) }
-    }
-}
