@@ -14,7 +14,7 @@ struct IdleSubscriber: Sendable {
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await onThreadOfItsOwn {
-                    let client = try PlainClient(to: broker, as: "bench-subscriber", inFlight: 2_000, tally)
+                    let client = try PlainClient(to: broker, as: "bench-subscriber", inFlight: 4_000, tally)
                     try client.subscribe(to: "devices/+/telemetry")
                     while !isOver.isSet { try client.turn(milliseconds: 20) }
                 }

@@ -88,7 +88,7 @@ package struct BrokerFiles: Sendable {
         persistence true
         persistence_location \(data)/
         autosave_interval 30
-        max_inflight_messages 2000
+        max_inflight_messages 4000
         max_queued_messages 0
         max_queued_bytes 0
         max_packet_size 1048576

@@ -1,17 +1,17 @@
-/// A command on its way to an aggregate.
-package struct CommandEnvelope<Command: Sendable>: Sendable {
+/// A command on its way to an aggregate. An object, since it passes through many hands and nobody changes it.
+package final class CommandEnvelope<Command: Sendable>: Sendable {
     /// A command whose id the aggregate has seen lately changes nothing and is answered as the first time.
-    package var id: UUID128
+    package let id: UUID128
     /// Ids under which an earlier delivery of the same command may have been stored.
-    package var earlierIDs: [UUID128]
-    package var command: Command
-    package var context: CommandContext
+    package let earlierIDs: [UUID128]
+    package let command: Command
+    package let context: CommandContext
     /// If set, the stream version the aggregate must stand at; otherwise the command is refused as stale.
-    package var expectedVersion: Int64?
+    package let expectedVersion: Int64?
     /// A stream that must not have moved when the events are stored, for example the ingest lease.
-    package var fence: StreamVersion?
+    package let fence: StreamVersion?
     /// Written with the events of this command, if there are any.
-    package var sideRows: [SideRow]
+    package let sideRows: [SideRow]
 
     package init(
         id: UUID128, earlierIDs: [UUID128] = [], _ command: Command, context: CommandContext,

@@ -24,7 +24,7 @@ package struct RecentCommands: Sendable {
 
     /// Always kept, however old.
     static let floor = 8
-    /// More than the broker's in-flight limit of 2,000 messages, even if all came from one device.
+    /// More than the broker's in-flight limit of 4,000 messages, even if all came from one device.
     static let limit = 4_096
     static let horizon = Duration.seconds(600)
 

@@ -47,8 +47,7 @@ import Testing
         let directory = directory()
         let first = CommandEnvelope<Tally.Command>.add(3)
         try await directory.send(first, to: "a")
-        var again = CommandEnvelope<Tally.Command>.add(3)
-        again.earlierIDs = [.v7(), first.id]
+        let again = CommandEnvelope<Tally.Command>.add(3, earlierIDs: [.v7(), first.id])
         #expect(try await directory.send(again, to: "a").effect == .duplicate)
     }
 

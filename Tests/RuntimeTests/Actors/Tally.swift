@@ -42,10 +42,12 @@ enum Tally: Decider {
 
 extension CommandEnvelope<Tally.Command> {
     static func add(
-        _ amount: Int, id: UUID128 = .v7(), expectedVersion: Int64? = nil, fence: StreamVersion? = nil
-    ) -> Self {
+        _ amount: Int, id: UUID128 = .v7(), earlierIDs: [UUID128] = [], expectedVersion: Int64? = nil,
+        fence: StreamVersion? = nil
+    ) -> CommandEnvelope {
         CommandEnvelope(
-            id: id, .add(amount), context: .test, expectedVersion: expectedVersion, fence: fence)
+            id: id, earlierIDs: earlierIDs, .add(amount), context: .test, expectedVersion: expectedVersion, fence: fence
+        )
     }
 }
 

@@ -19,15 +19,16 @@ package actor IngestConnection {
 
     /// When a round is full.
     package struct RoundLimit: Sendable {
-        package var messages = 2_000
+        package var messages = 4_000
         package var bytes = 16 << 20
-        /// From its first message on; what is read by then is acknowledged as soon as it is settled.
-        package var time = Duration.milliseconds(50)
+        /// From its first message on; what is read by then is acknowledged as soon as it is settled. Long enough to fill
+        /// a round under load, since the log stands still from a round's last commit to the next one's first message.
+        package var time = Duration.milliseconds(200)
         /// Messages that are handed over at one go, and how long the next ones are read for.
         package var partMessages = 500
         package var partTime = Duration.milliseconds(10)
-        /// How long a round waits for its next message.
-        package var partPatience = Duration.milliseconds(2)
+        /// How long a round waits for its next message; what came before is on its way to the log meanwhile.
+        package var partPatience = Duration.milliseconds(10)
         package init() {}
     }
 
@@ -39,7 +40,7 @@ package actor IngestConnection {
     }
 
     /// As many messages as the broker may have under way to us.
-    static let receiveMaximum: UInt16 = 2_000
+    static let receiveMaximum: UInt16 = 4_000
     private static let patience = Duration.seconds(10)
 
     private let address: BrokerAddress

@@ -16,8 +16,9 @@ package enum AppendStatements {
 
     /// Inserts the appends whose claims hold, advances the head, and answers for the others.
     ///
-    /// A claim is a stream and the version it must stand at. One descent of the index (stream, version) finds where the
-    /// stream stands. Under READ COMMITTED this statement's snapshot is taken after the head was locked, so it sees
+    /// A claim is a stream and the version it must stand at. One descent of the index (stream, version) finds that
+    /// version and whatever is behind it; asked for the stream's last version, it would visit all that lie on the same
+    /// page. Under READ COMMITTED this statement's snapshot is taken after the head was locked, so it sees
     /// whatever the last holder of the lock committed.
     ///
     /// Lines are numbered in the order in which they lie in the arrays, which the answers rest on; the planner knows
@@ -27,13 +28,15 @@ package enum AppendStatements {
         """
         with claim as materialized (
             select
-                c.number, c.version,
-                coalesce((
-                    select e.version from events e where e.stream = c.stream order by e.version desc limit 1
-                ), 0) as actual
+                c.number, c.stream, c.version,
+                (
+                    select e.version from events e
+                    where e.stream = c.stream and e.version >= c.version
+                    order by e.version desc limit 1
+                ) as actual
             from unnest($1::text[], $2::bigint[]) with ordinality as c(stream, version, number)
         ), broken as materialized (
-            select number, actual from claim where actual <> version
+            select number, stream, actual from claim where coalesce(actual, 0) <> version
         ), refused as materialized (
             select distinct l.append
             from unnest($3::int[], $4::bigint[]) as l(append, claim)
@@ -71,7 +74,11 @@ package enum AppendStatements {
             (select count(*) from inserted),
             coalesce((select array_agg(append) from refused), '{}'),
             coalesce((select array_agg(number order by number) from broken), '{}'),
-            coalesce((select array_agg(actual order by number) from broken), '{}'),
+            coalesce((
+                select array_agg(coalesce(actual, (
+                    select e.version from events e where e.stream = b.stream order by e.version desc limit 1), 0)
+                    order by number)
+                from broken b), '{}'),
             set_config('fleetlog.refused', coalesce((select array_agg(append) from refused), '{}')::text, true)
         from head
         """)
