@@ -1,6 +1,8 @@
 /// A batch of appends as the parameters of ``AppendStatements/append``, and the answers read back from its row.
 package struct AppendBatch: Sendable {
     let appends: [Append]
+    /// All statements of the batch's transaction, encoded.
+    package private(set) var statements: [BoundStatement] = []
     private var claims: [StreamVersion] = []
     private var sharedClaims: [StreamVersion: Int64] = [:]
     private var links: (appends: [Int32], claims: [Int64]) = ([], [])
@@ -14,6 +16,11 @@ package struct AppendBatch: Sendable {
             }
             for condition in append.conditions { link(Int32(index), sharedClaim(condition)) }
         }
+        statements = [Statement.begin(), AppendStatements.lockHead(), AppendStatements.append.bind(parameters)]
+        for (index, append) in appends.enumerated() {
+            for row in append.sideRows { statements.append(row.statement.bind([.int4(Int32(index))] + row.parameters)) }
+        }
+        statements.append(Statement.commit())
     }
 
     private mutating func link(_ append: Int32, _ claim: Int64) {
@@ -32,16 +39,6 @@ package struct AppendBatch: Sendable {
         let number = claim(shared)
         sharedClaims[shared] = number
         return number
-    }
-
-    /// All statements of the batch's transaction.
-    package var statements: [BoundStatement] {
-        var statements = [Statement.begin(), AppendStatements.lockHead(), AppendStatements.append.bind(parameters)]
-        for (index, append) in appends.enumerated() {
-            for row in append.sideRows { statements.append(row.statement.bind([.int4(Int32(index))] + row.parameters)) }
-        }
-        statements.append(Statement.commit())
-        return statements
     }
 
     /// Where the answer of ``AppendStatements/append`` lies among the results.

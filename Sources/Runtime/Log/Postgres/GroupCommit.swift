@@ -3,9 +3,20 @@ import Metrics
 
 /// Sends appends to Postgres in batches, one transaction and one round trip each.
 ///
-/// While one batch commits the next one fills; nobody waits for a timer. Each append gets an answer of its own.
+/// While one batch commits the next one fills, and is encoded as soon as it is full, so that Postgres need not wait for
+/// it; nobody waits for a timer. Each append gets an answer of its own.
 package actor GroupCommit {
     private typealias Queue = CommitQueue<CommitTicket>
+
+    private struct Batch {
+        var entries: [Queue.Entry]
+        let encoded: AppendBatch
+
+        init(_ entries: [Queue.Entry]) {
+            self.entries = entries
+            encoded = AppendBatch(entries.map(\.append))
+        }
+    }
 
     private enum Phase {
         case idle
@@ -19,6 +30,10 @@ package actor GroupCommit {
     private let logger: Logger
     private var phase = Phase.idle
     private var queue: Queue
+    /// A full batch that waits for the one under way.
+    private var ready: Batch?
+    /// Batches that are committed and not yet answered.
+    private var committed: [(entries: [Queue.Entry], outcomes: [AppendOutcome])] = []
     private let limits: CommitQueue<Never>.Limits
 
     private let batchSize = Recorder(label: "fleetlog_commit_batch_events", aggregate: true)
@@ -55,6 +70,8 @@ package actor GroupCommit {
                 phase = .committing
                 // The batch belongs to everybody in it, so it may not end with the task of the one who came first.
                 Task { await self.commitUntilEmpty() }
+            } else if ready == nil, queue.waitingEvents >= limits.batchEvents {
+                ready = Batch(queue.takeBatch())
             }
         }
     }
@@ -70,11 +87,14 @@ package actor GroupCommit {
     }
 
     private func commitUntilEmpty() async {
-        while !queue.isEmpty {
-            await gather()
-            let batch = queue.takeBatch()
-            batchSize.record(batch.reduce(0) { $0 + $1.append.eventCount })
-            await commit(batch)
+        // Those who are answered last may append again before the group is left.
+        while ready != nil || !queue.isEmpty {
+            await withDiscardingTaskGroup { answering in
+                while let batch = await nextBatch() {
+                    batchSize.record(batch.entries.reduce(0) { $0 + $1.append.eventCount })
+                    await commit(batch, &answering)
+                }
+            }
         }
         if case .closed = phase {
             await link.close()
@@ -83,11 +103,20 @@ package actor GroupCommit {
         }
     }
 
+    private func nextBatch() async -> Batch? {
+        if ready == nil, !queue.isEmpty { await gather() }
+        if let full = ready {
+            ready = nil
+            return full
+        }
+        return queue.isEmpty ? nil : Batch(queue.takeBatch())
+    }
+
     /// Lets those who can append at once do so, as long as more come: whoever was just answered, and the rest of the
     /// round that the first append came from. Otherwise every other batch would hold a single append.
     private func gather() async {
         var waiting = 0
-        while queue.count > waiting, queue.waitingEvents < limits.batchEvents {
+        while ready == nil, queue.count > waiting, queue.waitingEvents < limits.batchEvents {
             waiting = queue.count
             await Self.letOthersRun()
         }
@@ -96,45 +125,53 @@ package actor GroupCommit {
     /// Off the actor, so that it queues behind all that is ready to run, and not only behind calls of the actor.
     @concurrent private static func letOthersRun() async { await Task.yield() }
 
-    /// Commits the batch and answers each append of it, however often the connection is lost on the way.
-    private func commit(_ batch: [Queue.Entry]) async {
+    /// Commits the batch however often the connection is lost on the way; its appends are answered by `answering`, while
+    /// the next batch is under way.
+    private func commit(_ batch: Batch, _ answering: inout DiscardingTaskGroup) async {
         var batch = batch
-        while !batch.isEmpty {
-            let appends = AppendBatch(batch.map(\.append))
+        while !batch.entries.isEmpty {
             do throws(PostgresError) {
-                let outcomes = try await link.commit(appends)
-                await answer(batch, outcomes)
-                Failpoint.reached(.appendAnswered)
+                let outcomes = try await link.commit(batch.encoded)
+                committed.append((batch.entries, outcomes))
+                answering.addTask { await self.answerCommitted() }
                 return
             } catch {
                 switch CommitFailure(error) {
                 case .poison(let reason, let sqlState):
-                    guard batch.count > 1 else {
-                        batch[0].ticket.answer(.failure(.invalid(reason: reason, sqlState: sqlState)))
+                    guard batch.entries.count > 1 else {
+                        batch.entries[0].ticket.answer(.failure(.invalid(reason: reason, sqlState: sqlState)))
                         return
                     }
-                    let middle = batch.count / 2
-                    await commit(Array(batch[..<middle]))
-                    batch = Array(batch[middle...])
+                    let middle = batch.entries.count / 2
+                    await commit(Batch(Array(batch.entries[..<middle])), &answering)
+                    batch = Batch(Array(batch.entries[middle...]))
                 case .retry:
                     continue
                 case .outcomeUnknown:
-                    for index in batch.indices { batch[index].isUncertain = true }
+                    for index in batch.entries.indices { batch.entries[index].isUncertain = true }
                 case .unavailable(let reason):
                     logger.warning("append could not be committed", metadata: ["error": "\(error.debugDescription)"])
-                    batch = await refuse(batch, reason: reason)
+                    batch = refuse(batch, reason: reason)
                 }
             }
         }
     }
 
-    /// Answers those that are known not to be stored; returns those whose fate is unknown, after a pause.
-    private func refuse(_ batch: [Queue.Entry], reason: String) async -> [Queue.Entry] {
-        for entry in batch where !entry.isUncertain {
+    /// Answers those that are known not to be stored; returns those whose fate is unknown.
+    private func refuse(_ batch: Batch, reason: String) -> Batch {
+        let waiting = (ready?.entries ?? []) + queue.takeAll()
+        ready = nil
+        for entry in batch.entries.filter({ !$0.isUncertain }) + waiting {
             entry.ticket.answer(.failure(.unavailable(reason: reason)))
         }
-        for entry in queue.takeAll() { entry.ticket.answer(.failure(.unavailable(reason: reason))) }
-        return batch.filter(\.isUncertain)
+        return Batch(batch.entries.filter(\.isUncertain))
+    }
+
+    private func answerCommitted() async {
+        while !committed.isEmpty {
+            let batch = committed.removeFirst()
+            await answer(batch.entries, batch.outcomes)
+        }
     }
 
     private func answer(_ batch: [Queue.Entry], _ outcomes: [AppendOutcome]) async {
@@ -153,6 +190,7 @@ package actor GroupCommit {
             }
         }
         if last > 0 { signal.advance(to: last) }
+        Failpoint.reached(.appendAnswered)
     }
 
     /// A conflict after a lost answer may be with the append's own events: then the first attempt had succeeded.
