@@ -77,7 +77,8 @@ extension Problem {
         }
     }
 
-    private init<Rejection>(undecided error: DispatchError<Rejection>) {
+    /// Of an error that is no rejection.
+    init<Rejection>(undecided error: DispatchError<Rejection>) {
         let cause = String(describing: error)
         switch error {
         case .rejected: self = .internalFailure(cause: cause)

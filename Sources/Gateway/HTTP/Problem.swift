@@ -67,6 +67,12 @@ extension Problem {
         Problem(.notFound, "not-found", "There is nothing here", detail)
     }
 
+    static func versionNotReached(head: Int64) -> Problem {
+        Problem(
+            .notFound, "version-not-reached", "It has not come so far", "Its newest version is \(head).",
+            field: "version")
+    }
+
     static func methodNotAllowed(_ allowed: [HTTPRequest.Method]) -> Problem {
         let names = allowed.map(\.rawValue).joined(separator: ", ")
         return Problem(

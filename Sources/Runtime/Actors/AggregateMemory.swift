@@ -21,6 +21,9 @@ package struct AggregateMemory<D: Decider>: Sendable {
         self.recentCommands = recentCommands
     }
 
+    /// When the last event folded in was recorded; nil before the first.
+    package var recordedTime: Timestamp? { recentCommands.newest?.recordedTime }
+
     /// Folds in the next event of the stream.
     ///
     /// - Throws: ``EventCodecError`` if this program cannot read it.

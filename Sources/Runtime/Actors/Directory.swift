@@ -3,7 +3,7 @@ import ServiceLifecycle
 /// Finds the one live actor of an aggregate in this process, and wakes it on demand.
 package actor Directory<D: Decider>: Service {
     let store: any EventStore
-    private let snapshots: any SnapshotStore
+    let snapshots: any SnapshotStore
     private let mailboxCapacity: Int
     private let sweepInterval: Duration
     private let nextEventID: @Sendable () -> UUID128

@@ -28,15 +28,27 @@ package final class PostgresSnapshotStore: SnapshotStore, Service {
     }
 
     package func latest(of stream: StreamName) async throws(EventStoreError) -> Snapshot? {
+        try await read(SnapshotStatements.latest(.text(stream.description))).first
+    }
+
+    package func newest(
+        of stream: StreamName, notAfter version: Int64, recordedBy time: Timestamp?, stateVersion: Int32
+    ) async throws(EventStoreError) -> Snapshot? {
+        let name = PostgresValue.text(stream.description)
+        guard let time else {
+            return try await read(SnapshotStatements.atVersion(name, .int8(version), .int4(stateVersion))).first
+        }
+        return try await read(
+            SnapshotStatements.atInstant(name, .int8(version), .int4(stateVersion), .timestamp(time))
+        ).first
+    }
+
+    private func read(_ statement: BoundStatement) async throws(EventStoreError) -> [Snapshot] {
         do {
             let rows = try await pool.withConnection { connection in
-                try await connection.query(
-                    SnapshotStatements.latest(.text(stream.description)), timeout: .seconds(30))
+                try await connection.query(statement, timeout: .seconds(30))
             }
-            guard let row = rows.first else { return nil }
-            return Snapshot(
-                stream: stream, version: try row.int8(0), stateVersion: try row.int4(1), data: try row.bytes(3),
-                uncompressedSize: Int(try row.int4(2)))
+            return try rows.map { try Snapshot($0) }
         } catch let error as PostgresError {
             throw EventStoreError(error)
         } catch {
@@ -81,16 +93,21 @@ package final class PostgresSnapshotStore: SnapshotStore, Service {
         }
     }
 
+    /// Writes them, and deletes in the same batch what they make surplus. Two servers that write the same stream at
+    /// once do not see each other's choice: a stretch may then become longer than ``SnapshotThinning`` says.
     private func write(_ snapshots: [Snapshot]) async {
         let streams = PostgresValue.textArray(snapshots.map(\.stream.description))
-        let versions = PostgresValue.int8Array(snapshots.map(\.version))
         let store = SnapshotStatements.store(
-            streams, versions, .int4Array(snapshots.map(\.stateVersion)),
+            streams, .int8Array(snapshots.map(\.version)), .int4Array(snapshots.map(\.stateVersion)),
+            .nullableTimestampArray(snapshots.map(\.recordedTime)),
             .int4Array(snapshots.map { Int32($0.uncompressedSize) }), .bytesArray(snapshots.map(\.data)))
-        let thin = SnapshotStatements.thin(streams, versions)
         do {
             _ = try await pool.withConnection { connection in
-                try await connection.run([store, thin], timeout: .seconds(30))
+                let rows = try await connection.query(SnapshotStatements.places(streams), timeout: .seconds(30))
+                let surplus = try Self.surplus(in: rows, beside: snapshots)
+                let thin = SnapshotStatements.thin(
+                    .textArray(surplus.map(\.stream)), .int8Array(surplus.map(\.version)))
+                return try await connection.run(surplus.isEmpty ? [store] : [store, thin], timeout: .seconds(30))
             }
             plainBytes.increment(by: snapshots.reduce(0) { $0 + $1.uncompressedSize })
             packedBytes.increment(by: snapshots.reduce(0) { $0 + $1.data.count })
@@ -99,33 +116,77 @@ package final class PostgresSnapshotStore: SnapshotStore, Service {
             logger.warning("snapshots could not be written", metadata: ["error": "\(String(reflecting: error))"])
         }
     }
+
+    private static func surplus(
+        in rows: Rows, beside snapshots: [Snapshot]
+    ) throws(PostgresError) -> [(stream: String, version: Int64)] {
+        var stored: [String: [SnapshotThinning.Place]] = [:]
+        for row in rows {
+            let place = SnapshotThinning.Place(version: try row.int8(1), stateVersion: try row.int4(2))
+            stored[try row.text(0), default: []].append(place)
+        }
+        var surplus: [(String, Int64)] = []
+        for snapshot in snapshots {
+            let name = snapshot.stream.description
+            let versions = SnapshotThinning.surplus(of: stored[name] ?? [], beside: .init(snapshot))
+            surplus += versions.map { (name, $0) }
+        }
+        return surplus
+    }
 }
 
 private enum SnapshotStatements {
+    private static let columns = "stream, version, state_version, recorded_time, uncompressed_size, data"
+
     static let latest = Statement(
-        "latest_snapshot",
+        "latest_snapshot", "select \(columns) from snapshots where stream = $1 order by version desc limit 1")
+
+    static let atVersion = Statement(
+        "snapshot_at_version",
         """
-        select version, state_version, uncompressed_size, data
-        from snapshots where stream = $1 order by version desc limit 1
+        select \(columns) from snapshots
+        where stream = $1 and version <= $2 and state_version = $3
+        order by version desc limit 1
         """)
+
+    static let atInstant = Statement(
+        "snapshot_at_instant",
+        """
+        select \(columns) from snapshots
+        where stream = $1 and version <= $2 and state_version = $3 and recorded_time <= $4
+        order by version desc limit 1
+        """)
+
+    static let places = Statement(
+        "snapshot_places", "select stream, version, state_version from snapshots where stream = any($1::text[])")
 
     static let store = Statement(
         "store_snapshots",
         """
-        insert into snapshots (stream, version, state_version, uncompressed_size, data)
-        select * from unnest($1::text[], $2::bigint[], $3::int[], $4::int[], $5::bytea[])
+        insert into snapshots (\(columns))
+        select * from unnest($1::text[], $2::bigint[], $3::int[], $4::timestamptz[], $5::int[], $6::bytea[])
         on conflict (stream, version) do update
-        set state_version = excluded.state_version, uncompressed_size = excluded.uncompressed_size,
-            data = excluded.data
+        set state_version = excluded.state_version, recorded_time = excluded.recorded_time,
+            uncompressed_size = excluded.uncompressed_size, data = excluded.data
         """)
 
-    /// Keeps the newest snapshot and the one before it.
     static let thin = Statement(
         "thin_snapshots",
         """
-        delete from snapshots s
-        using unnest($1::text[], $2::bigint[]) as n(stream, version)
-        where s.stream = n.stream and s.version < (
-            select max(p.version) from snapshots p where p.stream = n.stream and p.version < n.version)
+        delete from snapshots s using unnest($1::text[], $2::bigint[]) as n(stream, version)
+        where s.stream = n.stream and s.version = n.version
         """)
+}
+
+extension Snapshot {
+    fileprivate init(_ row: Row) throws(PostgresError) {
+        let name = try row.text(0)
+        guard let stream = StreamName(name) else {
+            throw .decoding(.init(column: 0, wanted: "a stream name", found: name))
+        }
+        self.init(
+            stream: stream, version: try row.int8(1), stateVersion: try row.int4(2),
+            recordedTime: try row.timestamp(ifPresent: 3), data: try row.bytes(5),
+            uncompressedSize: Int(try row.int4(4)))
+    }
 }

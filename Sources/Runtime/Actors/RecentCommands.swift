@@ -41,6 +41,9 @@ package struct RecentCommands: Sendable {
 
     package var entries: [Entry] { sealed.flatMap { $0.block.entries[$0.start...] } + tail }
 
+    /// The entry of the last event noted; it always lies in the tail.
+    var newest: Entry? { tail.last }
+
     package var count: Int {
         if sealed.isEmpty { return tail.count }
         return (sealed.count - 1) * CommandBlock.size + sealed[0].count + tail.count

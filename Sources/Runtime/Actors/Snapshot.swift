@@ -6,15 +6,21 @@ package struct Snapshot: Sendable, Hashable {
     package var version: Int64
     /// The shape of the state; see ``Decider/stateVersion``.
     package var stateVersion: Int32
+    /// When the last event of the state was recorded; nil if that is not known.
+    package var recordedTime: Timestamp?
     /// LZ4-compressed JSON.
     package var data: [UInt8]
     /// The size of `data` before compression, in bytes.
     package var uncompressedSize: Int
 
-    package init(stream: StreamName, version: Int64, stateVersion: Int32, data: [UInt8], uncompressedSize: Int) {
+    package init(
+        stream: StreamName, version: Int64, stateVersion: Int32, recordedTime: Timestamp?, data: [UInt8],
+        uncompressedSize: Int
+    ) {
         self.stream = stream
         self.version = version
         self.stateVersion = stateVersion
+        self.recordedTime = recordedTime
         self.data = data
         self.uncompressedSize = uncompressedSize
     }
@@ -25,8 +31,14 @@ package protocol SnapshotStore: Sendable {
     /// The newest snapshot of the stream, or nil.
     func latest(of stream: StreamName) async throws(EventStoreError) -> Snapshot?
 
+    /// The newest snapshot of that state version up to `version` and, unless nil, recorded up to `time`; or nil.
+    func newest(
+        of stream: StreamName, notAfter version: Int64, recordedBy time: Timestamp?, stateVersion: Int32
+    ) async throws(EventStoreError) -> Snapshot?
+
     /// Hands the snapshot over to be written soon; `encode` runs off the caller's path. A newer offer for the same
-    /// stream replaces one that still waits, and under pressure offers are dropped.
+    /// stream replaces one that still waits, and under pressure offers are dropped. What ``SnapshotThinning`` finds
+    /// surplus then is deleted with the writing.
     func offer(_ stream: StreamName, version: Int64, encode: @escaping @Sendable () throws -> Snapshot)
 }
 
@@ -41,8 +53,8 @@ extension AggregateMemory {
         let body = Body(state: state, position: position, recentCommands: recentCommands)
         let plain = Array(try JSONEncoder().encode(body))
         return Snapshot(
-            stream: stream, version: version, stateVersion: D.stateVersion, data: try LZ4.compress(plain),
-            uncompressedSize: plain.count)
+            stream: stream, version: version, stateVersion: D.stateVersion, recordedTime: recordedTime,
+            data: try LZ4.compress(plain), uncompressedSize: plain.count)
     }
 
     /// Nil if the snapshot is of another state version or cannot be read: it is then ignored and replaced.

@@ -39,7 +39,8 @@ struct AccountRoutes: Sendable {
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow()
+        try exchange.query.allow("at", "version")
+        if let point = try exchange.query.pointInTime() { return try await readPast(exchange, caller, point) }
         let row = try await row(exchange.parameter("id"), scope: caller.scope)
         let tag = EntityTag(version: row.version)
         var headers: HTTPFields = [.eTag: tag.description]
@@ -50,6 +51,15 @@ struct AccountRoutes: Sendable {
             throw Problem(error)
         }
         return try .json(AccountAnswer(row), headers: headers)
+    }
+
+    private func readPast(
+        _ exchange: Exchange, _ caller: Caller, _ point: PointInTime
+    ) async throws(Problem) -> Response {
+        let id = exchange.parameter("id")
+        let memory = try await accounts.past(id, at: point, for: caller, missing: .noAccount)
+        let opened = try await store.firstEvent(of: Account.category, id, missing: .noAccount).recordedTime
+        return try memory.answer(AccountAnswer(memory, openedTime: opened), to: exchange)
     }
 
     private func open(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {

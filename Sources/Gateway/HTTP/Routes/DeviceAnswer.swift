@@ -66,10 +66,15 @@ extension DeviceRow {
                 memory.state.telemetryCount > before.telemetryCount || memory.state.refusedCount > before.refusedCount
             if hasSpoken { lastSeenTime = event.recordedTime }
         }
+        self.init(id: id, memory, registeredTime: first.recordedTime, lastSeenTime: lastSeenTime)
+    }
+
+    /// The device as its aggregate has it; the two times are not part of the aggregate's state.
+    init(id: String, _ memory: AggregateMemory<Device>, registeredTime: Timestamp, lastSeenTime: Timestamp?) {
         let state = memory.state
         self.init(
             id: id, account: state.account, serial: state.serial, type: state.type, name: state.name,
-            labels: state.labels, state: state.status, registeredTime: first.recordedTime,
+            labels: state.labels, state: state.status, registeredTime: registeredTime,
             lastSeenTime: lastSeenTime, lastObservedTime: state.latestObserved, readings: state.readings,
             telemetryCount: state.telemetryCount, refusedCount: state.refusedCount, version: memory.version)
     }

@@ -40,9 +40,20 @@ struct DeviceRoutes: Sendable {
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow()
+        try exchange.query.allow("at", "version")
+        if let point = try exchange.query.pointInTime() { return try await readPast(exchange, caller, point) }
         guard let row = try await row(exchange.parameter("id"), scope: caller.scope) else { throw .noDevice }
         return try await answer(DeviceAnswer(row), to: exchange)
+    }
+
+    private func readPast(
+        _ exchange: Exchange, _ caller: Caller, _ point: PointInTime
+    ) async throws(Problem) -> Response {
+        let id = exchange.parameter("id")
+        let memory = try await devices.past(id, at: point, for: caller, missing: .noDevice)
+        let registered = try await store.firstEvent(of: Device.category, id, missing: .noDevice).recordedTime
+        let row = DeviceRow(id: id, memory, registeredTime: registered, lastSeenTime: nil)
+        return try memory.answer(DeviceAnswer(row), to: exchange)
     }
 
     private func change(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {

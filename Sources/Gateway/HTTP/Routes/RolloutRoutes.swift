@@ -42,7 +42,8 @@ struct RolloutRoutes: Sendable {
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow()
+        try exchange.query.allow("at", "version")
+        if let point = try exchange.query.pointInTime() { return try await readPast(exchange, caller, point) }
         let row = try await row(exchange.parameter("id"), scope: caller.scope)
         let tag = EntityTag(version: row.version)
         var headers: HTTPFields = [.eTag: tag.description]
@@ -53,6 +54,26 @@ struct RolloutRoutes: Sendable {
             throw Problem(error)
         }
         return try .json(RolloutAnswer(row), headers: headers)
+    }
+
+    private func readPast(
+        _ exchange: Exchange, _ caller: Caller, _ point: PointInTime
+    ) async throws(Problem) -> Response {
+        let id = exchange.parameter("id")
+        let memory = try await rollouts.past(id, at: point, for: caller, missing: .noRollout)
+        // What the state does not hold of the plan is in the first event.
+        let first = try await store.firstEvent(of: Rollout.category, id, missing: .noRollout)
+        var row: RolloutRow?
+        do throws(EventCodecError) {
+            try RolloutsProjection.evolve(&row, with: first)
+        } catch {
+            throw .internalFailure(cause: "\(error)")
+        }
+        guard var row else { throw .noRollout }
+        row.changedTime = memory.recordedTime ?? row.changedTime
+        var rollout = RolloutAnswer(row)
+        rollout.update(from: memory)
+        return try memory.answer(rollout, to: exchange)
     }
 
     private func devices(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {

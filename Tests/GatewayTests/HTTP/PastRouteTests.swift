@@ -1,0 +1,114 @@
+import Aggregates
+import Gateway
+import Runtime
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct `The past over HTTP` {
+    private func recordedTimes(_ stream: String, _ gateway: TestGateway) async throws -> [Timestamp] {
+        let name = try #require(StreamName(stream))
+        return try await gateway.store.readStream(name, from: 1, limit: 100).map(\.recordedTime)
+    }
+
+    @Test func `shows a device at a version and at an instant`() async throws {
+        try await TestGateway.with { gateway in
+            let id = try await gateway.register()
+            let path = "/api/v1/devices/\(id)"
+            try await gateway.record(21, for: id)
+            _ = try await gateway.ask("PATCH", path, #"{"name":"Attic"}"#)
+            try await gateway.record(35, for: id)
+            let second = try await gateway.ask("GET", "\(path)?version=2")
+            #expect(second.status == 200 && second.headers["etag"] == "\"2\"", "\(second)")
+            #expect(second.headers["fleetlog-position"] == "3")
+            #expect(second[text: "name"] == "s-1" && second[text: "state"] == "active")
+            let reading = (second.json["readings"] as? [String: [String: Any]])?["temperature"]
+            #expect(reading?["value"] as? Double == 21 && second.json["telemetryCount"] as? Int == 1)
+            let present = try await gateway.ask("GET", path)
+            #expect(second[text: "registeredTime"] == present[text: "registeredTime"])
+            let last = try await gateway.ask("GET", "\(path)?version=4")
+            #expect(last.json["version"] as? Int == 4)
+            for field in ["name", "state", "serial", "lastObservedTime", "account"] {
+                #expect(last[text: field] == present[text: field], "\(field)")
+            }
+            let times = try await recordedTimes("device-\(id)", gateway)
+            for (index, time) in times.enumerated() where index + 1 == times.count || time < times[index + 1] {
+                let reply = try await gateway.ask("GET", "\(path)?at=\(time)")
+                #expect(reply.json["version"] as? Int == index + 1, "\(reply)")
+            }
+            let held = try await gateway.ask("GET", "\(path)?version=2", ["If-None-Match": "\"2\""])
+            #expect(held.status == 304 && held.body.isEmpty)
+        }
+    }
+
+    @Test func `shows an account and a rollout`() async throws {
+        try await TestGateway.with { gateway in
+            try await gateway.open("north")
+            _ = try await gateway.ask("PATCH", "/api/v1/accounts/north", #"{"name":"South"}"#)
+            let account = try await gateway.ask("GET", "/api/v1/accounts/north?version=1")
+            #expect(account[text: "name"] == "north" && account.json["version"] as? Int == 1)
+            let opened = try await gateway.ask("GET", "/api/v1/accounts/north")[text: "openedTime"]
+            #expect(account[text: "openedTime"] == opened && opened != nil)
+
+            let device = try await gateway.register()
+            let created = try await gateway.ask(
+                "POST", "/api/v1/rollouts",
+                """
+                {"version":"2.0","artifact":{"url":"https://f.example/2.bin","sha256":"\(String(repeating: "a", count: 64))"},
+                "devices":["\(device)"],"groupSize":1,"successThreshold":80,"errorThreshold":20}
+                """)
+            let path = "/api/v1/rollouts/\(try #require(created[text: "id"]))"
+            let before = try await gateway.ask("GET", path)
+            let stood = try #require(before.json["streamVersion"] as? Int)
+            _ = try await gateway.ask("POST", "\(path)/abort", #"{"reason":"smoke"}"#)
+            let past = try await gateway.ask("GET", "\(path)?version=\(stood)")
+            #expect(past.status == 200 && past.body == before.body)
+            let now = try await gateway.ask("GET", path)
+            let newest = try #require(now.json["streamVersion"] as? Int)
+            #expect(now[text: "state"] == "aborted" && newest > stood)
+            #expect(try await gateway.ask("GET", "\(path)?version=\(newest)").body == now.body)
+        }
+    }
+
+    @Test func `answers what never was with 404, and what cannot be meant with 400`() async throws {
+        try await TestGateway.with { gateway in
+            let id = try await gateway.register()
+            let path = "/api/v1/devices/\(id)"
+            for query in [
+                "version=0", "version=-1", "version=two", "version=", "at=yesterday", "at=2026-13-01T00:00:00Z",
+                "at=2026-11-21T08:00:00Z&version=1",
+            ] {
+                let reply = try await gateway.ask("GET", "\(path)?\(query)")
+                #expect(reply.status == 400 && reply.isProblem && reply[text: "field"] != nil, "\(query)")
+            }
+            let early = try await gateway.ask("GET", "\(path)?at=2001-01-01T00:00:00Z")
+            #expect(early.status == 404 && early[text: "type"] == "urn:fleetlog:problem:not-found")
+            let late = try await gateway.ask("GET", "\(path)?version=2")
+            #expect(late.status == 404 && late[text: "type"] == "urn:fleetlog:problem:version-not-reached")
+            #expect(late[text: "detail"] == "Its newest version is 1.")
+            for kind in ["devices", "accounts", "rollouts"] {
+                let nobody = try await gateway.ask("GET", "/api/v1/\(kind)/nobody?version=1")
+                #expect(nobody.status == 404 && nobody[text: "type"] == "urn:fleetlog:problem:not-found")
+            }
+            let list = try await gateway.ask("GET", "/api/v1/devices?version=1")
+            #expect(list.status == 400)
+        }
+    }
+
+    @Test func `belongs to whoever it belonged to then`() async throws {
+        try await TestGateway.with { gateway in
+            try await gateway.open("north")
+            let moved = try await gateway.register()
+            let foreign = try await gateway.register("s-2")
+            _ = try await gateway.ask("PATCH", "/api/v1/devices/\(moved)", #"{"account":"north"}"#)
+            let token = try await gateway.token(.reader, for: "north")
+            for path in [
+                "devices/\(moved)?version=1", "devices/\(foreign)?version=1", "devices/\(foreign)?version=9",
+                "accounts/default?version=1", "accounts/default?version=9",
+            ] {
+                let reply = try await gateway.ask("GET", "/api/v1/\(path)", [:], token: token)
+                #expect(reply.status == 404 && reply[text: "type"] == "urn:fleetlog:problem:not-found", "\(path)")
+            }
+            let own = try await gateway.ask("GET", "/api/v1/devices/\(moved)?version=2", [:], token: token)
+            #expect(own.status == 200 && own[text: "account"] == "north")
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import Runtime
+import Synchronization
+
+/// A store that counts what is read of streams.
+final class CountingStore: EventStore {
+    struct Count: Sendable, Equatable {
+        var calls = 0
+        var events = 0
+    }
+
+    private let inner: any EventStore
+    private let alone = Mutex(Count())
+
+    init(_ inner: any EventStore) { self.inner = inner }
+
+    var signal: LogSignal { inner.signal }
+    var reads: Count { alone.withLock { $0 } }
+
+    func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome { try await inner.append(append) }
+
+    func append(_ appends: [Append]) async -> [Result<AppendOutcome, EventStoreError>] { await inner.append(appends) }
+
+    func readStream(_ stream: StreamName, from version: Int64, limit: Int) async throws(EventStoreError)
+        -> [RecordedEvent]
+    {
+        let events = try await inner.readStream(stream, from: version, limit: limit)
+        alone.withLock { count in
+            count.calls += 1
+            count.events += events.count
+        }
+        return events
+    }
+
+    func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {
+        try await inner.readLog(after: position, where: filter, limit: limit)
+    }
+
+    func head() async throws(EventStoreError) -> LogHead { try await inner.head() }
+}
