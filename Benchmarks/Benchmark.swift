@@ -10,6 +10,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case timers
     /// Microseconds per report in one rollout of 10,000 devices, late ones beside the first.
     case rollout
+    /// Cold actors that wake per second, beside reading the same rows; how long one alone takes.
+    case wake
     /// Webhooks per second from notifications to the ledger, beside libcurl alone; also beside a dead receiver.
     case webhooks
 
@@ -28,6 +30,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)
         case .timers: try await TimersBenchmark().run(progress: progress, report: report)
         case .rollout: try await RolloutBenchmark().run(progress: progress, report: report)
+        case .wake: try await WakeBenchmark().run(progress: progress, report: report)
         case .webhooks: try await WebhooksBenchmark().run(progress: progress, report: report)
         }
     }

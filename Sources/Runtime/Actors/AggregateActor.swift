@@ -81,6 +81,27 @@ package actor AggregateActor<D: Decider> {
         return memory == nil || D.isWrittenByMany ? .unloaded : .ready
     }
 
+    /// What loading begins with: its stream, and what is known of it.
+    var unloaded: (stream: StreamName, known: AggregateMemory<D>?) { (stream, memory) }
+
+    /// Takes over what was read for it together with others; true if a turn can begin.
+    func wake(with loaded: AggregateLoading<D>.Loaded) -> Bool {
+        switch loaded {
+        case .memory(let loaded, let version):
+            // Read anew: a snapshot that could not be read is replaced as soon as the fold is done.
+            if memory == nil { snapshotVersion = version }
+            memory = loaded
+            return true
+        case .alone:
+            // Another task, since reading the stream would hold up the others.
+            Task { await self.turnUntilIdle() }
+        case .failed(let error):
+            for delivery in mailbox.takeAll() { delivery.answer(delivery.envelopes.map { _ in .failure(error) }) }
+            isTurning = false
+        }
+        return false
+    }
+
     /// Takes everything that waits and decides it; nil if there was nothing to store, and the turn is over.
     func begin() -> Begun? {
         guard let memory else {

@@ -52,20 +52,48 @@ package actor Directory<D: Decider>: Service {
     /// Delivers the commands and returns at once. What one aggregate is sent by two calls it takes in their order.
     package func start(_ batches: [(id: String, envelopes: [CommandEnvelope<D.Command>])]) -> Deliveries<D> {
         let answers = Deliveries<D>(batches.count)
-        var ready: [AggregateActor<D>] = []
+        var (ready, unloaded) = ([AggregateActor<D>](), [AggregateActor<D>]())
         for (index, batch) in batches.enumerated() {
             let actor = actor(for: batch.id)
             let delivery = Mailbox<D>.Delivery(envelopes: batch.envelopes, answers: answers, index: index)
             switch actor.assumeIsolated({ $0.take(delivery) }) {
             case .ready: ready.append(actor)
-            // Turns belong to everybody who waits for them, so they may not end with the task of whoever came first.
-            case .unloaded: Task { await actor.turnUntilIdle() }
+            case .unloaded: unloaded.append(actor)
             case .busy: break
             }
         }
-        // As above.
+        // Turns belong to everybody who waits for them, so they may not end with the task of whoever came first.
         if !ready.isEmpty { Task { await turn(ready) } }
+        switch unloaded.count {
+        case 0: break
+        case 1: Task { await unloaded[0].turnUntilIdle() }
+        default: Task { [unloaded] in await wake(unloaded) }
+        }
         return answers
+    }
+
+    /// Lets actors take a turn after their streams have been read together, some hundreds at a time.
+    private func wake(_ actors: [AggregateActor<D>]) async {
+        let size = AggregateLoading<D>.chunk
+        await withDiscardingTaskGroup { group in
+            for lane in 0..<Self.lanes {
+                group.addTask {
+                    for first in stride(from: lane * size, to: actors.count, by: Self.lanes * size) {
+                        await self.wakeTogether(actors[first..<min(first + size, actors.count)])
+                    }
+                }
+            }
+        }
+    }
+
+    /// Chunks under way at once: while one is read, another is folded or stored.
+    private static var lanes: Int { 3 }
+
+    private func wakeTogether(_ actors: ArraySlice<AggregateActor<D>>) async {
+        let loading = AggregateLoading<D>(store: store, snapshots: snapshots)
+        let loaded = await loading.load(actors.map { $0.assumeIsolated { $0.unloaded } })
+        await turn(
+            zip(actors, loaded).filter { actor, loaded in actor.assumeIsolated { $0.wake(with: loaded) } }.map(\.0))
     }
 
     /// Turns of many actors at once: they begin together, travel to the log in one call, and end together. Those who

@@ -11,6 +11,14 @@ package final class InMemorySnapshotStore: SnapshotStore {
         kept.withLock { $0[stream]?.last }
     }
 
+    package func latest(of streams: [StreamName]) async throws(EventStoreError) -> [StreamName: Snapshot] {
+        kept.withLock { kept in
+            var found: [StreamName: Snapshot] = [:]
+            for stream in streams { found[stream] = kept[stream]?.last }
+            return found
+        }
+    }
+
     package func newest(
         of stream: StreamName, notAfter version: Int64, recordedBy time: Timestamp?, stateVersion: Int32
     ) async throws(EventStoreError) -> Snapshot? {

@@ -31,6 +31,11 @@ package final class PostgresSnapshotStore: SnapshotStore, Service {
         try await read(SnapshotStatements.latest(.text(stream.description))).first
     }
 
+    package func latest(of streams: [StreamName]) async throws(EventStoreError) -> [StreamName: Snapshot] {
+        let found = try await read(SnapshotStatements.latestOfMany(.textArray(streams.map(\.description))))
+        return Dictionary(found.map { ($0.stream, $0) }) { first, _ in first }
+    }
+
     package func newest(
         of stream: StreamName, notAfter version: Int64, recordedBy time: Timestamp?, stateVersion: Int32
     ) async throws(EventStoreError) -> Snapshot? {
@@ -140,6 +145,15 @@ private enum SnapshotStatements {
 
     static let latest = Statement(
         "latest_snapshot", "select \(columns) from snapshots where stream = $1 order by version desc limit 1")
+
+    static let latestOfMany = Statement(
+        "latest_snapshots",
+        """
+        select s.* from unnest($1::text[]) as n(name)
+        cross join lateral (
+            select \(columns) from snapshots where stream = n.name order by version desc limit 1
+        ) as s
+        """)
 
     static let atVersion = Statement(
         "snapshot_at_version",

@@ -31,6 +31,9 @@ package protocol SnapshotStore: Sendable {
     /// The newest snapshot of the stream, or nil.
     func latest(of stream: StreamName) async throws(EventStoreError) -> Snapshot?
 
+    /// The newest snapshot of each of the streams, some hundreds at most, that has one.
+    func latest(of streams: [StreamName]) async throws(EventStoreError) -> [StreamName: Snapshot]
+
     /// The newest snapshot of that state version up to `version` and, unless nil, recorded up to `time`; or nil.
     func newest(
         of stream: StreamName, notAfter version: Int64, recordedBy time: Timestamp?, stateVersion: Int32

@@ -14,6 +14,13 @@ package protocol EventStore: Sendable {
     func readStream(_ stream: StreamName, from version: Int64, limit: Int) async throws(EventStoreError)
         -> [RecordedEvent]
 
+    /// The events of many streams after the version given with each, in order, at most `limit` of a stream; the answers
+    /// lie as the streams do. A stream that cannot be read fails alone.
+    ///
+    /// - Parameter tails: some hundreds at most, since they are read together.
+    func readTails(_ tails: [StreamVersion], limit: Int) async throws(EventStoreError)
+        -> [Result<[RecordedEvent], EventStoreError>]
+
     /// The events after `position` that pass the filter, in position order, at most `limit`.
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage
 
@@ -25,6 +32,21 @@ package protocol EventStore: Sendable {
 }
 
 extension EventStore {
+    package func readTails(
+        _ tails: [StreamVersion], limit: Int
+    ) async throws(EventStoreError) -> [Result<[RecordedEvent], EventStoreError>] {
+        var answers: [Result<[RecordedEvent], EventStoreError>] = []
+        for tail in tails {
+            do throws(EventStoreError) {
+                answers.append(.success(try await readStream(tail.stream, from: tail.version + 1, limit: limit)))
+            } catch {
+                guard case .corrupt = error else { throw error }
+                answers.append(.failure(error))
+            }
+        }
+        return answers
+    }
+
     package func append(_ appends: [Append]) async -> [Result<AppendOutcome, EventStoreError>] {
         await withTaskGroup(of: (Int, Result<AppendOutcome, EventStoreError>).self) { group in
             for (index, append) in appends.enumerated() {

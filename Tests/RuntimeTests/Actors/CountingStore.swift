@@ -10,11 +10,13 @@ final class CountingStore: EventStore {
 
     private let inner: any EventStore
     private let alone = Mutex(Count())
+    private let together = Mutex(Count())
 
     init(_ inner: any EventStore) { self.inner = inner }
 
     var signal: LogSignal { inner.signal }
     var reads: Count { alone.withLock { $0 } }
+    var tails: Count { together.withLock { $0 } }
 
     func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome { try await inner.append(append) }
 
@@ -29,6 +31,17 @@ final class CountingStore: EventStore {
             count.events += events.count
         }
         return events
+    }
+
+    func readTails(_ tails: [StreamVersion], limit: Int) async throws(EventStoreError)
+        -> [Result<[RecordedEvent], EventStoreError>]
+    {
+        let answers = try await inner.readTails(tails, limit: limit)
+        together.withLock { count in
+            count.calls += 1
+            for answer in answers { if case .success(let events) = answer { count.events += events.count } }
+        }
+        return answers
     }
 
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {

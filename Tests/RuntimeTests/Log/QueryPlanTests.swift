@@ -33,6 +33,7 @@ import Testing
             for (statement, parameters) in [
                 (ReadStatements.stream, 3), (ReadStatements.log, 2), (ReadStatements.category, 3),
                 (ReadStatements.account, 3), (ReadStatements.accountCategory, 4), (ReadStatements.streamLog, 3),
+                (ReadStatements.tails, 3),
             ] {
                 let plan = try await plan(of: statement, parameters: parameters, in: log)
                 #expect(!plan.contains("Seq Scan on events"), "\(statement.name): \(plan)")

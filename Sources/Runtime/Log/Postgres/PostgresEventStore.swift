@@ -50,6 +50,29 @@ package final class PostgresEventStore: EventStore, Service {
         return try await read([statement]) { results in try results[0].map { try RecordedEvent($0) } }
     }
 
+    package func readTails(
+        _ tails: [StreamVersion], limit: Int
+    ) async throws(EventStoreError) -> [Result<[RecordedEvent], EventStoreError>] {
+        let statement = ReadStatements.tails(
+            .textArray(tails.map(\.stream.description)), .int8Array(tails.map(\.version)), .int8(Int64(limit)))
+        return try await read([statement]) { results in
+            var events = [[RecordedEvent]](repeating: [], count: tails.count)
+            var failures: [Int: EventStoreError] = [:]
+            for row in results[0] {
+                let index = Int(try row.int8(RecordedEvent.columnCount)) - 1
+                do throws(PostgresError) {
+                    events[index].append(try RecordedEvent(row))
+                } catch {
+                    failures[index] = EventStoreError(error)
+                }
+            }
+            return events.enumerated().map { index, events in
+                // Postgres promises no order of the whole; in fact each stream's rows come as the index has them.
+                failures[index].map { .failure($0) } ?? .success(events.inOrderOfVersion)
+            }
+        }
+    }
+
     package func readLog(
         after position: Int64, where filter: LogFilter, limit: Int
     ) async throws(EventStoreError) -> LogPage {
@@ -84,6 +107,13 @@ package final class PostgresEventStore: EventStore, Service {
         } catch {
             throw .unavailable(reason: String(describing: error))
         }
+    }
+}
+
+extension [RecordedEvent] {
+    fileprivate var inOrderOfVersion: [RecordedEvent] {
+        let isInOrder = zip(self, dropFirst()).allSatisfy { $0.version < $1.version }
+        return isInOrder ? self : sorted { $0.version < $1.version }
     }
 }
 

@@ -9,6 +9,18 @@ enum ReadStatements {
     static let stream = Statement(
         "read_stream", columns + " where stream = $1 and version >= $2 order by version limit $3")
 
+    /// One descent of the index for each stream; the last column says which.
+    static let tails = Statement(
+        "read_tails",
+        """
+        select e.*, t.number
+        from unnest($1::text[], $2::bigint[]) with ordinality as t(stream, version, number)
+        cross join lateral (
+            \(columns)
+            where events.stream = t.stream and events.version > t.version order by events.version limit $3
+        ) as e
+        """)
+
     static let head = Statement("read_head", "select position, recorded_time from log_head")
 
     static let log = Statement(
@@ -48,6 +60,8 @@ enum ReadStatements {
 }
 
 extension RecordedEvent {
+    static let columnCount = 15
+
     /// Reads a row of ``ReadStatements``.
     init(_ row: Row) throws(PostgresError) {
         let name = try row.text(1)
