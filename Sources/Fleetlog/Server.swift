@@ -70,7 +70,7 @@ struct Server {
             pool: pool, accounts: accounts, deliveries: pump.bell, logger: logger)
 
         let workflows = WorkflowRunner(
-            [WorkflowHost(Overheating.self), WorkflowHost(Silence.self), WorkflowHost(RolloutDriver.self)],
+            KnownEvents.workflows,
             store: store, pool: pool,
             dispatch: CommandDispatch(alerts: DirectorySink(alerts), rollouts: DirectorySink(rollouts)),
             lease: PostgresLease(.workflows, url: url, on: reading, server: settings.mqtt.server, logger: logger),

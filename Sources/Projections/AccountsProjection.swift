@@ -35,6 +35,12 @@ extension AccountsProjection {
     private static let load = Statement(
         "load_accounts", "select \(columns) from accounts where generation = $1 and id = any($2)")
 
+    private static let page = Statement(
+        "page_accounts",
+        """
+        select \(columns) from accounts where generation = $1 and id > $2 order by id limit $3
+        """)
+
     private static let store = Statement(
         "store_accounts",
         """
@@ -56,6 +62,10 @@ extension AccountsProjection {
 
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
         load(.int4(generation), .textArray(ids))
+    }
+
+    package static func page(after id: String, limit: Int64, generation: Int32) -> BoundStatement {
+        page(.int4(generation), .text(id), .int8(limit))
     }
 
     package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }

@@ -44,6 +44,12 @@ extension AlertsProjection {
     private static let load = Statement(
         "load_alerts", "select \(columns) from alerts where generation = $1 and id = any($2)")
 
+    private static let page = Statement(
+        "page_alerts",
+        """
+        select \(columns) from alerts where generation = $1 and id > $2 order by id limit $3
+        """)
+
     private static let store = Statement(
         "store_alerts",
         """
@@ -73,6 +79,10 @@ extension AlertsProjection {
 
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
         load(.int4(generation), .textArray(ids))
+    }
+
+    package static func page(after id: String, limit: Int64, generation: Int32) -> BoundStatement {
+        page(.int4(generation), .text(id), .int8(limit))
     }
 
     package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }

@@ -10,6 +10,12 @@ extension DevicesProjection {
     private static let load = Statement(
         "load_devices", "select \(columns) from devices where generation = $1 and id = any($2)")
 
+    private static let page = Statement(
+        "page_devices",
+        """
+        select \(columns) from devices where generation = $1 and id > $2 order by id limit $3
+        """)
+
     private static let store = Statement(
         "store_devices",
         """
@@ -38,6 +44,10 @@ extension DevicesProjection {
 
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
         load(.int4(generation), .textArray(ids))
+    }
+
+    package static func page(after id: String, limit: Int64, generation: Int32) -> BoundStatement {
+        page(.int4(generation), .text(id), .int8(limit))
     }
 
     package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }

@@ -3,9 +3,10 @@ package import Runtime
 /// Events -> read model: how its rows change with one event, and where they are kept.
 ///
 /// The fold is pure and looks at nothing but the rows and the event, so that a rebuild gives the same rows. An event may
-/// concern several rows; where it is always the one row of its stream, a ``Projection`` is simpler.
+/// concern several rows, but no row is concerned by events of two streams; where it is always the one row of its stream,
+/// a ``Projection`` is simpler.
 package protocol WideProjection: Sendable {
-    associatedtype Row: Sendable & Equatable
+    associatedtype Row: Sendable & Hashable
 
     static var name: String { get }
     /// The category whose streams it reads.
@@ -19,6 +20,8 @@ package protocol WideProjection: Sendable {
     static func id(of row: Row) -> String
     /// Reads the rows with these ids.
     static func load(_ ids: [String], generation: Int32) -> BoundStatement
+    /// Reads the rows whose ids come after this one, in order.
+    static func page(after id: String, limit: Int64, generation: Int32) -> BoundStatement
     static func decode(_ row: Runtime.Row) throws(PostgresError) -> Row
     /// Inserts or replaces the rows.
     static func store(_ rows: [Row], generation: Int32) -> BoundStatement

@@ -11,6 +11,13 @@ extension RolloutDevicesProjection {
         where generation = $1 and (rollout, device) in (select * from unnest($2::text[], $3::text[]))
         """)
 
+    private static let page = Statement(
+        "page_rollout_devices",
+        """
+        select \(columns) from rollout_devices
+        where generation = $1 and (rollout, device) > ($2, $3) order by rollout, device limit $4
+        """)
+
     private static let store = Statement(
         "store_rollout_devices",
         """
@@ -36,6 +43,12 @@ extension RolloutDevicesProjection {
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
         let pairs = ids.map { $0.split(separator: "/", maxSplits: 1).map(String.init) }.filter { $0.count == 2 }
         return load(.int4(generation), .textArray(pairs.map { $0[0] }), .textArray(pairs.map { $0[1] }))
+    }
+
+    package static func page(after id: String, limit: Int64, generation: Int32) -> BoundStatement {
+        let parts = id.split(separator: "/", maxSplits: 1).map(String.init)
+        return page(
+            .int4(generation), .text(parts.first ?? ""), .text(parts.dropFirst().first ?? ""), .int8(limit))
     }
 
     package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }

@@ -10,6 +10,12 @@ extension RolloutsProjection {
     private static let load = Statement(
         "load_rollouts", "select \(columns) from rollouts where generation = $1 and id = any($2)")
 
+    private static let page = Statement(
+        "page_rollouts",
+        """
+        select \(columns) from rollouts where generation = $1 and id > $2 order by id limit $3
+        """)
+
     private static let store = Statement(
         "store_rollouts",
         """
@@ -37,6 +43,10 @@ extension RolloutsProjection {
 
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
         load(.int4(generation), .textArray(ids))
+    }
+
+    package static func page(after id: String, limit: Int64, generation: Int32) -> BoundStatement {
+        page(.int4(generation), .text(id), .int8(limit))
     }
 
     package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }

@@ -179,7 +179,9 @@ extension EndToEnd {
                     "make the snapshots wrong",
                     "update snapshots set version = version - 1 where stream = $1 returning stream", [stream])
                 let audit = try await Executable.output(["audit", "--database-url", system.database.serverURL])
-                guard !audit.succeeded, audit.text.contains("FINDING: the snapshot of rollout-\(rollout.id)") else {
+                guard !audit.succeeded,
+                    audit.text.contains("FINDING: snapshots: stream rollout-\(rollout.id), version ")
+                else {
                     throw Wrong("the audit says \(audit.text)\(audit.errors)")
                 }
             }

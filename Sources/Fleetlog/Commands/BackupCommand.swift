@@ -29,9 +29,7 @@ struct RestoreCommand: AsyncParsableCommand {
     func run() async throws {
         try await Backup.restore(from: file, to: installation.ownerURL())
         print("Restored. Auditing the log:")
-        var audit = AuditCommand()
-        audit.installation = installation
-        audit.sample = 1_000
-        try await audit.run()
+        let audit = try await AuditCheckCommand.audit(installation.serverURL())
+        try audit.end(as: .text)
     }
 }

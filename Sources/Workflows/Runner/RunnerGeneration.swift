@@ -1,14 +1,16 @@
 import Foundation
-import Runtime
+package import Runtime
 
 /// The generations of a runner, in a stream of their own: each term of each server is one. Every append of the runner
 /// and every command that it sends rests on the newest, so a server that was left behind can write nothing.
-struct RunnerGeneration: Sendable {
+package struct RunnerGeneration: Sendable {
+    package static let category = "runner"
+
     let store: any EventStore
     let runner: String
     let server: String
 
-    var stream: StreamName { StreamName(category: "runner", id: runner) }
+    var stream: StreamName { StreamName(category: Self.category, id: runner) }
 
     /// Begins the next generation, whatever the log holds.
     func begin(at time: Timestamp) async throws(EventStoreError) -> StreamVersion {
@@ -21,9 +23,11 @@ struct RunnerGeneration: Sendable {
         }
     }
 
-    private struct Started: Codable {
+    package struct Started: Sendable, Codable {
         var server: String
     }
+
+    package static let codec = EventCodec<Started>([.init("RunnerStarted", wrap: { $0 }, unwrap: { $0 })])
 
     private func change(after version: Int64, at time: Timestamp) throws(EventStoreError) -> StreamChange {
         guard let data = try? JSONEncoder.workflows.encode(Started(server: server)) else {

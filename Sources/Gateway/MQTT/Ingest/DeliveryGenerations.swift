@@ -109,6 +109,7 @@ package struct DeliveryGenerations: Sendable, Equatable {
 }
 
 package enum IngestStreams {
-    package static let generations = StreamName(category: "ingest", id: "mqtt")
-    package static let refusals = StreamName(category: "ingest", id: "refusals")
+    package static let category = "ingest"
+    package static let generations = StreamName(category: category, id: "mqtt")
+    package static let refusals = StreamName(category: category, id: "refusals")
 }

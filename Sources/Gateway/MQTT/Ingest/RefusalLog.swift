@@ -1,9 +1,9 @@
 import Foundation
 import Logging
-import Runtime
+package import Runtime
 
 /// Messages that belong to no device, or to no rollout, that takes them.
-struct RefusedDelivery: Sendable, Codable, Equatable {
+package struct RefusedDelivery: Sendable, Codable, Equatable {
     /// The device as the topic names it.
     var device: String
     var reason: String
@@ -11,6 +11,21 @@ struct RefusedDelivery: Sendable, Codable, Equatable {
     var messages: Int
 
     static let type = "MessagesRefused"
+}
+
+/// What is in the streams of ingest.
+package enum IngestEvent: Sendable {
+    case generationStarted(IngestGenerationStarted)
+    case messagesRefused(RefusedDelivery)
+
+    package static let codec = EventCodec<IngestEvent>([
+        .init(IngestGenerationStarted.type, wrap: IngestEvent.generationStarted) {
+            if case .generationStarted(let fact) = $0 { fact } else { nil }
+        },
+        .init(RefusedDelivery.type, wrap: IngestEvent.messagesRefused) {
+            if case .messagesRefused(let fact) = $0 { fact } else { nil }
+        },
+    ])
 }
 
 /// Notes messages of unknown devices in a stream of their own, since those devices have none; and firmware reports that

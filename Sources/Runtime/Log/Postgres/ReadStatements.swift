@@ -1,6 +1,6 @@
 /// The statements that read the log; each returns the columns that ``RecordedEvent/init(_:)`` expects.
 enum ReadStatements {
-    private static let columns = """
+    static let columns = """
         select position, stream, version, id, type, schema_version, account, observed_time, recorded_time,
             principal, command_id, causation_id, correlation_id, trace_parent, data
         from events

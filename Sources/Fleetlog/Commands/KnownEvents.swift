@@ -1,0 +1,28 @@
+import Aggregates
+import Gateway
+import Projections
+import Runtime
+import Workflows
+
+/// Everything that this program reads of the log.
+enum KnownEvents {
+    static let workflows = [
+        WorkflowHost(Overheating.self), WorkflowHost(Silence.self), WorkflowHost(RolloutDriver.self),
+    ]
+
+    /// The streams that belong to no aggregate, and how their events are read.
+    static let others: [String: @Sendable (RecordedEvent) throws(EventCodecError) -> Void] = [
+        IngestStreams.category: { event throws(EventCodecError) in _ = try IngestEvent.codec.decode(event) },
+        RunnerGeneration.category: { event throws(EventCodecError) in _ = try RunnerGeneration.codec.decode(event) },
+        "workflow": { event throws(EventCodecError) in
+            // The stream's id begins with the workflow's name, which has no dash.
+            let name = event.stream.id.prefix { $0 != "-" }
+            guard let workflow = workflows.first(where: { $0.name == name }) else { throw .unknownType(event.type) }
+            try workflow.decode(event)
+        },
+    ]
+
+    static let laws: [any StreamLaw] =
+        [FoldLaw(Device.self), FoldLaw(Account.self), FoldLaw(Alert.self), FoldLaw(Rollout.self)]
+        + others.map { ReadableLaw(category: $0.key, $0.value) }
+}

@@ -1,0 +1,34 @@
+/// The statements of an audit. They are short and many, since a long one would keep Postgres from clearing the old rows
+/// of the head, which every append updates.
+enum AuditStatements {
+    static let positions = Statement(
+        "audit_positions",
+        """
+        select position, recorded_time from events where position > $1 and position <= $2 order by position limit $3
+        """)
+
+    static let streams = Statement(
+        "audit_streams",
+        ReadStatements.columns
+            + " where (stream, version) > ($1, $2) and position <= $3 order by stream, version limit $4")
+
+    static let snapshots = Statement(
+        "audit_snapshots",
+        """
+        select stream, version, state_version, uncompressed_size, data from snapshots
+        where stream = any($1) order by stream, version
+        """)
+
+    static let sample = Statement(
+        "audit_sample",
+        "select stream from (select distinct stream from snapshots) as s order by random() limit $1")
+
+    /// Snapshots of a version that their stream does not have.
+    static let strays = Statement(
+        "audit_strays",
+        """
+        select s.stream, s.version from snapshots s
+        where not exists (select from events e where e.stream = s.stream and e.version = s.version)
+        order by s.stream, s.version limit $1
+        """)
+}
