@@ -11,6 +11,8 @@ struct Fleetlog: AsyncParsableCommand {
             """,
         subcommands: [
             UpCommand.self, ServeCommand.self, MigrateCommand.self, ReplayCommand.self, AuditCommand.self,
-            BackupCommand.self, RestoreCommand.self, TokenCommand.self, SimulateCommand.self, BenchCommand.self,
+            CheckCommand.self, BackupCommand.self, RestoreCommand.self, TokenCommand.self,
+            SimulateCommand.self,
+            BenchCommand.self,
         ])
 }

@@ -8,14 +8,14 @@ struct LogAccess: Sendable {
     let snapshots: PostgresSnapshotStore
 
     static func with<Value>(
-        _ databaseURL: String, _ body: (LogAccess) async throws -> Value
+        _ databaseURL: String, mayLackMigrations: Bool = false, _ body: (LogAccess) async throws -> Value
     ) async throws -> Value {
         // What goes wrong is thrown, and said once; a command has no use for the log of a server.
         let logger = Logger(label: "fleetlog") { _ in SwiftLogNoOpLogHandler() }
         let url = try DatabaseURL(databaseURL)
         let thread = try PollThread(name: "postgres")
         defer { thread.shutdown() }
-        try await check(url, thread, logger)
+        try await check(url, thread, logger, mayLackMigrations)
         let pool = PostgresPool(url: url, size: 4, threads: [thread], logger: logger)
         defer { pool.close() }
         return try await body(
@@ -24,7 +24,9 @@ struct LogAccess: Sendable {
                 snapshots: PostgresSnapshotStore(pool: pool, logger: logger)))
     }
 
-    private static func check(_ url: DatabaseURL, _ thread: PollThread, _ logger: Logger) async throws {
+    private static func check(_ url: DatabaseURL, _ thread: PollThread, _ logger: Logger, _ mayLackMigrations: Bool)
+        async throws
+    {
         let connection: PostgresConnection
         do throws(PostgresError) {
             connection = try await PostgresConnection.connect(to: url, on: thread, logger: logger)
@@ -36,7 +38,7 @@ struct LogAccess: Sendable {
                 """)
         }
         do {
-            try await Schema.check(connection)
+            try await Schema.check(connection, mayLackMigrations: mayLackMigrations)
         } catch {
             await connection.close()
             throw error

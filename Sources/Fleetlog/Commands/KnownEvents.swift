@@ -25,4 +25,17 @@ enum KnownEvents {
     static let laws: [any StreamLaw] =
         [FoldLaw(Device.self), FoldLaw(Account.self), FoldLaw(Alert.self), FoldLaw(Rollout.self)]
         + others.map { ReadableLaw(category: $0.key, $0.value) }
+
+    static let folds: [any StreamLaw] = [
+        ViewFold(DevicesProjection.self), ViewFold(AccountsProjection.self), ViewFold(AlertsProjection.self),
+        ViewFold(RolloutsProjection.self), ViewFold(RolloutDevicesProjection.self),
+    ]
+
+    /// How the events of each category are read.
+    static let decoders = others.merging([
+        Device.category: { event throws(EventCodecError) in _ = try Device.codec.decode(event) },
+        Account.category: { event throws(EventCodecError) in _ = try Account.codec.decode(event) },
+        Alert.category: { event throws(EventCodecError) in _ = try Alert.codec.decode(event) },
+        Rollout.category: { event throws(EventCodecError) in _ = try Rollout.codec.decode(event) },
+    ]) { known, _ in known }
 }
