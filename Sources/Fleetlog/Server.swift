@@ -96,9 +96,15 @@ struct Server {
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
             readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
+        let driftWatch = DriftWatch(
+            [
+                .init(devices, store: store, snapshots: snapshots), .init(accounts, store: store, snapshots: snapshots),
+                .init(alerts, store: store, snapshots: snapshots), .init(rollouts, store: store, snapshots: snapshots),
+            ], interval: settings.driftCheckInterval, logger: logger)
+
         services = [
             pool, store, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            rolloutsView, rolloutDevicesView, pump, dispatcher, workflows, mqtt, http,
+            rolloutsView, rolloutDevicesView, driftWatch, pump, dispatcher, workflows, mqtt, http,
         ]
         threads = [appending, reading, ingesting]
         transfers = [posting, mailing]

@@ -160,7 +160,8 @@ extension EndToEnd {
 
         @Test func `has its snapshots compared with its events by an audit`() async throws {
             try await TestedSystem.with { system in
-                let api = system.api(try await system.start())
+                let server = try await system.start(more: ["FLEETLOG_DRIFT_CHECK_SECONDS": "1"])
+                let api = system.api(server)
                 let devices = try await register(2, by: api)
                 let rollout = try await api.rollOut(to: devices.map(\.id), groupSize: 1)
                 try await eventually("the first group is told", every: .milliseconds(50)) {
@@ -175,6 +176,8 @@ extension EndToEnd {
                         "snapshots", "select count(*) from snapshots where stream = $1", [stream]) > 0
                 }
                 try await Checker(system: system).logIsSound()
+                _ = try await Executable.run(["snapshots", "verify", "--database-url", system.database.serverURL])
+                guard try await api.drift() == 0 else { throw Wrong("a drift is counted where none is") }
                 _ = try await system.texts(
                     "make the snapshots wrong",
                     "update snapshots set version = version - 1 where stream = $1 returning stream", [stream])
@@ -183,6 +186,14 @@ extension EndToEnd {
                     audit.text.contains("FINDING: snapshots: stream rollout-\(rollout.id), version ")
                 else {
                     throw Wrong("the audit says \(audit.text)\(audit.errors)")
+                }
+                let verified = try await Executable.output(
+                    ["snapshots", "verify", "--json", "--database-url", system.database.serverURL])
+                guard !verified.succeeded, verified.text.contains(#""stream":"rollout-\#(rollout.id)""#) else {
+                    throw Wrong("the verification says \(verified.text)\(verified.errors)")
+                }
+                try await eventually("the server notices by itself", every: .milliseconds(100)) {
+                    try await api.drift() > 0
                 }
             }
         }
@@ -211,5 +222,17 @@ extension EndToEnd {
             for number in 1...count { devices.append(try await api.register("device-\(number)")) }
             return devices
         }
+    }
+}
+
+extension API {
+    /// How often the server has found that a memory or a snapshot differs from its events.
+    fileprivate func drift() async throws -> Int {
+        let name = "fleetlog_snapshot_drift_total "
+        let lines = try await send("GET", "/metrics").text.split(separator: "\n")
+        guard let line = lines.first(where: { $0.hasPrefix(name) }), let count = Int(line.dropFirst(name.count)) else {
+            throw Wrong("there is no metric of drift")
+        }
+        return count
     }
 }

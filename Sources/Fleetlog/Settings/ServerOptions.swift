@@ -90,6 +90,12 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "Certificates that the mail server's is checked by, instead of the system's. (FLEETLOG_SMTP_CA_FILE)")
     var smtpCAFile: String?
 
+    @Option(
+        help:
+            "Seconds between two rounds in which a few actors and snapshots are compared with their events, 0 for none; default 300. (FLEETLOG_DRIFT_CHECK_SECONDS)"
+    )
+    var driftCheckSeconds: Int?
+
     @Option(help: "trace, debug, info (default), notice, warning, error or critical. (FLEETLOG_LOG_LEVEL)")
     var logLevel: String?
 
@@ -106,7 +112,7 @@ struct ServerOptions: ParsableArguments {
             "mqtt-password-file": mqttPasswordFile, "mqtt-acl-file": mqttACLFile, "mqtt-pid-file": mqttPIDFile,
             "webhook-allow-private": webhookAllowPrivate, "smtp-url": smtpURL, "smtp-username": smtpUsername,
             "smtp-secret-file": smtpSecretFile, "smtp-from": smtpFrom, "smtp-tls": smtpTLS, "smtp-ca-file": smtpCAFile,
-            "log-level": logLevel,
+            "drift-check-seconds": driftCheckSeconds.map(String.init), "log-level": logLevel,
         ]
         return values.compactMapValues { $0 }
     }

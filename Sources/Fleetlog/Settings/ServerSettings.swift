@@ -14,6 +14,8 @@ struct ServerSettings: Sendable {
     /// The broker's pid_file, for making it read the account files again.
     var brokerProcessFile: String?
     var notifications: NotificationSettings
+    /// Between two rounds in which memories and snapshots are compared with their events; nil for none.
+    var driftCheckInterval: Duration?
     var logLevel: Logger.Level
     /// Where this server is to be killed; nil for nowhere.
     var failpoint: ArmedFailpoint?
@@ -38,6 +40,8 @@ struct ServerSettings: Sendable {
             accountFiles: try Self.accountFiles(sources))
         brokerProcessFile = sources.value("mqtt-pid-file")?.text
         notifications = try NotificationSettings(sources)
+        let seconds = try sources.number("drift-check-seconds", in: 0...86_400, default: 300)
+        driftCheckInterval = seconds == 0 ? nil : .seconds(seconds)
         logLevel = try Self.logLevel(sources)
         failpoint = try Self.failpoint(sources)
     }

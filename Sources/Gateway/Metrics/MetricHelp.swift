@@ -17,6 +17,8 @@ enum MetricHelp {
         "fleetlog_ingest_round_messages": "Messages of one round of ingest.",
         "fleetlog_ingest_round_seconds": "Time from reading a round to its acknowledgement.",
         "fleetlog_ingest_unacknowledged": "Messages that have been read and are not acknowledged yet.",
+        "fleetlog_snapshot_drift_checks_total": "Memories and snapshots that were compared with their events.",
+        "fleetlog_snapshot_drift_total": "Those that differed; anything but 0 is an alarm.",
         "fleetlog_snapshot_packed_bytes_total": "Bytes of snapshots written, compressed.",
         "fleetlog_snapshot_plain_bytes_total": "Bytes of snapshots written, before compression.",
         "fleetlog_append_conflicts_total": "Appends that were answered with a conflict.",

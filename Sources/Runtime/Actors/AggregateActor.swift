@@ -67,6 +67,8 @@ package actor AggregateActor<D: Decider> {
     }
 
     var waiting: Int { mailbox.count }
+    /// What the log has confirmed; nil until the stream has been read.
+    var confirmedMemory: AggregateMemory<D>? { memory }
 
     /// Puts a delivery into the mailbox.
     func take(_ delivery: Mailbox<D>.Delivery) -> Readiness {

@@ -32,6 +32,17 @@ package actor Directory<D: Decider>: Service {
     /// How many commands wait for the aggregate's next turn.
     package func waiting(for id: String) async -> Int { await awake[id]?.waiting ?? 0 }
 
+    /// What some of the actors that are awake remember, as many as `limit`; none is kept awake by it.
+    package func awakeMemories(_ limit: Int) -> [(id: String, memory: AggregateMemory<D>)] {
+        guard !awake.isEmpty else { return [] }
+        // Neighbours in a dictionary have nothing to do with each other, so only the first is drawn.
+        let start = awake.index(awake.startIndex, offsetBy: Int.random(in: 0..<awake.count))
+        let chosen = Array(awake[start...].prefix(limit)) + awake[..<start].prefix(limit)
+        return chosen.prefix(limit).compactMap { id, actor in
+            actor.assumeIsolated { $0.confirmedMemory }.map { (id, $0) }
+        }
+    }
+
     /// Sends one command to the aggregate `id`.
     @discardableResult
     package nonisolated func send(

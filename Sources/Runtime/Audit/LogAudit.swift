@@ -108,7 +108,7 @@ package struct LogAudit: Sendable {
 
     private func chosenStreams() async throws -> Set<String>? {
         guard let sample else { return nil }
-        return Set(try await query(AuditStatements.sample(.int8(Int64(sample)))).map { try $0.text(0) })
+        return Set(try await SnapshotSample.streams(sample, in: pool).map(\.description))
     }
 
     /// The snapshots of the streams that begin among these events.
