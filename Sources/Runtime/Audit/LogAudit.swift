@@ -127,8 +127,8 @@ package struct LogAudit: Sendable {
             guard let stream = StreamName(try row.text(0)) else { continue }
             found[stream.description, default: []].append(
                 Snapshot(
-                    stream: stream, version: try row.int8(1), stateVersion: try row.int4(2), data: try row.bytes(4),
-                    uncompressedSize: Int(try row.int4(3))))
+                    stream: stream, version: try row.int8(1), stateVersion: try row.int4(2), recordedTime: nil,
+                    data: try row.bytes(4), uncompressedSize: Int(try row.int4(3))))
         }
         return found
     }
