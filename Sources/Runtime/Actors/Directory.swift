@@ -116,6 +116,8 @@ package actor Directory<D: Decider>: Service {
             Failpoint.reached(.turnDecided, if: !begun.isEmpty)
             let outcomes = await store.append(begun.map { $0.turn.append })
             ready = end(begun, outcomes)
+            // Others may have written meanwhile, which only the log knows.
+            if D.isWrittenByMany, !ready.isEmpty { return await wake(ready) }
         }
     }
 
