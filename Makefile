@@ -11,7 +11,8 @@ export DEVICES ?= 50
 
 # Suites without Postgres and broker, run under Thread Sanitizer.
 RACE_SUITES ?= AggregatesTests|RuntimeTests|OverheatingTests|SilenceTests|RolloutDriverTests|RolloutTogetherTests|DueTimersTests|AddressPolicyTests|RetryScheduleTests|WebhookSignatureTests
-RACE_SUITES_NOT ?= Postgres|LISTEN
+# The last are pure and long: nothing can race in them, and they keep the processors from those that wait.
+RACE_SUITES_NOT ?= Postgres|LISTEN|SnapshotThinningTests|RecentCommandsTests|RolloutProperties
 
 # Each of these loads two cores on its own; beside each other they would run into each other's time limits.
 HEAVY_SUITES := WorkflowsTests|GatewayTests|EndToEndTests
