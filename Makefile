@@ -15,7 +15,7 @@ RACE_SUITES ?= AggregatesTests|RuntimeTests|OverheatingTests|SilenceTests|Rollou
 RACE_SUITES_NOT ?= Postgres|LISTEN|SnapshotThinningTests|RecentCommandsTests|RolloutProperties
 
 # Each of these loads two cores on its own; beside each other they would run into each other's time limits.
-HEAVY_SUITES := WorkflowsTests|GatewayTests|EndToEndTests
+HEAVY_SUITES := RuntimeTests|WorkflowsTests|GatewayTests|EndToEndTests
 
 # One run of the tests at a time on a machine, whoever starts it: they measure time limits, and two cores are few.
 # A lock on a folder that everybody may read, released by the kernel when the run ends.

@@ -19,7 +19,8 @@ package struct PostgresLog: Sendable {
         let url = try DatabaseURL(database.serverURL)
         let thread = try PollThread(name: "test-postgres")
         defer { thread.shutdown() }
-        let pool = PostgresPool(url: url, size: 4, threads: [thread], logger: quiet)
+        let pool = PostgresPool(
+            url: url, size: 4, acquireTimeout: .seconds(60), threads: [thread], logger: quiet)
         defer { pool.close() }
         let log = PostgresLog(
             database: database, thread: thread, pool: pool,

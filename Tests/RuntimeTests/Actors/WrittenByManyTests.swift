@@ -36,7 +36,7 @@ private enum SharedTally: Decider {
             if append.changes[0].stream.id == "b" { await gate.pass() }
         }
         let first = await one.start([("a", [.add(1)]), ("b", [.add(1)])])
-        try await eventually { try await store.head().position == 1 }
+        try await eventually(within: .seconds(60)) { try await store.head().position == 1 }
         // Waits for the turn after the one under way, while the other server writes the same stream.
         let second = await one.start([("a", [.add(-2)])])
         try await other.send(.add(5), to: "a")

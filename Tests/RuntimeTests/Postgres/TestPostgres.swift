@@ -23,7 +23,7 @@ enum TestPostgres {
     }
 
     static func withPool(
-        size: Int, acquireTimeout: Duration = .seconds(5), _ body: (PostgresPool) async throws -> Void
+        size: Int, acquireTimeout: Duration = .seconds(60), _ body: (PostgresPool) async throws -> Void
     ) async throws {
         let thread = try PollThread(name: "test")
         defer { thread.shutdown() }
