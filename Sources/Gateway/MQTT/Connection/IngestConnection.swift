@@ -21,14 +21,16 @@ package actor IngestConnection {
     package struct RoundLimit: Sendable {
         package var messages = 4_000
         package var bytes = 16 << 20
-        /// From its first message on; what is read by then is acknowledged as soon as it is settled. Long enough to fill
-        /// a round under load, since the log stands still from a round's last commit to the next one's first message.
-        package var time = Duration.milliseconds(200)
+        /// From its first message on; what is read by then is acknowledged as soon as it is settled.
+        package var time = Duration.milliseconds(50)
+        /// The same as long as parts are full, so that more waits at the broker: the log stands still from a round's last
+        /// commit to the next one's first message.
+        package var backlogTime = Duration.milliseconds(200)
         /// Messages that are handed over at one go, and how long the next ones are read for.
         package var partMessages = 500
         package var partTime = Duration.milliseconds(10)
         /// How long a round waits for its next message; what came before is on its way to the log meanwhile.
-        package var partPatience = Duration.milliseconds(10)
+        package var partPatience = Duration.milliseconds(2)
         package init() {}
     }
 
@@ -36,7 +38,8 @@ package actor IngestConnection {
     private struct Round {
         var messages: Int
         var bytes: Int
-        var end: ContinuousClock.Instant
+        var start: ContinuousClock.Instant
+        var lastPart: Int
     }
 
     /// As many messages as the broker may have under way to us.
@@ -96,7 +99,9 @@ package actor IngestConnection {
         let messages = try await read(client, patience: patience, atMost: limit.partMessages)
         if !messages.isEmpty {
             state = .holding(
-                client, Round(messages: messages.count, bytes: messages.bytes, end: .now + limit.time))
+                client,
+                Round(
+                    messages: messages.count, bytes: messages.bytes, start: .now, lastPart: messages.count))
         }
         return messages
     }
@@ -105,9 +110,11 @@ package actor IngestConnection {
     package func nextPart() async throws(MQTTError) -> [ReceivedMessage] {
         guard case .holding(let client, var round) = state else { throw .misuse("no round is open") }
         let room = min(limit.partMessages, limit.messages - round.messages)
-        guard room > 0, round.bytes < limit.bytes, .now < round.end else { return [] }
+        let time = round.lastPart < limit.partMessages ? limit.time : limit.backlogTime
+        guard room > 0, round.bytes < limit.bytes, .now < round.start + time else { return [] }
         let messages = try await read(client, patience: limit.partPatience, atMost: room)
         round.messages += messages.count
+        round.lastPart = messages.count
         round.bytes += messages.bytes
         if case .holding = state { state = .holding(client, round) }
         return messages

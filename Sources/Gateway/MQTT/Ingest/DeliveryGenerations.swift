@@ -36,15 +36,15 @@ package struct DeliveryStamp: Sendable, Hashable {
 /// the order in which messages reach it, and has at most 4,000 unacknowledged, which it delivers first of all after a
 /// reconnect. So a generation never sees a packet id twice, only the first messages of a connection can have come
 /// before, and they came in one of the open generations. A generation is closed when `length` messages have followed
-/// it on one connection. At most `mostOpen` are open: with the current one they span 60,000 messages at the most, so
+/// it on one connection. At most `mostOpen` are open: with the current one they span 59,500 messages at the most, so
 /// that a new message never meets its own packet id of 65,535 messages ago and is lost; after so many connections in a
 /// row that end early, a message without `seq` and `ts` may rather be counted twice.
 package struct DeliveryGenerations: Sendable, Equatable {
     /// Messages; a round may exceed it by 4,000.
-    package static let length = 6_000
+    package static let length = 4_500
     /// As long as this is not exceeded on a connection, a message may have come before: more than can be under way.
-    package static let window = 5_000
-    package static let mostOpen = 5
+    package static let window = 4_500
+    package static let mostOpen = 6
 
     package private(set) var current: Int64
     package private(set) var open: [Int64]
