@@ -4,7 +4,7 @@
 /// them everything recorded within `horizon` of the newest, up to `limit`: a device that reports once a minute costs a
 /// few hundred bytes, and one that floods is still covered for every message the broker may deliver again.
 ///
-/// A turn keeps the window that the log has confirmed while it notes more in a copy. What is older than the newest
+/// A snapshot that waits to be written keeps the window as it was while turns note more. What is older than the newest
 /// entries therefore lies in sealed blocks, which copies share, and which find an id without going through all entries.
 package struct RecentCommands: Sendable {
     package struct Entry: Sendable, Equatable {
