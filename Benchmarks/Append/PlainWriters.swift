@@ -1,6 +1,7 @@
 import Runtime
 
-/// The store's own statements and parameters through bare libpq: encoded beforehand, one batch after the other.
+/// The store's own statements and parameters through bare libpq: encoded beforehand, one batch after the other, with
+/// what the store would know of the streams by then.
 ///
 /// Each batch holds one event of every writer, the most that as many writers in a closed loop can produce.
 struct PlainWriters: Sendable {
@@ -10,7 +11,18 @@ struct PlainWriters: Sendable {
     /// Events per second.
     func run(on url: String) async throws -> Double {
         let appends = LogRows(writers: writers, events: events)
-        let bound = appends.batches.map { AppendBatch($0).statements }
+        var known = KnownVersions()
+        var head: Int64 = 0
+        let bound = appends.batches.map { appends in
+            let batch = AppendBatch(appends, &known)
+            let statements = batch.statements(expecting: known.expectedHead(for: batch.mark))
+            let receipt = AppendReceipt(
+                firstPosition: head + 1, eventCount: 1, recordedTime: Timestamp(microseconds: 0))
+            let outcomes = appends.map { _ in AppendOutcome.accepted(receipt) }
+            known.learn(appends, outcomes, of: batch.mark, found: head, left: head + Int64(appends.count))
+            head += Int64(appends.count)
+            return statements
+        }
         let batches = bound.map { PlainBatch($0) }
         return try await onThreadOfItsOwn { [prepared = bound.first ?? []] in
             let connection = try PlainConnection(url)

@@ -61,7 +61,10 @@ package struct CommitQueue<Ticket> {
     }
 
     /// The next batch, at least one append if any waits.
-    package mutating func takeBatch() -> [Entry] {
+    ///
+    /// - Parameter share: events that it may hold, if that is less than the limit.
+    package mutating func takeBatch(atMost share: Int = .max) -> [Entry] {
+        let mostEvents = min(limits.batchEvents, share)
         var batch: [Entry] = []
         var left: [Entry] = []
         var changed: Set<StreamName> = []
@@ -71,7 +74,7 @@ package struct CommitQueue<Ticket> {
         var index = waiting.startIndex
         while index < waiting.endIndex {
             let entry = waiting[index]
-            if !batch.isEmpty, events + entry.events > limits.batchEvents || bytes + entry.bytes > limits.batchBytes {
+            if !batch.isEmpty, events + entry.events > mostEvents || bytes + entry.bytes > limits.batchBytes {
                 break
             }
             index += 1

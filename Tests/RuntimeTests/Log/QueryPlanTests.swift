@@ -20,7 +20,7 @@ import Testing
 
     @Test func `that appends probes the index and never reads the log`() async throws {
         try await PostgresLog.with { log in
-            let plan = try await plan(of: AppendStatements.append, parameters: 19, in: log)
+            let plan = try await plan(of: AppendStatements.append, parameters: 20, in: log)
             #expect(plan.contains("events_stream_version_key"))
             #expect(!plan.contains("Seq Scan on events"))
         }

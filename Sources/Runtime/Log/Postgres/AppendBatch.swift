@@ -1,26 +1,40 @@
 /// A batch of appends as the parameters of ``AppendStatements/append``, and the answers read back from its row.
 package struct AppendBatch: Sendable {
     let appends: [Append]
-    /// All statements of the batch's transaction, encoded.
-    package private(set) var statements: [BoundStatement] = []
+    package let mark: KnownVersions.Mark
+    /// All statements of the batch's transaction but the lock, encoded.
+    private var encoded: [BoundStatement] = []
     private var claims: [StreamVersion] = []
+    private var isKnown: [Bool] = []
     private var sharedClaims: [StreamVersion: Int64] = [:]
     private var links: (appends: [Int32], claims: [Int64]) = ([], [])
 
-    package init(_ appends: [Append]) {
+    package init(_ appends: [Append], _ known: inout KnownVersions) {
         self.appends = appends
+        mark = known.beginBatch()
+        for (index, append) in appends.enumerated() {
+            for condition in append.conditions { link(Int32(index), sharedClaim(condition, known)) }
+        }
         for (index, append) in appends.enumerated() {
             for change in append.changes {
                 // A batch holds one append a stream, so no other claim can be the same.
-                link(Int32(index), claim(StreamVersion(change.stream, at: change.expectedVersion)))
+                let isKnown = known.claim(change.stream, at: change.expectedVersion, for: mark)
+                link(Int32(index), claim(StreamVersion(change.stream, at: change.expectedVersion), isKnown))
             }
-            for condition in append.conditions { link(Int32(index), sharedClaim(condition)) }
         }
-        statements = [Statement.begin(), AppendStatements.lockHead(), AppendStatements.append.bind(parameters)]
+        encoded = [AppendStatements.append.bind(parameters)]
         for (index, append) in appends.enumerated() {
-            for row in append.sideRows { statements.append(row.statement.bind([.int4(Int32(index))] + row.parameters)) }
+            for row in append.sideRows { encoded.append(row.statement.bind([.int4(Int32(index))] + row.parameters)) }
         }
-        statements.append(Statement.commit())
+        encoded.append(Statement.commit())
+    }
+
+    /// All statements of the batch's transaction.
+    ///
+    /// - Parameter head: where the head is expected, from ``KnownVersions/expectedHead(for:)``.
+    package func statements(expecting head: Int64?) -> [BoundStatement] {
+        // No head is at -1.
+        [Statement.begin(), AppendStatements.lockHead(.int8(head ?? -1))] + encoded
     }
 
     private mutating func link(_ append: Int32, _ claim: Int64) {
@@ -28,15 +42,16 @@ package struct AppendBatch: Sendable {
         links.claims.append(claim)
     }
 
-    private mutating func claim(_ claim: StreamVersion) -> Int64 {
+    private mutating func claim(_ claim: StreamVersion, _ isKnown: Bool) -> Int64 {
         claims.append(claim)
+        self.isKnown.append(isKnown)
         return Int64(claims.count)
     }
 
     /// Many appends rest on one claim, such as the ingest generation; it is probed once.
-    private mutating func sharedClaim(_ shared: StreamVersion) -> Int64 {
-        if let known = sharedClaims[shared] { return known }
-        let number = claim(shared)
+    private mutating func sharedClaim(_ shared: StreamVersion, _ known: KnownVersions) -> Int64 {
+        if let number = sharedClaims[shared] { return number }
+        let number = claim(shared, known.holds(shared))
         sharedClaims[shared] = number
         return number
     }
@@ -100,7 +115,7 @@ package struct AppendBatch: Sendable {
         }
         return [
             .textArray(claims.map(\.stream.description)), .int8Array(claims.map(\.version)),
-            .int4Array(links.appends), .int8Array(links.claims),
+            .boolArray(isKnown), .int4Array(links.appends), .int8Array(links.claims),
             .int4Array(append), .textArray(streams), .textArray(categories), .int8Array(version), .uuidArray(ids),
             .textArray(types), .int4Array(schemaVersion), .textArray(accounts), .timestampArray(observed),
             .textArray(principals), .uuidArray(commandIDs), .nullableUUIDArray(causationIDs),
@@ -108,8 +123,15 @@ package struct AppendBatch: Sendable {
         ]
     }
 
+    /// The answers, and where the head was found and left.
+    struct Answer: Sendable {
+        var outcomes: [AppendOutcome]
+        var found: Int64
+        var left: Int64
+    }
+
     /// The answer to each append, from the row of ``AppendStatements/append``.
-    func outcomes(from rows: Rows) throws(PostgresError) -> [AppendOutcome] {
+    func answer(from rows: Rows) throws(PostgresError) -> Answer {
         guard let row = rows.first else { throw .misuse("the append statement answered without a row") }
         let base = try row.int8(0)
         let recordedTime = try row.timestamp(1)
@@ -135,6 +157,6 @@ package struct AppendBatch: Sendable {
         guard next - base - 1 == inserted else {
             throw .misuse("the log stored \(inserted) events where \(next - base - 1) were accepted")
         }
-        return outcomes
+        return Answer(outcomes: outcomes, found: base, left: base + inserted)
     }
 }

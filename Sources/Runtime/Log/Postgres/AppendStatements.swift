@@ -12,42 +12,52 @@ package enum AppendStatements {
     ]
 
     /// Locks the head before anything else: position order becomes commit order, and two servers cannot deadlock.
-    static let lockHead = Statement("lock_head", "select position from log_head for update")
+    ///
+    /// `$1` is the position at which the head must be found for what the batch knows of its claims to hold.
+    static let lockHead = Statement(
+        "lock_head", "select set_config('fleetlog.expected_head', $1::bigint::text, true) from log_head for update")
 
     /// Inserts the appends whose claims hold, advances the head, and answers for the others.
     ///
-    /// A claim is a stream and the version it must stand at. One descent of the index (stream, version) finds that
-    /// version and whatever is behind it; asked for the stream's last version, it would visit all that lie on the same
-    /// page. Under READ COMMITTED this statement's snapshot is taken after the head was locked, so it sees
-    /// whatever the last holder of the lock committed.
+    /// A claim is a stream and the version it must stand at. If the head is where the server expects it, nobody else has
+    /// appended, and what the server knows of a claim holds (``KnownVersions``). For any other, one descent of the index
+    /// (stream, version) finds that version and whatever is behind it; asked for the stream's last version, it would
+    /// visit all that lie on the same page. Under READ COMMITTED this statement's snapshot is taken after the head was
+    /// locked, so it sees whatever the last holder of the lock committed.
     ///
     /// Lines are numbered in the order in which they lie in the arrays, which the answers rest on; the planner knows
     /// that a function scan with ordinality is in that order and sorts nothing.
     static let append = Statement(
         "append",
         """
-        with claim as materialized (
+        with unmoved as materialized (
+            select position = current_setting('fleetlog.expected_head')::bigint as is_certain from log_head
+        ), claim as materialized (
             select
                 c.number, c.stream, c.version,
-                (
-                    select e.version from events e
-                    where e.stream = c.stream and e.version >= c.version
-                    order by e.version desc limit 1
-                ) as actual
-            from unnest($1::text[], $2::bigint[]) with ordinality as c(stream, version, number)
+                case
+                    when c.is_known and (select is_certain from unmoved) then c.version
+                    else (
+                        select e.version from events e
+                        where e.stream = c.stream and e.version >= c.version
+                        order by e.version desc limit 1
+                    )
+                end as actual
+            from unnest($1::text[], $2::bigint[], $3::boolean[]) with ordinality
+                as c(stream, version, is_known, number)
         ), broken as materialized (
             select number, stream, actual from claim where coalesce(actual, 0) <> version
         ), refused as materialized (
             select distinct l.append
-            from unnest($3::int[], $4::bigint[]) as l(append, claim)
+            from unnest($4::int[], $5::bigint[]) as l(append, claim)
             where l.claim in (select number from broken)
         ), head as materialized (
             select position, greatest(recorded_time, clock_timestamp()) as recorded_time from log_head
         ), line as (
             select e.*, row_number() over (order by e.number) as place
             from unnest(
-                $5::int[], $6::text[], $7::text[], $8::bigint[], $9::uuid[], $10::text[], $11::int[], $12::text[],
-                $13::timestamptz[], $14::text[], $15::uuid[], $16::uuid[], $17::uuid[], $18::text[], $19::json[]
+                $6::int[], $7::text[], $8::text[], $9::bigint[], $10::uuid[], $11::text[], $12::int[], $13::text[],
+                $14::timestamptz[], $15::text[], $16::uuid[], $17::uuid[], $18::uuid[], $19::text[], $20::json[]
             ) with ordinality as e(
                 append, stream, category, version, id, type, schema_version, account,
                 observed_time, principal, command_id, causation_id, correlation_id, trace_parent, data, number)

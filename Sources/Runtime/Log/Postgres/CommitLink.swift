@@ -1,9 +1,10 @@
 import Logging
 
-/// The one connection that appends travel on; opened on demand, and again after each loss.
+/// The one connection that appends travel on; opened on demand, and again after each loss. It lives on the connection's
+/// thread.
 actor CommitLink {
     private let url: DatabaseURL
-    private let thread: PollThread
+    private nonisolated let thread: PollThread
     private let logger: Logger
     private var connection: PostgresConnection?
     private var backoff = Backoff(first: .milliseconds(50), limit: .seconds(2))
@@ -14,19 +15,23 @@ actor CommitLink {
         self.logger = logger
     }
 
+    nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
     /// Never cancelled and never timed out: what was sent is answered, or its outcome is unknown.
-    func commit(_ batch: AppendBatch) async throws(PostgresError) -> [AppendOutcome] {
+    ///
+    /// - Parameter head: where the head is expected.
+    func commit(_ batch: AppendBatch, expecting head: Int64?) async throws(PostgresError) -> AppendBatch.Answer {
         let connection = try await connected()
         let results: [Rows]
         do throws(PostgresError) {
-            results = try await connection.run(batch.statements, uncancellable: true)
+            results = try await connection.run(batch.statements(expecting: head), uncancellable: true)
         } catch {
             if case .server = error { try await rollBack(connection) }
             throw error
         }
         Failpoint.reached(.appendCommitted)
         guard results.count > AppendBatch.answerIndex else { throw .misuse("the batch was answered in part") }
-        return try batch.outcomes(from: results[AppendBatch.answerIndex])
+        return try batch.answer(from: results[AppendBatch.answerIndex])
     }
 
     /// A refused statement leaves the transaction open and the batch's own COMMIT unsent. Only when the rollback has

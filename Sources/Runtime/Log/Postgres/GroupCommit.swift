@@ -5,6 +5,9 @@ import Metrics
 ///
 /// While one batch commits the next one fills, and is encoded as soon as it is full, so that Postgres need not wait for
 /// it; nobody waits for a timer. Each append gets an answer of its own.
+///
+/// It lives on the connection's thread: between the answer to one batch and the sending of the next no other thread has
+/// to wake.
 package actor GroupCommit {
     private typealias Queue = CommitQueue<CommitTicket>
 
@@ -12,10 +15,12 @@ package actor GroupCommit {
         var entries: [Queue.Entry]
         let encoded: AppendBatch
 
-        init(_ entries: [Queue.Entry]) {
+        init(_ entries: [Queue.Entry], _ known: inout KnownVersions) {
             self.entries = entries
-            encoded = AppendBatch(entries.map(\.append))
+            encoded = AppendBatch(entries.map(\.append), &known)
         }
+
+        var events: Int { entries.reduce(0) { $0 + $1.events } }
     }
 
     private enum Phase {
@@ -34,14 +39,24 @@ package actor GroupCommit {
     private var ready: Batch?
     /// Batches that are committed and not yet answered.
     private var committed: [(entries: [Queue.Entry], outcomes: [AppendOutcome])] = []
+    private var known = KnownVersions()
+    private var eventsUnderway = 0
+    /// How many appends the last batch held.
+    private var lastAnswered = 0
     private let limits: CommitQueue<Never>.Limits
+    private nonisolated let thread: PollThread
 
     private let batchSize = Recorder(label: "fleetlog_commit_batch_events", aggregate: true)
     private let appended = Counter(label: "fleetlog_events_appended_total")
     private let conflicts = Counter(label: "fleetlog_append_conflicts_total")
 
-    init(link: CommitLink, signal: LogSignal, limits: CommitQueue<Never>.Limits, logger: Logger) {
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    init(
+        link: CommitLink, thread: PollThread, signal: LogSignal, limits: CommitQueue<Never>.Limits, logger: Logger
+    ) {
         self.link = link
+        self.thread = thread
         self.signal = signal
         self.logger = logger
         self.limits = limits
@@ -52,29 +67,53 @@ package actor GroupCommit {
     }
 
     /// The answers lie as the appends do; all of them are awaited together.
-    func append(_ appends: [Append]) async -> [CommitAnswer] {
+    nonisolated func append(_ appends: [Append]) async -> [CommitAnswer] {
         if appends.isEmpty { return [] }
-        return await withCheckedContinuation { continuation in
+        return await submit(appends, malformations: appends.map(\.malformation))
+    }
+
+    private func submit(_ appends: [Append], malformations: [String?]) async -> [CommitAnswer] {
+        await withCheckedContinuation { continuation in
             let answers = CommitAnswers(appends.count, continuation)
-            for (index, append) in appends.enumerated() {
+            for (index, (append, malformation)) in zip(appends, malformations).enumerated() {
                 let ticket = CommitTicket(answers: answers, index: index)
-                if let reason = append.malformation {
-                    ticket.answer(.failure(.invalid(reason: reason, sqlState: nil)))
+                if let malformation {
+                    ticket.answer(.failure(.invalid(reason: malformation, sqlState: nil)))
                 } else if case .closed = phase {
                     ticket.answer(.failure(.closed))
                 } else if !queue.put(append, ticket: ticket) {
                     ticket.answer(.failure(.overloaded))
                 }
             }
-            if case .idle = phase, !queue.isEmpty {
+            switch phase {
+            case .idle where !queue.isEmpty:
                 phase = .committing
                 // The batch belongs to everybody in it, so it may not end with the task of the one who came first.
                 Task { await self.commitUntilEmpty() }
-            } else if ready == nil, queue.waitingEvents >= limits.batchEvents {
-                ready = Batch(queue.takeBatch())
+            case .committing where eventsUnderway > 0: encodeNext()
+            default: break
             }
         }
     }
+
+    /// How many events the next batch is to hold.
+    ///
+    /// Of many that are on their way, half: while Postgres works on one half, the other is answered, comes again and is
+    /// encoded. Few travel together, since each transaction waits for the disk.
+    private var share: Int {
+        let onTheirWay = eventsUnderway + queue.waitingEvents
+        return min(limits.batchEvents, onTheirWay < Self.worthHalving ? onTheirWay : onTheirWay / 2)
+    }
+
+    private static let worthHalving = 96
+
+    /// Encodes the next batch, if it is full, while another is under way.
+    private func encodeNext() {
+        guard ready == nil, !queue.isEmpty, queue.waitingEvents >= share else { return }
+        ready = takeBatch()
+    }
+
+    private func takeBatch() -> Batch { Batch(queue.takeBatch(atMost: share), &known) }
 
     /// Refuses new appends; those that wait are still committed.
     func close() async {
@@ -91,10 +130,15 @@ package actor GroupCommit {
         while ready != nil || !queue.isEmpty {
             await withDiscardingTaskGroup { answering in
                 while let batch = await nextBatch() {
-                    batchSize.record(batch.entries.reduce(0) { $0 + $1.append.eventCount })
+                    batchSize.record(batch.events)
+                    eventsUnderway = batch.events
+                    answering.addTask { await self.encodeNext() }
                     await commit(batch, &answering)
+                    eventsUnderway = 0
+                    lastAnswered = batch.entries.count
                 }
             }
+            await gather()
         }
         if case .closed = phase {
             await link.close()
@@ -109,21 +153,25 @@ package actor GroupCommit {
             ready = nil
             return full
         }
-        return queue.isEmpty ? nil : Batch(queue.takeBatch())
+        return queue.isEmpty ? nil : takeBatch()
     }
 
-    /// Lets those who can append at once do so, as long as more come: whoever was just answered, and the rest of the
-    /// round that the first append came from. Otherwise every other batch would hold a single append.
+    /// Lets those who were just answered come again, as long as more do: otherwise every other batch would hold a single
+    /// append. They come from other threads, within microseconds; whoever stays away is not waited for.
     private func gather() async {
-        var waiting = 0
-        while ready == nil, queue.count > waiting, queue.waitingEvents < limits.batchEvents {
-            waiting = queue.count
-            await Self.letOthersRun()
+        var (waiting, since) = (0, ContinuousClock.now)
+        while ready == nil, queue.count < lastAnswered, queue.waitingEvents < limits.batchEvents {
+            if queue.count > waiting {
+                (waiting, since) = (queue.count, .now)
+            } else if .now - since > Self.patience {
+                return
+            }
+            await Task.yield()
         }
     }
 
-    /// Off the actor, so that it queues behind all that is ready to run, and not only behind calls of the actor.
-    @concurrent private static func letOthersRun() async { await Task.yield() }
+    /// A few times what it takes to wake a thread.
+    private static let patience = Duration.microseconds(50)
 
     /// Commits the batch however often the connection is lost on the way; its appends are answered by `answering`, while
     /// the next batch is under way.
@@ -131,11 +179,15 @@ package actor GroupCommit {
         var batch = batch
         while !batch.entries.isEmpty {
             do throws(PostgresError) {
-                let outcomes = try await link.commit(batch.encoded)
-                committed.append((batch.entries, outcomes))
+                let mark = batch.encoded.mark
+                let answer = try await link.commit(batch.encoded, expecting: known.expectedHead(for: mark))
+                known.learn(
+                    batch.encoded.appends, answer.outcomes, of: mark, found: answer.found, left: answer.left)
+                committed.append((batch.entries, answer.outcomes))
                 answering.addTask { await self.answerCommitted() }
                 return
             } catch {
+                known.forget()
                 switch CommitFailure(error) {
                 case .poison(let reason, let sqlState):
                     guard batch.entries.count > 1 else {
@@ -143,8 +195,8 @@ package actor GroupCommit {
                         return
                     }
                     let middle = batch.entries.count / 2
-                    await commit(Batch(Array(batch.entries[..<middle])), &answering)
-                    batch = Batch(Array(batch.entries[middle...]))
+                    await commit(Batch(Array(batch.entries[..<middle]), &known), &answering)
+                    batch = Batch(Array(batch.entries[middle...]), &known)
                 case .retry:
                     continue
                 case .outcomeUnknown:
@@ -164,7 +216,7 @@ package actor GroupCommit {
         for entry in batch.entries.filter({ !$0.isUncertain }) + waiting {
             entry.ticket.answer(.failure(.unavailable(reason: reason)))
         }
-        return Batch(batch.entries.filter(\.isUncertain))
+        return Batch(batch.entries.filter(\.isUncertain), &known)
     }
 
     private func answerCommitted() async {
@@ -175,12 +227,12 @@ package actor GroupCommit {
     }
 
     private func answer(_ batch: [Queue.Entry], _ outcomes: [AppendOutcome]) async {
-        var last: Int64 = 0
+        var (last, count) = (Int64(0), 0)
         for (entry, outcome) in zip(batch, outcomes) {
             switch outcome {
             case .accepted(let receipt):
                 last = max(last, receipt.lastPosition)
-                appended.increment(by: receipt.eventCount)
+                count += receipt.eventCount
                 entry.ticket.answer(.success(outcome))
             case .conflict where entry.isUncertain:
                 await answerUncertain(entry, outcome)
@@ -189,7 +241,10 @@ package actor GroupCommit {
                 entry.ticket.answer(.success(outcome))
             }
         }
-        if last > 0 { signal.advance(to: last) }
+        if last > 0 {
+            signal.advance(to: last)
+            appended.increment(by: count)
+        }
         Failpoint.reached(.appendAnswered)
     }
 

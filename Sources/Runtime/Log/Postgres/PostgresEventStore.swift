@@ -19,7 +19,8 @@ package final class PostgresEventStore: EventStore, Service {
         self.pool = pool
         signal = LogSignal()
         groupCommit = GroupCommit(
-            link: CommitLink(url: url, thread: thread, logger: logger), signal: signal, limits: limits, logger: logger)
+            link: CommitLink(url: url, thread: thread, logger: logger), thread: thread, signal: signal, limits: limits,
+            logger: logger)
         announcer = LogAnnouncer(url: url, thread: thread, signal: signal, logger: logger)
         headWatch = HeadWatch(pool: pool, logger: logger)
     }
