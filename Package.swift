@@ -100,8 +100,8 @@ if !core {
         .target(
             name: "Benchmarks",
             dependencies: [
-                "Gateway", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CMosquitto",
-                "CCurl", logging,
+                "Gateway", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CLinux",
+                "CMosquitto", "CCurl", logging,
             ], path: "Benchmarks", exclude: ["RESULTS.md"], swiftSettings: strict),
         .executableTarget(
             name: "Fleetlog",
@@ -121,7 +121,8 @@ if !core {
             name: "SimulatorTests", dependencies: ["Simulator", "Runtime", "Installation", "Support"],
             swiftSettings: strict),
         .testTarget(
-            name: "FleetlogTests", dependencies: ["Fleetlog", "Workflows", "Runtime", logging], swiftSettings: strict),
+            name: "FleetlogTests", dependencies: ["Fleetlog", "Workflows", "Runtime", arguments, logging],
+            swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["Runtime", "Installation", "Support", logging], swiftSettings: strict),
     ]

@@ -12,6 +12,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case rollout
     /// Cold actors that wake per second, beside reading the same rows; how long one alone takes.
     case wake
+    /// Resident bytes of a device actor that is awake, beside its bare state.
+    case memory
     /// Webhooks per second from notifications to the ledger, beside libcurl alone; also beside a dead receiver.
     case webhooks
 
@@ -31,6 +33,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .timers: try await TimersBenchmark().run(progress: progress, report: report)
         case .rollout: try await RolloutBenchmark().run(progress: progress, report: report)
         case .wake: try await WakeBenchmark().run(progress: progress, report: report)
+        case .memory: try await MemoryBenchmark().run(progress: progress, report: report)
         case .webhooks: try await WebhooksBenchmark().run(progress: progress, report: report)
         }
     }

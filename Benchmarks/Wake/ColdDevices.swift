@@ -22,7 +22,7 @@ struct ColdDevices: Sendable {
         // Actors that go to sleep leave a snapshot.
         let directory = directory()
         try await wake(streams, in: directory)
-        for _ in 0..<2 { await directory.sweep() }
+        await directory.passivateAll()
         await snapshots.writeAll()
         for number in 1...Self.readings.after {
             try await append { fleet.reading(Self.readings.beforeSnapshot + number, of: $0) }

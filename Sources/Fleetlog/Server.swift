@@ -46,10 +46,10 @@ struct Server {
         }
         let store = PostgresEventStore(url: url, pool: pool, thread: appending, logger: logger)
         let snapshots = PostgresSnapshotStore(pool: pool, logger: logger)
-        let devices = Directory<Device>(store: store, snapshots: snapshots)
-        let accounts = Directory<Account>(store: store, snapshots: snapshots)
-        let alerts = Directory<Alert>(store: store, snapshots: snapshots)
-        let rollouts = Directory<Rollout>(store: store, snapshots: snapshots)
+        let devices = Directory<Device>(store: store, snapshots: snapshots, passivation: settings.passivation)
+        let accounts = Directory<Account>(store: store, snapshots: snapshots, passivation: settings.passivation)
+        let alerts = Directory<Alert>(store: store, snapshots: snapshots, passivation: settings.passivation)
+        let rollouts = Directory<Rollout>(store: store, snapshots: snapshots, passivation: settings.passivation)
         try await Self.openDefaultAccount(accounts)
 
         let devicesView = ProjectionRunner(DevicesProjection.self, store: store, pool: pool, logger: logger)

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Runtime
 import Testing
@@ -36,6 +37,12 @@ import Testing
         #expect(try sources(file: file).value("http-port")?.text == "3")
         #expect(try sources(environment: environment, file: file).value("mqtt-port")?.text == "4")
         #expect(try sources().value("http-port") == nil)
+    }
+
+    @Test func `that is a flag is also a key of the file`() throws {
+        let flags = try ServerOptions.parse([]).keys.subtracting(["config"])
+        #expect(flags.contains("drift-check-seconds"))
+        #expect(flags == SettingsSources.names)
     }
 
     @Test func `that is no number in its range is refused with the place it came from`() throws {

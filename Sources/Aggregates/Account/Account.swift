@@ -58,6 +58,11 @@ package enum Account: Decider {
 
     package static func account(of state: State) -> AccountID { state.id }
 
+    package static func approximateHeapBytes(of state: State) -> Int {
+        // A mailbox has an address and a name.
+        state.name.approximateHeapBytes + state.mailboxes.approximateHeapBytes + state.mailboxes.count * 200
+    }
+
     package static func decide(
         _ command: Command, in state: State, context: CommandContext
     ) throws(Rejection) -> [Event] {

@@ -30,6 +30,8 @@ extension Alert: Decider {
 
     package static func account(of state: State) -> AccountID { state.account }
 
+    package static func approximateHeapBytes(of state: State) -> Int { 0 }
+
     package static func decide(
         _ command: Command, in state: State, context: CommandContext
     ) throws(Rejection) -> [Event] {

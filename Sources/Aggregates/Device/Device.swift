@@ -62,6 +62,11 @@ package enum Device: Decider {
 
     package static func account(of state: State) -> AccountID { state.account }
 
+    package static func approximateHeapBytes(of state: State) -> Int {
+        state.serial.approximateHeapBytes + state.name.approximateHeapBytes + state.labels.approximateHeapBytes
+            + state.readings.approximateHeapBytes + state.sequence.spans.approximateHeapBytes
+    }
+
     package static func decide(
         _ command: Command, in state: State, context: CommandContext
     ) throws(Rejection) -> [Event] {

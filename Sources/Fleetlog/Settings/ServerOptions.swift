@@ -96,12 +96,29 @@ struct ServerOptions: ParsableArguments {
     )
     var driftCheckSeconds: Int?
 
+    @Option(
+        help:
+            "MiB that actors may take up, by estimate; those used least recently sleep first; 16 to 1,048,576, default 512. (FLEETLOG_ACTOR_MEMORY_MB)"
+    )
+    var actorMemoryMB: Int?
+
+    @Option(
+        help:
+            "Seconds after which an actor that nothing was asked of sleeps, 1 to 604,800; default 600. (FLEETLOG_ACTOR_IDLE_SECONDS)"
+    )
+    var actorIdleSeconds: Int?
+
     @Option(help: "trace, debug, info (default), notice, warning, error or critical. (FLEETLOG_LOG_LEVEL)")
     var logLevel: String?
 
     /// What was given on the command line, under the names of the settings file.
-    var given: [String: String] {
-        let values: [String: String?] = [
+    var given: [String: String] { values.compactMapValues { $0 } }
+
+    /// Under the same names, what was not given too.
+    var keys: Set<String> { Set(values.keys) }
+
+    private var values: [String: String?] {
+        [
             "config": config, "database-url": databaseURL, "migration-database-url": migrationDatabaseURL,
             "database-pool-size": databasePoolSize.map(String.init), "http-host": httpHost,
             "http-port": httpPort.map(String.init), "metrics-access": metricsAccess,
@@ -112,8 +129,9 @@ struct ServerOptions: ParsableArguments {
             "mqtt-password-file": mqttPasswordFile, "mqtt-acl-file": mqttACLFile, "mqtt-pid-file": mqttPIDFile,
             "webhook-allow-private": webhookAllowPrivate, "smtp-url": smtpURL, "smtp-username": smtpUsername,
             "smtp-secret-file": smtpSecretFile, "smtp-from": smtpFrom, "smtp-tls": smtpTLS, "smtp-ca-file": smtpCAFile,
-            "drift-check-seconds": driftCheckSeconds.map(String.init), "log-level": logLevel,
+            "drift-check-seconds": driftCheckSeconds.map(String.init),
+            "actor-memory-mb": actorMemoryMB.map(String.init),
+            "actor-idle-seconds": actorIdleSeconds.map(String.init), "log-level": logLevel,
         ]
-        return values.compactMapValues { $0 }
     }
 }

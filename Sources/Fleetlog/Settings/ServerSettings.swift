@@ -16,6 +16,8 @@ struct ServerSettings: Sendable {
     var notifications: NotificationSettings
     /// Between two rounds in which memories and snapshots are compared with their events; nil for none.
     var driftCheckInterval: Duration?
+    /// When actors go to sleep.
+    var passivation: Passivation
     var logLevel: Logger.Level
     /// Where this server is to be killed; nil for nowhere.
     var failpoint: ArmedFailpoint?
@@ -42,6 +44,10 @@ struct ServerSettings: Sendable {
         notifications = try NotificationSettings(sources)
         let seconds = try sources.number("drift-check-seconds", in: 0...86_400, default: 300)
         driftCheckInterval = seconds == 0 ? nil : .seconds(seconds)
+        passivation = Passivation(
+            idle: .seconds(try sources.number("actor-idle-seconds", in: 1...604_800, default: 600)),
+            memory: ActorMemory(
+                limit: try sources.number("actor-memory-mb", in: 16...1_048_576, default: 512) << 20))
         logLevel = try Self.logLevel(sources)
         failpoint = try Self.failpoint(sources)
     }

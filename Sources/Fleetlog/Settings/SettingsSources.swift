@@ -86,12 +86,13 @@ struct SettingsSources {
         return values
     }
 
-    private static let names: Set<String> = [
+    static let names: Set<String> = [
         "database-url", "migration-database-url", "database-pool-size", "http-host", "http-port", "metrics-access",
         "http-secure-cookies",
         "mqtt-host", "mqtt-port", "mqtt-username", "mqtt-secret-file", "mqtt-client-id", "mqtt-password-file",
         "mqtt-acl-file", "mqtt-pid-file", "webhook-allow-private", "smtp-url", "smtp-username", "smtp-secret-file",
-        "smtp-from", "smtp-tls", "smtp-ca-file", "log-level",
+        "smtp-from", "smtp-tls", "smtp-ca-file", "drift-check-seconds", "actor-memory-mb",
+        "actor-idle-seconds", "log-level",
     ]
 }
 

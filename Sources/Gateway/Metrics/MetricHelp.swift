@@ -7,6 +7,9 @@ enum MetricHelp {
     private static let texts = [
         "anomaly_events_total": "Alerts raised, by the kind of trouble.",
         "firmware_rollout_progress": "Share of a rollout's devices that have succeeded, from 0 to 1.",
+        "fleetlog_actor_bytes": "Bytes that actors take up, by estimate.",
+        "fleetlog_actor_evictions_total": "Actors put to sleep, by cause.",
+        "fleetlog_actors_awake": "Actors that are awake.",
         "fleetlog_broker_dropped_messages": "Messages the broker has dropped; anything but 0 is an alarm.",
         "fleetlog_broker_stored_bytes": "Bytes of messages that wait in the broker.",
         "fleetlog_broker_stored_messages": "Messages that wait in the broker.",

@@ -39,31 +39,21 @@ package actor AggregateActor<D: Decider> {
         case open
     }
 
-    private let executor: TurnExecutor
+    private let context: ActorContext<D>
     private let stream: StreamName
-    private let store: any EventStore
-    private let snapshots: any SnapshotStore
-    private let nextEventID: @Sendable () -> UUID128
     private var isTurning = false
-    // Beside the other flag, so that it costs no word of its own.
-    private var usedSinceSweep = true
-    private var memory: AggregateMemory<D>?
+    private var isRetired = false
+    // Beside the flags, so that it costs no word of its own.
+    private var countedBytes: UInt32 = 0
+    private var memory: AggregateMemory<D>? { didSet { countBytes() } }
     private var snapshotVersion: Int64 = 0
-    private var mailbox: Mailbox<D>
+    private var mailbox = Mailbox<D>()
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unownedExecutor }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { context.executor.unownedExecutor }
 
-    init(
-        on executor: TurnExecutor, stream: StreamName, store: any EventStore, snapshots: any SnapshotStore,
-        mailboxCapacity: Int,
-        nextEventID: @escaping @Sendable () -> UUID128
-    ) {
-        self.executor = executor
-        self.stream = stream
-        self.store = store
-        self.snapshots = snapshots
-        self.nextEventID = nextEventID
-        mailbox = Mailbox(capacity: mailboxCapacity)
+    init(_ id: String, in context: ActorContext<D>) {
+        self.context = context
+        stream = StreamName(category: D.category, id: id)
     }
 
     var waiting: Int { mailbox.count }
@@ -72,8 +62,7 @@ package actor AggregateActor<D: Decider> {
 
     /// Puts a delivery into the mailbox.
     func take(_ delivery: Mailbox<D>.Delivery) -> Readiness {
-        usedSinceSweep = true
-        guard mailbox.hasRoom(for: delivery.envelopes.count) else {
+        guard mailbox.hasRoom(for: delivery.envelopes.count, of: context.mailboxCapacity) else {
             delivery.answer(delivery.envelopes.map { _ in .failure(.overloaded) })
             return .busy
         }
@@ -114,7 +103,7 @@ package actor AggregateActor<D: Decider> {
         let commands = mailbox.count
         let deliveries = mailbox.takeAll()
         var turn = Turn<D>(stream: stream, upon: memory, commands: commands)
-        for delivery in deliveries { turn.decide(delivery.envelopes, upon: memory, nextEventID: nextEventID) }
+        for delivery in deliveries { turn.decide(delivery.envelopes, upon: memory, nextEventID: context.nextEventID) }
         if let append = turn.append { return Begun(deliveries, turn, append) }
         answer(deliveries, turn.results(nil))
         isTurning = false
@@ -149,7 +138,6 @@ package actor AggregateActor<D: Decider> {
 
     /// The memory as of now, for reading; turns under way are not awaited.
     func recall() async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
-        usedSinceSweep = true
         if let memory, !D.isWrittenByMany { return memory }
         let loaded = try await load()
         // A turn may have loaded and moved on meanwhile.
@@ -158,18 +146,29 @@ package actor AggregateActor<D: Decider> {
         return loaded
     }
 
-    /// Goes to sleep if nothing has been asked of it since the last sweep.
-    func retireIfUnused() -> Bool {
-        if isTurning { return false }
-        if usedSinceSweep {
-            usedSinceSweep = false
-            return false
-        }
+    /// Goes to sleep unless a turn is under way; returns the aggregate's id if it does.
+    func retire() -> String? {
+        if isTurning { return nil }
         if let memory, memory.version - snapshotVersion >= D.snapshotInterval(for: memory.state) / 4 {
             offerSnapshot(memory)
         }
-        return true
+        context.memory.add(-Int(countedBytes))
+        isRetired = true
+        return stream.id
     }
+
+    /// Sees to it that the actor is counted with what it takes up now; costs next to nothing if that is as before.
+    private func countBytes() {
+        // A reader may still hold an actor that the directory has let go.
+        guard !isRetired, let memory else { return }
+        let bytes = UInt32(clamping: memory.approximateBytes + stream.description.utf8.count + Self.overhead)
+        if bytes == countedBytes { return }
+        context.memory.add(Int(bytes) - Int(countedBytes))
+        countedBytes = bytes
+    }
+
+    /// The actor's other fields, its place in the directory, and what the allocator adds.
+    private static var overhead: Int { 240 }
 
     private func turn() async {
         do {
@@ -207,12 +206,12 @@ package actor AggregateActor<D: Decider> {
         for _ in 0..<Self.attempts {
             guard let base = memory else { break }
             var turn = Turn<D>(stream: stream, upon: base, commands: envelopes.count)
-            turn.decide(envelopes, upon: base, nextEventID: nextEventID)
+            turn.decide(envelopes, upon: base, nextEventID: context.nextEventID)
             guard let append = turn.append else { return turn.results(nil) }
             Failpoint.reached(.turnDecided)
             let outcome: Result<AppendOutcome, EventStoreError>
             do throws(EventStoreError) {
-                outcome = .success(try await store.append(append))
+                outcome = .success(try await context.store.append(append))
             } catch {
                 outcome = .failure(error)
             }
@@ -287,7 +286,7 @@ package actor AggregateActor<D: Decider> {
     private func load() async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
         do throws(EventStoreError) {
             if let memory { return try await folded(onto: memory) }
-            let snapshot = try await snapshots.latest(of: stream)
+            let snapshot = try await context.snapshots.latest(of: stream)
             let start = snapshot.flatMap(AggregateMemory<D>.init)
             // A snapshot that could not be read is replaced as soon as the fold is done.
             snapshotVersion = start?.version ?? 0
@@ -313,7 +312,7 @@ package actor AggregateActor<D: Decider> {
         var memory = base
         let page = 1_000
         while true {
-            let events = try await store.readStream(stream, from: memory.version + 1, limit: page)
+            let events = try await context.store.readStream(stream, from: memory.version + 1, limit: page)
             for event in events {
                 do {
                     try memory.fold(event)
@@ -327,6 +326,6 @@ package actor AggregateActor<D: Decider> {
 
     private func offerSnapshot(_ memory: AggregateMemory<D>) {
         snapshotVersion = memory.version
-        snapshots.offer(stream, version: memory.version) { [stream] in try memory.snapshot(of: stream) }
+        context.snapshots.offer(stream, version: memory.version) { [stream] in try memory.snapshot(of: stream) }
     }
 }

@@ -24,6 +24,11 @@ package struct AggregateMemory<D: Decider>: Sendable {
     /// When the last event folded in was recorded; nil before the first.
     package var recordedTime: Timestamp? { recentCommands.newest?.recordedTime }
 
+    /// What it takes up, by a cheap estimate.
+    var approximateBytes: Int {
+        MemoryLayout<Self>.stride + D.approximateHeapBytes(of: state) + recentCommands.approximateHeapBytes
+    }
+
     /// Folds in the next event of the stream.
     ///
     /// - Throws: ``EventCodecError`` if this program cannot read it.

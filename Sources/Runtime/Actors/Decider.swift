@@ -31,12 +31,18 @@ package protocol Decider: Sendable {
     /// from a state that is no more.
     static var isWrittenByMany: Bool { get }
 
+    /// What the state takes up beside its own fields: its arrays, dictionaries and long texts, in bytes. An estimate at
+    /// constant cost, since it is asked for with each turn.
+    static func approximateHeapBytes(of state: State) -> Int
+
     /// Events between two snapshots; more for a state that is large to write.
     static func snapshotInterval(for state: State) -> Int64
 }
 
 extension Decider {
     package static var isWrittenByMany: Bool { false }
+
+    package static func approximateHeapBytes(of state: State) -> Int { 256 }
 
     package static func snapshotInterval(for state: State) -> Int64 { 100 }
 }

@@ -2,35 +2,46 @@ import ServiceLifecycle
 
 /// Finds the one live actor of an aggregate in this process, and wakes it on demand.
 package actor Directory<D: Decider>: Service {
-    let store: any EventStore
-    let snapshots: any SnapshotStore
-    private let mailboxCapacity: Int
-    private let sweepInterval: Duration
-    private let nextEventID: @Sendable () -> UUID128
-    private let executor = TurnExecutor()
-    private var awake: [String: AggregateActor<D>] = [:]
+    let context: ActorContext<D>
+    private let passivation: Passivation
+    private let start: ContinuousClock.Instant
+    let metrics = ActorMetrics(category: D.category)
+    var awake: [String: RecencyList<AggregateActor<D>>.Place] = [:]
+    var recency = RecencyList<AggregateActor<D>>()
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.unownedExecutor }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { context.executor.unownedExecutor }
+    nonisolated var store: any EventStore { context.store }
+    nonisolated var snapshots: any SnapshotStore { context.snapshots }
 
     /// - Parameters:
     ///   - mailboxCapacity: commands that may wait for one aggregate.
-    ///   - sweepInterval: an actor that nothing was asked of between two sweeps goes to sleep.
+    ///   - passivation: when actors go to sleep.
     package init(
         store: any EventStore, snapshots: any SnapshotStore, mailboxCapacity: Int = 4_096,
-        sweepInterval: Duration = .seconds(300), nextEventID: @escaping @Sendable () -> UUID128 = { .v7() }
+        passivation: Passivation = Passivation(), nextEventID: @escaping @Sendable () -> UUID128 = { .v7() }
     ) {
-        self.store = store
-        self.snapshots = snapshots
-        self.mailboxCapacity = mailboxCapacity
-        self.sweepInterval = sweepInterval
-        self.nextEventID = nextEventID
+        context = ActorContext(
+            executor: TurnExecutor(), store: store, snapshots: snapshots, mailboxCapacity: mailboxCapacity,
+            nextEventID: nextEventID, memory: passivation.memory.share())
+        self.passivation = passivation
+        start = passivation.now()
     }
 
     /// How many actors are awake.
     package var count: Int { awake.count }
 
+    /// What they take up, by estimate.
+    package var bytes: Int { context.memory.bytes }
+
+    /// Time as uses are noted by it.
+    var tick: RecencyList<AggregateActor<D>>.Tick { .init(clamping: (passivation.now() - start).components.seconds) }
+    var idleTicks: RecencyList<AggregateActor<D>>.Tick { .init(clamping: passivation.idle.components.seconds) }
+
     /// How many commands wait for the aggregate's next turn.
-    package func waiting(for id: String) async -> Int { await awake[id]?.waiting ?? 0 }
+    package func waiting(for id: String) async -> Int {
+        guard let place = awake[id] else { return 0 }
+        return await recency[place]?.waiting ?? 0
+    }
 
     /// What some of the actors that are awake remember, as many as `limit`; none is kept awake by it.
     package func awakeMemories(_ limit: Int) -> [(id: String, memory: AggregateMemory<D>)] {
@@ -38,8 +49,8 @@ package actor Directory<D: Decider>: Service {
         // Neighbours in a dictionary have nothing to do with each other, so only the first is drawn.
         let start = awake.index(awake.startIndex, offsetBy: Int.random(in: 0..<awake.count))
         let chosen = Array(awake[start...].prefix(limit)) + awake[..<start].prefix(limit)
-        return chosen.prefix(limit).compactMap { id, actor in
-            actor.assumeIsolated { $0.confirmedMemory }.map { (id, $0) }
+        return chosen.prefix(limit).compactMap { id, place in
+            recency[place]?.assumeIsolated { $0.confirmedMemory }.map { (id, $0) }
         }
     }
 
@@ -64,8 +75,9 @@ package actor Directory<D: Decider>: Service {
     package func start(_ batches: [(id: String, envelopes: [CommandEnvelope<D.Command>])]) -> Deliveries<D> {
         let answers = Deliveries<D>(batches.count)
         var (ready, unloaded) = ([AggregateActor<D>](), [AggregateActor<D>]())
+        let now = tick
         for (index, batch) in batches.enumerated() {
-            let actor = actor(for: batch.id)
+            let actor = actor(for: batch.id, at: now)
             let delivery = Mailbox<D>.Delivery(envelopes: batch.envelopes, answers: answers, index: index)
             switch actor.assumeIsolated({ $0.take(delivery) }) {
             case .ready: ready.append(actor)
@@ -77,7 +89,9 @@ package actor Directory<D: Decider>: Service {
         if !ready.isEmpty { Task { await turn(ready) } }
         switch unloaded.count {
         case 0: break
-        case 1: Task { await unloaded[0].turnUntilIdle() }
+        case 1:
+            makeRoom(for: 1)
+            Task { await unloaded[0].turnUntilIdle() }
         default: Task { [unloaded] in await wake(unloaded) }
         }
         return answers
@@ -101,6 +115,7 @@ package actor Directory<D: Decider>: Service {
     private static var lanes: Int { 3 }
 
     private func wakeTogether(_ actors: ArraySlice<AggregateActor<D>>) async {
+        makeRoom(for: actors.count)
         let loading = AggregateLoading<D>(store: store, snapshots: snapshots)
         let loaded = await loading.load(actors.map { $0.assumeIsolated { $0.unloaded } })
         await turn(
@@ -154,29 +169,15 @@ package actor Directory<D: Decider>: Service {
         try await actor(for: id).recall()
     }
 
-    /// Puts actors to sleep that were not used since the last sweep; returns how many.
-    @discardableResult
-    package func sweep() -> Int {
-        var retired = 0
-        for (id, actor) in awake where actor.assumeIsolated({ $0.retireIfUnused() }) {
-            awake[id] = nil
-            retired += 1
-        }
-        return retired
-    }
+    private func actor(for id: String) -> AggregateActor<D> { actor(for: id, at: tick) }
 
-    package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            while (try? await Task.sleep(for: self.sweepInterval)) != nil { await self.sweep() }
+    private func actor(for id: String, at now: RecencyList<AggregateActor<D>>.Tick) -> AggregateActor<D> {
+        if let place = awake[id], let known = recency[place] {
+            recency.use(place, at: now)
+            return known
         }
-    }
-
-    private func actor(for id: String) -> AggregateActor<D> {
-        if let known = awake[id] { return known }
-        let actor = AggregateActor<D>(
-            on: executor, stream: StreamName(category: D.category, id: id), store: store, snapshots: snapshots,
-            mailboxCapacity: mailboxCapacity, nextEventID: nextEventID)
-        awake[id] = actor
+        let actor = AggregateActor<D>(id, in: context)
+        awake[id] = recency.insert(actor, at: now)
         return actor
     }
 }

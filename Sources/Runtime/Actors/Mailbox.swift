@@ -9,16 +9,13 @@ struct Mailbox<D: Decider>: Sendable {
         func answer(_ results: [CommandResult<D>]) { answers.answer(results, at: index) }
     }
 
-    let capacity: Int
     private var deliveries: [Delivery] = []
     private(set) var count = 0
-
-    init(capacity: Int) { self.capacity = capacity }
 
     var isEmpty: Bool { deliveries.isEmpty }
 
     /// An empty mailbox takes any one delivery, so that no batch is too large for ever.
-    func hasRoom(for envelopes: Int) -> Bool { count == 0 || count + envelopes <= capacity }
+    func hasRoom(for envelopes: Int, of capacity: Int) -> Bool { count == 0 || count + envelopes <= capacity }
 
     mutating func put(_ delivery: Delivery) {
         deliveries.append(delivery)

@@ -49,6 +49,11 @@ package struct RecentCommands: Sendable {
         return (sealed.count - 1) * CommandBlock.size + sealed[0].count + tail.count
     }
 
+    /// Blocks count in full, though copies may share them.
+    var approximateHeapBytes: Int {
+        tail.approximateHeapBytes + sealed.count * (CommandBlock.size * (MemoryLayout<Entry>.stride + 4) + 128)
+    }
+
     package subscript(id: UUID128) -> Entry? {
         if let entry = tail.last(where: { $0.id == id }) { return entry }
         for part in sealed.reversed() {
@@ -75,6 +80,8 @@ package struct RecentCommands: Sendable {
             sealed.append(SealedEntries(block: CommandBlock(tail)))
             tail = []
         }
+        // By few at a time: most of the memory of a device that reports once a minute lies here.
+        if tail.count == tail.capacity { tail.reserveCapacity(tail.count + max(Self.floor, tail.count / 4)) }
         tail.append(entry)
     }
 

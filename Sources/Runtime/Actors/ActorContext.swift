@@ -1,0 +1,21 @@
+/// What all actors of a directory have in common, so that each holds one reference instead of a dozen words.
+final class ActorContext<D: Decider>: Sendable {
+    let executor: TurnExecutor
+    let store: any EventStore
+    let snapshots: any SnapshotStore
+    let mailboxCapacity: Int
+    let nextEventID: @Sendable () -> UUID128
+    let memory: ActorMemory.Share
+
+    init(
+        executor: TurnExecutor, store: any EventStore, snapshots: any SnapshotStore, mailboxCapacity: Int,
+        nextEventID: @escaping @Sendable () -> UUID128, memory: ActorMemory.Share
+    ) {
+        self.executor = executor
+        self.store = store
+        self.snapshots = snapshots
+        self.mailboxCapacity = mailboxCapacity
+        self.nextEventID = nextEventID
+        self.memory = memory
+    }
+}
