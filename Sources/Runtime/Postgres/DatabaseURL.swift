@@ -31,7 +31,7 @@ package struct DatabaseURL: Sendable {
         settings["keepalives_interval"] = settings["keepalives_interval"] ?? "5"
         settings["keepalives_count"] = settings["keepalives_count"] ?? "3"
         settings["tcp_user_timeout"] = settings["tcp_user_timeout"] ?? "30000"
-        if count > 1 { settings["target_session_attrs"] = settings["target_session_attrs"] ?? "read-write" }
+        settings["target_session_attrs"] = settings["target_session_attrs"] ?? "read-write"
         let seconds = settings["connect_timeout"].flatMap { Int($0) } ?? 10
         connectTimeout = .seconds(seconds > 0 ? seconds : 3_600)
         var places: [String] = []

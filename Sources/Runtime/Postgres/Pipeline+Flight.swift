@@ -25,6 +25,7 @@ struct Flight {
     private var next = 0
     private var rows: [Rows] = []
     private var failure: PostgresError.ServerError?
+    private var wasWarned = false
 
     init(_ conversation: Pipeline.Conversation, _ plan: Pipeline.Plan, inTransaction: Bool) {
         id = conversation.id
@@ -70,6 +71,7 @@ struct Flight {
         case .completed(let result): complete(result)
         case .failed(let error): fail(error, &prepared)
         case .skipped: forgetPreparation(&prepared)
+        case .warning: wasWarned = true
         case .end:
             if isScript { return .finished(result) }
             guard next < steps.count, !steps[next].isSync else { return .goesOn }
@@ -119,7 +121,10 @@ struct Flight {
     }
 
     private var result: Result<[Rows], PostgresError> {
-        guard let failure else { return .success(rows) }
+        guard let failure else {
+            // Whoever cancels a commit that waits for a synchronous standby gets a success, with nothing but a warning.
+            return wasWarned && mayCommit && !isScript ? .failure(.commitUnconfirmed) : .success(rows)
+        }
         if failure.sqlState == .queryCanceled, let abort { return .failure(abort.error) }
         return .failure(.server(failure))
     }

@@ -18,6 +18,11 @@ extension Pipeline.Reply {
         default: self = .broken("an unexpected kind of result")
         }
     }
+
+    /// Whether it is a warning of no special kind, as a cancelled wait for a synchronous standby leaves behind.
+    static func isWarning(_ notice: OpaquePointer) -> Bool {
+        field(notice, severityField) == "WARNING" && field(notice, UInt8(ascii: "C")) == "01000"
+    }
 }
 
 private let severityField = UInt8(ascii: "V")

@@ -34,6 +34,8 @@ struct Pipeline: ~Copyable {
         /// The statement's replies are complete.
         case end
         case sync
+        /// The server warned while it worked on the statement.
+        case warning
         /// The connection is no more.
         case broken(String)
     }
@@ -120,7 +122,10 @@ struct Pipeline: ~Copyable {
     /// - Parameter inTransaction: whether the server said, with a sync, that a transaction is open.
     mutating func receive(_ reply: Reply, inTransaction: Bool) {
         guard !flights.isEmpty else {
-            if case .end = reply { return }
+            switch reply {
+            case .end, .warning: return
+            case .completed, .failed, .skipped, .sync, .broken: break
+            }
             return actions.append(.abandon("a reply that nobody awaits"))
         }
         switch flights[0].receive(reply, &prepared) {

@@ -21,13 +21,17 @@ extension PostgresConnection {
             takeReply()
         }
         deliverNotifications()
-        if !isAlive { lose(wire?.message ?? "") }
+        if !isAlive { return lose(wire?.message ?? "") }
+        // A new primary may have taken over, and only a new connection looks for it.
+        if pipeline.isIdle, wire?.refusesWrites == true { lose("the server has become read-only") }
     }
 
     private func takeReply() {
         guard let reply = wire?.nextReply() else { return }
         if case .end = reply, pipeline.runsScript, wire?.enterPipeline() != true { return lose(wire?.message ?? "") }
-        pipeline.receive(reply, inTransaction: wire?.isInTransaction ?? false)
+        let inTransaction = wire?.isInTransaction ?? false
+        if wire?.takeWarning() == true { pipeline.receive(.warning, inTransaction: inTransaction) }
+        pipeline.receive(reply, inTransaction: inTransaction)
         performActions()
     }
 

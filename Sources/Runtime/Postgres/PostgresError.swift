@@ -5,6 +5,9 @@ package enum PostgresError: Error, Sendable, Hashable {
     case connectFailed(reason: String)
     /// The connection broke. If the outcome is unknown, what was sent may have been committed.
     case connectionLost(outcomeUnknown: Bool)
+    /// The commit was answered with a warning: a synchronous standby may lack what the server has committed, so a
+    /// failover may undo it.
+    case commitUnconfirmed
     /// Postgres refused a statement.
     case server(ServerError)
     case timedOut
@@ -67,7 +70,7 @@ package enum PostgresError: Error, Sendable, Hashable {
         case .server(let error): error.sqlState.provesRollback && !error.followsCommit
         case .connectionLost(let outcomeUnknown): !outcomeUnknown
         case .connectFailed, .timedOut, .cancelled, .poolExhausted, .closed, .misuse: true
-        case .decoding: false
+        case .decoding, .commitUnconfirmed: false
         }
     }
 }
@@ -78,6 +81,7 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
         case .connectFailed: "the database cannot be reached"
         case .connectionLost(let outcomeUnknown):
             "the connection to the database was lost\(outcomeUnknown ? ", the outcome is unknown" : "")"
+        case .commitUnconfirmed: "the database did not confirm a commit, the outcome is unknown"
         case .server(let error): "the database refused a statement (\(error.sqlState.rawValue))"
         case .timedOut: "the database took too long"
         case .cancelled: "the statement was cancelled"
@@ -97,7 +101,7 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
                 + (error.detail.map { ", detail: \($0)" } ?? "") + "]"
         case .decoding(let failure): "column \(failure.column): wanted \(failure.wanted), found \(failure.found)"
         case .misuse(let reason): "\(description): \(reason)"
-        case .connectionLost, .timedOut, .cancelled, .poolExhausted, .closed: description
+        case .connectionLost, .commitUnconfirmed, .timedOut, .cancelled, .poolExhausted, .closed: description
         }
     }
 }

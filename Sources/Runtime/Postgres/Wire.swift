@@ -1,4 +1,5 @@
 internal import CLibPQ
+internal import Glibc
 
 /// One `PGconn`, freed when the value goes. Not Sendable: it stays with the actor that opened it.
 struct Wire: ~Copyable {
@@ -9,6 +10,9 @@ struct Wire: ~Copyable {
     }
 
     private let handle: OpaquePointer
+    /// Written by libpq's notice receiver, on the thread of whoever calls libpq.
+    private let warning: UnsafeMutablePointer<Bool>
+    private let mustTakeWrites: Bool
 
     /// Begins to connect; nil if memory is short.
     init?(connectingTo parameters: [DatabaseURL.Parameter]) {
@@ -17,11 +21,21 @@ struct Wire: ~Copyable {
         defer { for copy in keywords + values { copy.deallocate() } }
         guard let handle = PQconnectStartParams(keywords + [nil], values + [nil], 0) else { return nil }
         self.handle = handle
-        PQsetNoticeProcessor(handle, { _, _ in }, nil)  // its default prints to stderr
+        warning = .allocate(capacity: 1)
+        warning.initialize(to: false)
+        mustTakeWrites = parameters.contains { $0.keyword == "target_session_attrs" && $0.value == "read-write" }
+        // The default prints to stderr.
+        PQsetNoticeReceiver(
+            handle,
+            { context, notice in
+                guard let notice, Pipeline.Reply.isWarning(notice) else { return }
+                context?.assumingMemoryBound(to: Bool.self).pointee = true
+            }, warning)
     }
 
     deinit {
         PQfinish(handle)
+        warning.deallocate()
     }
 
     // MARK: Connecting
@@ -124,6 +138,21 @@ struct Wire: ~Copyable {
         guard let result = PQgetResult(handle) else { return .end }
         defer { PQclear(result) }
         return Pipeline.Reply(result)
+    }
+
+    /// Whether the server has warned since this was last asked. A warning is read no later than the reply it came before.
+    func takeWarning() -> Bool {
+        defer { warning.pointee = false }
+        return warning.pointee
+    }
+
+    /// Whether a server that was chosen because it takes writes has since said that it takes none.
+    var refusesWrites: Bool {
+        mustTakeWrites && (isOn("default_transaction_read_only") || isOn("in_hot_standby"))
+    }
+
+    private func isOn(_ parameter: String) -> Bool {
+        PQparameterStatus(handle, parameter).map { strcmp($0, "on") == 0 } ?? false
     }
 
     func nextNotification() -> PostgresNotification? {

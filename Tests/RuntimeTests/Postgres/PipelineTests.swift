@@ -74,6 +74,7 @@ private func expect(
 private let done = Pipeline.Reply.completed(.none)
 private func failed(_ state: SQLState) -> Pipeline.Reply { .failed(.init(sqlState: state, message: "")) }
 private let lostKnown = "the connection to the database was lost"
+private let unconfirmed = "the database did not confirm a commit, the outcome is unknown"
 private let lostUnknown = "the connection to the database was lost, the outcome is unknown"
 
 @Suite struct `A pipeline` {
@@ -94,6 +95,18 @@ private let lostUnknown = "the connection to the database was lost, the outcome 
         expect(machine.receive(done, .end, done, .end, .sync), [])
         expect(machine.receive(done, .end, failed(.uniqueViolation), .end, .skipped, .end), [])
         expect(machine.receive(.sync), ["answer 1 23505 write 1"])
+    }
+
+    @Test func `does not take a commit for certain that the server warned of`() {
+        var machine = Machine()
+        _ = machine.submit(batch(1, .begin, write, .commit))
+        expect(
+            machine.receive(done, .end, .sync, done, .end, done, .end, .warning, done, .end, .sync),
+            ["answer 1 \(unconfirmed)"])
+        _ = machine.submit(batch(2, write))
+        expect(machine.receive(done, .end, .warning, .sync), ["answer 2 \(unconfirmed)"])
+        _ = machine.submit(batch(3, read))
+        expect(machine.receive(done, .end, .sync, .warning, done, .end, .sync), ["answer 3 rows 1"])
     }
 
     @Test func `prepares again what could not be prepared, under another name`() {

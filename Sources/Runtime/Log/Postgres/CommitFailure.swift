@@ -4,7 +4,7 @@ enum CommitFailure {
     case poison(reason: String, sqlState: String)
     /// Rolled back through no fault of the appends; at once again.
     case retry
-    /// The answer to COMMIT was lost.
+    /// The answer to COMMIT was lost, or came with a warning.
     case outcomeUnknown
     /// Nothing was stored, and the database cannot take it now.
     case unavailable(reason: String)
@@ -20,7 +20,7 @@ enum CommitFailure {
             default:
                 self = .unavailable(reason: "SQLSTATE \(server.sqlState.rawValue)")
             }
-        case .connectionLost(outcomeUnknown: true), .timedOut, .cancelled:
+        case .connectionLost(outcomeUnknown: true), .commitUnconfirmed, .timedOut, .cancelled:
             self = .outcomeUnknown
         case .connectionLost(outcomeUnknown: false), .connectFailed, .poolExhausted, .closed:
             self = .unavailable(reason: error.debugDescription)
