@@ -14,6 +14,12 @@ package struct PrivatePostgres: Sendable {
         package let owner: String
         package let server: String
         package let superuser: String
+
+        package init(owner: String, server: String, superuser: String) {
+            self.owner = owner
+            self.server = server
+            self.superuser = superuser
+        }
     }
 
     package let process: DaemonProcess

@@ -1,3 +1,4 @@
+import Foundation
 package import Installation
 
 /// A fresh database in the shared cluster.
@@ -21,6 +22,23 @@ package struct TestDatabase: Sendable {
         }
         try await MigratedTemplate.instance.ready(in: cluster)
         return TestDatabase(name, try await cluster.createDatabase(name, from: MigratedTemplate.name))
+    }
+
+    /// The same database, looked for at another socket if the first takes no writes.
+    package func alsoFound(at socketFolder: String) -> TestDatabase { reached { $0 + "," + socketFolder } }
+
+    /// The same database, found elsewhere: the last host of a URL counts.
+    package func found(at socketFolder: String) -> TestDatabase { reached { $0 + "&host=" + socketFolder } }
+
+    /// Where its socket is.
+    package var socketFolder: String {
+        (serverURL.components(separatedBy: "host=").last ?? "").removingPercentEncoding ?? ""
+    }
+
+    private func reached(_ way: (String) -> String) -> TestDatabase {
+        TestDatabase(
+            name,
+            PrivatePostgres.URLs(owner: way(ownerURL), server: way(serverURL), superuser: way(superuserURL)))
     }
 
     private init(_ name: String, _ urls: PrivatePostgres.URLs) {

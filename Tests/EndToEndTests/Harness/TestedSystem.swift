@@ -18,12 +18,13 @@ final class TestedSystem: Sendable {
     private let folder: String
 
     /// - Parameter postgres: a cluster that the test stops, kills or fills; nil for the shared one.
+    /// - Parameter standby: where another cluster is found, to which servers go when that one takes no writes.
     /// - Parameter database: one without a schema, for the servers to migrate; a migrated one if nil.
     static func with(
-        postgres: PrivatePostgres? = nil, database: TestDatabase? = nil,
+        postgres: PrivatePostgres? = nil, standby: String? = nil, database: TestDatabase? = nil,
         _ body: @Sendable (TestedSystem) async throws -> Void
     ) async throws {
-        let system = try await TestedSystem(postgres: postgres, empty: database)
+        let system = try await TestedSystem(postgres: postgres, standby: standby, empty: database)
         do {
             try await body(system)
         } catch {
@@ -32,9 +33,10 @@ final class TestedSystem: Sendable {
         await system.remove()
     }
 
-    private init(postgres: PrivatePostgres?, empty: TestDatabase?) async throws {
+    private init(postgres: PrivatePostgres?, standby: String?, empty: TestDatabase?) async throws {
         self.postgres = postgres
-        database = if let empty { empty } else { try await TestDatabase.create(in: postgres) }
+        let created = if let empty { empty } else { try await TestDatabase.create(in: postgres) }
+        database = standby.map { created.alsoFound(at: $0) } ?? created
         broker = try await ThrowawayBroker.start()
         folder = try ThrowawayFolder.make()
         try FileManager.default.createDirectory(atPath: folder + "/servers", withIntermediateDirectories: false)
