@@ -35,7 +35,7 @@ package struct HTTPGateway: Service {
             slots: slots, authenticator: authenticator, heartbeatInterval: configuration.heartbeatInterval,
             logger: logger)
         let standings = AccountStandings(store: store, accounts: accounts)
-        routes =
+        let ofAggregates: [Route] =
             DeviceRoutes(
                 store: store, devices: devices, accounts: standings, queries: queries, credentials: credentials
             ).all
@@ -44,9 +44,11 @@ package struct HTTPGateway: Service {
             + RolloutRoutes(store: store, rollouts: rollouts, queries: queries).all
             + AccountSettingsRoutes(changes: AccountChanges(accounts: accounts)).all
             + MailboxRoutes(changes: AccountChanges(accounts: accounts)).all
-            + WorkflowRoutes(queries: workflows).all
+        let ofTheServer: [Route] =
+            WorkflowRoutes(queries: workflows).all
             + NotificationRoutes(ledger: notifications, accounts: accounts).all
             + LogRoutes(store: store, streaming: streaming).all
+            + IsolationRoutes(supervised: [devices, accounts, alerts, rollouts]).all
             + ProjectionRoutes(queries: queries).all
             + SessionRoutes(authenticator: authenticator, cookiesNeedTLS: configuration.cookiesNeedTLS).all
             + OperationRoutes(
@@ -54,6 +56,7 @@ package struct HTTPGateway: Service {
                 metricsAreOpen: configuration.metricsAreOpen
             ).all
             + PageRoutes().all
+        routes = ofAggregates + ofTheServer
     }
 
     /// Serves until graceful shutdown; requests under way are answered, event streams end.

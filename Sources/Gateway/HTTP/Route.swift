@@ -65,6 +65,8 @@ package enum Permission: Sendable, CaseIterable {
     case manageAccounts
     /// Looking after what runs for all accounts together.
     case manageWorkflows
+    /// Seeing which streams cannot be read, of whatever account, and having them tried again.
+    case manageStreams
     /// One's own session, nothing else.
     case useSession
 
@@ -73,7 +75,7 @@ package enum Permission: Sendable, CaseIterable {
         case .readFleet, .readLog, .useSession: true
         case .manageDevices, .acknowledgeAlerts, .manageRollouts, .renameAccounts, .configureAccounts, .redeliver:
             caller.role == .admin
-        case .manageAccounts, .manageWorkflows: caller.role == .admin && caller.scope == .all
+        case .manageAccounts, .manageWorkflows, .manageStreams: caller.role == .admin && caller.scope == .all
         }
     }
 }

@@ -27,6 +27,7 @@ enum MetricHelp {
         "fleetlog_append_conflicts_total": "Appends that were answered with a conflict.",
         "fleetlog_commit_batch_events": "Events committed together in one transaction.",
         "fleetlog_events_appended_total": "Events stored in the log.",
+        "fleetlog_streams_isolated": "Streams that this server cannot read; anything but 0 is an alarm.",
         "fleetlog_workflow_commands_total": "Commands that left the outbox of workflows, by outcome.",
         "fleetlog_workflow_decisions_total": "Decisions of workflows that were recorded.",
         "fleetlog_workflow_events_total": "Events that the workflows were shown or passed by.",

@@ -6,10 +6,11 @@ final class ActorContext<D: Decider>: Sendable {
     let mailboxCapacity: Int
     let nextEventID: @Sendable () -> UUID128
     let memory: ActorMemory.Share
+    let supervisor: Supervisor
 
     init(
         executor: TurnExecutor, store: any EventStore, snapshots: any SnapshotStore, mailboxCapacity: Int,
-        nextEventID: @escaping @Sendable () -> UUID128, memory: ActorMemory.Share
+        nextEventID: @escaping @Sendable () -> UUID128, memory: ActorMemory.Share, supervisor: Supervisor
     ) {
         self.executor = executor
         self.store = store
@@ -17,5 +18,6 @@ final class ActorContext<D: Decider>: Sendable {
         self.mailboxCapacity = mailboxCapacity
         self.nextEventID = nextEventID
         self.memory = memory
+        self.supervisor = supervisor
     }
 }

@@ -43,6 +43,7 @@ package actor AggregateActor<D: Decider> {
     private let stream: StreamName
     private var isTurning = false
     private var isRetired = false
+    private var isContended = false
     // Beside the flags, so that it costs no word of its own.
     private var countedBytes: UInt32 = 0
     private var memory: AggregateMemory<D>? { didSet { countBytes() } }
@@ -82,11 +83,13 @@ package actor AggregateActor<D: Decider> {
             // Read anew: a snapshot that could not be read is replaced as soon as the fold is done.
             if memory == nil { snapshotVersion = version }
             memory = loaded
+            noteReadable()
             return true
         case .alone:
             // Another task, since reading the stream would hold up the others.
             Task { await self.turnUntilIdle() }
         case .failed(let error):
+            note(error)
             for delivery in mailbox.takeAll() { delivery.answer(delivery.envelopes.map { _ in .failure(error) }) }
             isTurning = false
         }
@@ -139,7 +142,14 @@ package actor AggregateActor<D: Decider> {
     /// The memory as of now, for reading; turns under way are not awaited.
     func recall() async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
         if let memory, !D.isWrittenByMany { return memory }
-        let loaded = try await load()
+        let loaded: AggregateMemory<D>
+        do throws(DispatchError<D.Rejection>) {
+            loaded = try await load()
+        } catch {
+            note(error)
+            throw error
+        }
+        noteReadable()
         // A turn may have loaded and moved on meanwhile.
         if let memory, memory.version >= loaded.version { return memory }
         if !isTurning { memory = loaded }
@@ -154,7 +164,18 @@ package actor AggregateActor<D: Decider> {
         }
         context.memory.add(-Int(countedBytes))
         isRetired = true
-        return stream.id
+        return id
+    }
+
+    private var id: String { stream.id }
+
+    private func noteReadable() {
+        if context.supervisor.isNeeded { context.supervisor.wasRead(id) }
+    }
+
+    /// Reports what is the stream's own fault; that the log cannot be reached is nobody's.
+    private func note(_ error: DispatchError<D.Rejection>) {
+        if case .broken(let reason) = error { context.supervisor.failed(id, .unreadable(reason: reason)) }
     }
 
     /// Sees to it that the actor is counted with what it takes up now; costs next to nothing if that is as before.
@@ -171,9 +192,13 @@ package actor AggregateActor<D: Decider> {
     private static var overhead: Int { 240 }
 
     private func turn() async {
-        do {
-            if memory == nil || D.isWrittenByMany { memory = try await load() }
+        do throws(DispatchError<D.Rejection>) {
+            if memory == nil || D.isWrittenByMany {
+                memory = try await load()
+                noteReadable()
+            }
         } catch {
+            note(error)
             for delivery in mailbox.takeAll() { delivery.answer(delivery.envelopes.map { _ in .failure(error) }) }
             return
         }
@@ -217,11 +242,17 @@ package actor AggregateActor<D: Decider> {
             }
             if let results = await conclude(envelopes, turn, outcome) { return results }
         }
+        isContended = true
+        context.supervisor.failed(id, .contended)
         return envelopes.map { _ in .failure(.contended) }
     }
 
     private func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
         memory?.adopt(turn, receipt)
+        if isContended {
+            isContended = false
+            context.supervisor.wasStored(id)
+        }
         Failpoint.reached(.turnAdopted)
         guard let memory, memory.version - snapshotVersion >= D.snapshotInterval(for: memory.state) else { return }
         offerSnapshot(memory)
@@ -251,6 +282,7 @@ package actor AggregateActor<D: Decider> {
             case .overloaded: return envelopes.map { _ in .failure(.overloaded) }
             case .corrupt(_, let reason):
                 memory = nil
+                context.supervisor.failed(id, .unreadable(reason: reason))
                 return envelopes.map { _ in .failure(.broken(reason: reason)) }
             case .unavailable, .closed:
                 return envelopes.map { _ in .failure(.unavailable(reason: error.debugDescription)) }
@@ -293,7 +325,7 @@ package actor AggregateActor<D: Decider> {
             return try await folded(onto: start ?? AggregateMemory<D>())
         } catch {
             switch error {
-            case .corrupt(_, let reason): throw .broken(reason: reason)
+            case .corrupt: throw .broken(reason: error.debugDescription)
             case .overloaded: throw .overloaded
             default: throw .unavailable(reason: error.debugDescription)
             }

@@ -46,7 +46,7 @@ struct AggregateLoading<D: Decider>: Sendable {
             do throws(EventCodecError) {
                 try memory.fold(event)
             } catch {
-                return .failed(.broken(reason: String(describing: error)))
+                return .failed(.broken(reason: "event at position \(event.position) cannot be read: \(error)"))
             }
         }
         return .memory(memory, snapshotVersion: base.version)

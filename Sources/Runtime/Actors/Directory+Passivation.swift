@@ -47,6 +47,7 @@ extension Directory {
             while (try? await Task.sleep(for: Passivation.tick)) != nil {
                 while await self.passivate(atMost: Passivation.step) == Passivation.step { await Task.yield() }
                 await self.noteFigures()
+                await self.restartDue()
             }
         }
     }

@@ -1,3 +1,4 @@
+package import Logging
 import ServiceLifecycle
 
 /// Finds the one live actor of an aggregate in this process, and wakes it on demand.
@@ -16,13 +17,17 @@ package actor Directory<D: Decider>: Service {
     /// - Parameters:
     ///   - mailboxCapacity: commands that may wait for one aggregate.
     ///   - passivation: when actors go to sleep.
+    ///   - supervision: how patiently failing actors are tried again.
     package init(
         store: any EventStore, snapshots: any SnapshotStore, mailboxCapacity: Int = 4_096,
-        passivation: Passivation = Passivation(), nextEventID: @escaping @Sendable () -> UUID128 = { .v7() }
+        passivation: Passivation = Passivation(), supervision: SupervisionPolicy = SupervisionPolicy(),
+        logger: Logger = Logger(label: "fleetlog"), nextEventID: @escaping @Sendable () -> UUID128 = { .v7() }
     ) {
         context = ActorContext(
             executor: TurnExecutor(), store: store, snapshots: snapshots, mailboxCapacity: mailboxCapacity,
-            nextEventID: nextEventID, memory: passivation.memory.share())
+            nextEventID: nextEventID, memory: passivation.memory.share(),
+            supervisor: Supervisor(
+                category: D.category, policy: supervision, now: passivation.now, logger: logger))
         self.passivation = passivation
         start = passivation.now()
     }
@@ -75,10 +80,14 @@ package actor Directory<D: Decider>: Service {
     package func start(_ batches: [(id: String, envelopes: [CommandEnvelope<D.Command>])]) -> Deliveries<D> {
         let answers = Deliveries<D>(batches.count)
         var (ready, unloaded) = ([AggregateActor<D>](), [AggregateActor<D>]())
-        let now = tick
+        let (now, someFail) = (tick, context.supervisor.isNeeded)
         for (index, batch) in batches.enumerated() {
-            let actor = actor(for: batch.id, at: now)
             let delivery = Mailbox<D>.Delivery(envelopes: batch.envelopes, answers: answers, index: index)
+            if someFail, let failure = context.supervisor.refusal(of: batch.id) {
+                delivery.answer(batch.envelopes.map { _ in .failure(failure.refusal()) })
+                continue
+            }
+            let actor = actor(for: batch.id, at: now)
             switch actor.assumeIsolated({ $0.take(delivery) }) {
             case .ready: ready.append(actor)
             case .unloaded: unloaded.append(actor)
@@ -166,7 +175,8 @@ package actor Directory<D: Decider>: Service {
 
     /// The aggregate's memory as its actor knows it.
     package nonisolated func recall(_ id: String) async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
-        try await actor(for: id).recall()
+        if let failure = context.supervisor.refusal(of: id), failure != .contended { throw failure.refusal() }
+        return try await actor(for: id).recall()
     }
 
     private func actor(for id: String) -> AggregateActor<D> { actor(for: id, at: tick) }
