@@ -62,7 +62,7 @@ struct ColdDevices: Sendable {
                         for first in stride(from: lane * Self.chunk, to: streams.count, by: step) {
                             let chunk = Array(streams[first..<min(first + Self.chunk, streams.count)])
                             let found = try await snapshots.latest(of: chunk)
-                            let tails = chunk.map { StreamVersion($0, at: found[$0]?.version ?? 0) }
+                            let tails = chunk.map { StreamPlace($0, at: found[$0]?.version ?? 0, position: 0) }
                             for tail in try await log.store.readTails(tails, limit: 128) {
                                 guard try tail.get().count == Self.readings.after else {
                                     throw BenchmarkFailed("a device has no snapshot")

@@ -20,7 +20,9 @@ struct LogAccess: Sendable {
         defer { pool.close() }
         return try await body(
             LogAccess(
-                pool: pool, store: PostgresEventStore(url: url, pool: pool, thread: thread, logger: logger),
+                pool: pool,
+                store: PostgresEventStore(
+                    url: url, pool: pool, thread: thread, telemetry: KnownEvents.telemetry, logger: logger),
                 snapshots: PostgresSnapshotStore(pool: pool, logger: logger)))
     }
 

@@ -44,7 +44,8 @@ struct Server {
             try await checkDurability(connection)
             try await Schema.check(connection)
         }
-        let store = PostgresEventStore(url: url, pool: pool, thread: appending, logger: logger)
+        let store = PostgresEventStore(
+            url: url, pool: pool, thread: appending, telemetry: KnownEvents.telemetry, logger: logger)
         let snapshots = PostgresSnapshotStore(pool: pool, logger: logger)
         let devices = Directory<Device>(store: store, snapshots: snapshots, passivation: settings.passivation)
         let accounts = Directory<Account>(store: store, snapshots: snapshots, passivation: settings.passivation)

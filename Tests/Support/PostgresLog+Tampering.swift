@@ -7,11 +7,23 @@ extension PostgresLog {
             to: try DatabaseURL(database.superuserURL), on: thread, logger: quiet)
         try await connection.runScript(
             """
-            alter table events disable trigger all;
+            do $$
+            declare part regclass;
+            begin
+                for part in select relid from pg_partition_tree('events') loop
+                    execute format('alter table %s disable trigger all', part);
+                end loop;
+            end $$;
             alter table log_head disable trigger all;
             \(sql);
-            alter table events enable always trigger events_append_only;
-            alter table events enable always trigger events_no_truncate;
+            do $$
+            declare part regclass;
+            begin
+                for part in select relid from pg_partition_tree('events') loop
+                    execute format('alter table %s enable always trigger events_append_only', part);
+                    execute format('alter table %s enable always trigger events_no_truncate', part);
+                end loop;
+            end $$;
             alter table log_head enable always trigger log_head_forward_only;
             alter table log_head enable always trigger log_head_no_truncate
             """)

@@ -41,6 +41,11 @@ package struct TestDatabase: Sendable {
             PrivatePostgres.URLs(owner: way(ownerURL), server: way(serverURL), superuser: way(superuserURL)))
     }
 
+    /// Applies what it lacks.
+    ///
+    /// - Parameter last: the name of the last migration that is applied; all if nil.
+    package func migrate(upTo last: String? = nil) async throws { try await Schema.migrate(ownerURL, upTo: last) }
+
     private init(_ name: String, _ urls: PrivatePostgres.URLs) {
         self.name = name
         ownerURL = urls.owner

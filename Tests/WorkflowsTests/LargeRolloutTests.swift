@@ -176,10 +176,10 @@ private final class CountingStore: EventStore {
 
     func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome { try await inner.append(append) }
 
-    func readStream(_ stream: StreamName, from version: Int64, limit: Int) async throws(EventStoreError)
-        -> [RecordedEvent]
-    {
-        let events = try await inner.readStream(stream, from: version, limit: limit)
+    func readStream(
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
+    ) async throws(EventStoreError) -> [RecordedEvent] {
+        let events = try await inner.readStream(stream, from: version, after: position, limit: limit)
         eventsRead.withLock { $0 += Int64(events.count) }
         return events
     }

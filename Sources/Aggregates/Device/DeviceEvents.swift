@@ -82,7 +82,7 @@ package enum ObservationClock: String, Sendable, Codable {
 extension Device {
     package static let codec = EventCodec<Event>([
         // First, since nine of ten events are telemetry and the codec looks from the top.
-        .init("TelemetryRecorded", wrap: Event.telemetryRecorded) {
+        .init("TelemetryRecorded", class: .telemetry, wrap: Event.telemetryRecorded) {
             if case .telemetryRecorded(let fact) = $0 { fact } else { nil }
         } encode: {
             try TelemetryJSON.encode($0)
@@ -92,7 +92,8 @@ extension Device {
         .init("DeviceRegistered", wrap: Event.registered) { if case .registered(let fact) = $0 { fact } else { nil } },
         .init("DeviceAssigned", wrap: Event.assigned) { if case .assigned(let fact) = $0 { fact } else { nil } },
         .init("DeviceUpdated", wrap: Event.updated) { if case .updated(let fact) = $0 { fact } else { nil } },
-        .init("MessageRefused", wrap: Event.messageRefused) {
+        // As many as there are readings, from a device that sends nothing else.
+        .init("MessageRefused", class: .telemetry, wrap: Event.messageRefused) {
             if case .messageRefused(let fact) = $0 { fact } else { nil }
         },
         .init("DeviceRetired", wrap: Event.retired) { if case .retired(let fact) = $0 { fact } else { nil } },

@@ -344,7 +344,8 @@ package actor AggregateActor<D: Decider> {
         var memory = base
         let page = 1_000
         while true {
-            let events = try await context.store.readStream(stream, from: memory.version + 1, limit: page)
+            let events = try await context.store.readStream(
+                stream, from: memory.version + 1, after: memory.position, limit: page)
             for event in events {
                 do {
                     try memory.fold(event)

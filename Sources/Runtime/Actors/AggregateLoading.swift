@@ -25,7 +25,8 @@ struct AggregateLoading<D: Decider>: Sendable {
             let found = cold.isEmpty ? [:] : try await snapshots.latest(of: cold)
             let bases = wanted.map { $0.known ?? found[$0.stream].flatMap(AggregateMemory<D>.init) ?? .init() }
             let tails = try await store.readTails(
-                zip(wanted, bases).map { StreamVersion($0.stream, at: $1.version) }, limit: Self.tail)
+                zip(wanted, bases).map { StreamPlace($0.stream, at: $1.version, position: $1.position) },
+                limit: Self.tail)
             return zip(bases, tails).map { Self.fold($1, onto: $0) }
         } catch {
             switch error {

@@ -6,7 +6,8 @@ extension Directory {
         while true {
             let page: [RecordedEvent]
             do throws(EventStoreError) {
-                page = try await store.readStream(stream, from: memory.version + 1, limit: 1_000)
+                page = try await store.readStream(
+                    stream, from: memory.version + 1, after: memory.position, limit: 1_000)
             } catch .corrupt(_, let reason) {
                 throw .broken(reason: reason)
             } catch {

@@ -56,7 +56,8 @@ extension Directory {
             case .recorded: limit = page
             }
             if limit == 0 { return .stood(memory) }
-            let events = try await store.readStream(stream, from: memory.version + 1, limit: limit)
+            let events = try await store.readStream(
+                stream, from: memory.version + 1, after: memory.position, limit: limit)
             for event in events {
                 if case .recorded(let time) = point, event.recordedTime > time { return memory.asPast }
                 do throws(EventCodecError) {

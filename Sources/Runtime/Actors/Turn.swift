@@ -35,7 +35,8 @@ struct Turn<D: Decider>: Sendable {
     var append: Append? {
         if events.isEmpty { return nil }
         return Append(
-            [StreamChange(stream, expecting: base.version, events: events)], conditions: fences, sideRows: sideRows)
+            [StreamChange(stream, expecting: base.version, at: base.position, events: events)],
+            conditions: fences, sideRows: sideRows)
     }
 
     /// Decides the commands one after the other, each upon what the earlier ones of the turn have led to.
@@ -81,7 +82,7 @@ struct Turn<D: Decider>: Sendable {
             D.evolve(&state, with: event, observedAt: envelope.context.time)
             events.append(
                 NewEvent(
-                    id: nextEventID(), type: stored.type, schemaVersion: stored.schemaVersion,
+                    id: nextEventID(), type: stored.type, schemaVersion: stored.schemaVersion, class: stored.eventClass,
                     observedTime: envelope.context.time, data: stored.data,
                     metadata: EventMetadata(
                         principal: envelope.context.principal, account: D.account(of: state),

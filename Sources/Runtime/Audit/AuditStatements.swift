@@ -1,7 +1,8 @@
 /// The statements of an audit. They are short and many, since a long one would keep Postgres from clearing the old rows
 /// of the head, which every append updates.
 enum AuditStatements {
-    static let positions = Statement(
+    // Planned with its positions, as a page of the log is.
+    static let positions = Statement.unprepared(
         "audit_positions",
         """
         select position, recorded_time from events where position > $1 and position <= $2 order by position limit $3

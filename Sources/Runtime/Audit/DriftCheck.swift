@@ -70,7 +70,7 @@ package struct DriftCheck<D: Decider>: Sendable {
             }
             guard let next = left.min() else { return outcome }
             let page = try await store.readStream(
-                stream, from: memory.version + 1, limit: Int(min(1_000, next - memory.version)))
+                stream, from: memory.version + 1, after: memory.position, limit: Int(min(1_000, next - memory.version)))
             for event in page {
                 do {
                     try memory.fold(event)

@@ -43,11 +43,13 @@ package struct LogAudit: Sendable {
 
     private func checkPositions(_ report: inout Report, _ progress: (Int64, Int64) -> Void) async throws {
         let page: Int64 = 20_000
+        var window = ReadWindow(after: 0, length: page)
         var position: Int64 = 0
         var time = Timestamp(microseconds: 0)
         while true {
             let rows = try await query(
-                AuditStatements.positions(.int8(position), .int8(report.head), .int8(page)))
+                AuditStatements.positions(
+                    .int8(position), .int8(min(window.end, report.head)), .int8(page)))
             for row in rows {
                 let (next, recordedTime) = (try row.int8(0), try row.timestamp(1))
                 if next != position + 1 {
@@ -61,7 +63,13 @@ package struct LogAudit: Sendable {
                 report.events += 1
             }
             progress(position, report.head)
-            if rows.count < page { break }
+            if rows.count == page {
+                window = ReadWindow(after: position, length: page)
+            } else if window.end >= report.head {
+                break
+            } else {
+                window.advance()
+            }
         }
         if position != report.head {
             report.findings.note(

@@ -10,15 +10,33 @@ package struct StreamVersion: Sendable, Hashable {
     }
 }
 
+/// A place in a stream: an event of it, or its beginning.
+package struct StreamPlace: Sendable, Hashable {
+    package var stream: StreamName
+    package var version: Int64
+    package var position: Int64
+
+    package init(_ stream: StreamName, at version: Int64, position: Int64) {
+        self.stream = stream
+        self.version = version
+        self.position = position
+    }
+}
+
 /// New events for one stream, and the version they were decided upon.
 package struct StreamChange: Sendable, Hashable {
     package var stream: StreamName
     package var expectedVersion: Int64
+    /// Where the event of that version lies, or anything before it; spares a look at what is older.
+    package var knownPosition: Int64
     package var events: [NewEvent]
 
-    package init(_ stream: StreamName, expecting expectedVersion: Int64, events: [NewEvent]) {
+    package init(
+        _ stream: StreamName, expecting expectedVersion: Int64, at knownPosition: Int64 = 0, events: [NewEvent]
+    ) {
         self.stream = stream
         self.expectedVersion = expectedVersion
+        self.knownPosition = knownPosition
         self.events = events
     }
 }

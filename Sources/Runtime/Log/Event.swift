@@ -4,15 +4,17 @@ package struct NewEvent: Sendable, Hashable {
     package var type: String
     /// The version of the payload's schema, from 1.
     package var schemaVersion: Int32
+    package var eventClass: EventClass
     package var observedTime: Timestamp
     /// UTF-8 JSON.
     package var data: [UInt8]
     package var metadata: EventMetadata
 
     package init(
-        id: UUID128, type: String, schemaVersion: Int32 = 1, observedTime: Timestamp, data: [UInt8],
-        metadata: EventMetadata
+        id: UUID128, type: String, schemaVersion: Int32 = 1, class eventClass: EventClass = .lifecycle,
+        observedTime: Timestamp, data: [UInt8], metadata: EventMetadata
     ) {
+        self.eventClass = eventClass
         self.id = id
         self.type = type
         self.schemaVersion = schemaVersion

@@ -6,6 +6,7 @@ package struct EventCodec<Event: Sendable>: Sendable {
     package struct Entry: Sendable {
         let type: String
         let schemaVersion: Int32
+        let eventClass: EventClass
         let encode: @Sendable (Event) throws -> [UInt8]?
         let decoders: [Int32: @Sendable ([UInt8]) throws -> Event]
 
@@ -13,13 +14,14 @@ package struct EventCodec<Event: Sendable>: Sendable {
         ///
         /// - Parameters:
         ///   - schemaVersion: the version written today, from 1.
+        ///   - eventClass: once telemetry, a type stays telemetry: stored events do not move.
         ///   - wrap: makes the event from its payload.
         ///   - unwrap: takes the payload out; nil for an event of another type.
         package init<Payload: Codable & Sendable>(
-            _ type: String, schemaVersion: Int32 = 1, wrap: @escaping @Sendable (Payload) -> Event,
-            unwrap: @escaping @Sendable (Event) -> Payload?
+            _ type: String, schemaVersion: Int32 = 1, class eventClass: EventClass = .lifecycle,
+            wrap: @escaping @Sendable (Payload) -> Event, unwrap: @escaping @Sendable (Event) -> Payload?
         ) {
-            self.init(type, schemaVersion: schemaVersion, wrap: wrap, unwrap: unwrap) { payload in
+            self.init(type, schemaVersion: schemaVersion, class: eventClass, wrap: wrap, unwrap: unwrap) { payload in
                 Array(try JSONEncoder.events.encode(payload))
             }
         }
@@ -28,12 +30,14 @@ package struct EventCodec<Event: Sendable>: Sendable {
         ///
         /// - Parameter decode: reads what `encode` writes; nil for anything else, which is then read as usual.
         package init<Payload: Codable & Sendable>(
-            _ type: String, schemaVersion: Int32 = 1, wrap: @escaping @Sendable (Payload) -> Event,
-            unwrap: @escaping @Sendable (Event) -> Payload?, encode: @escaping @Sendable (Payload) throws -> [UInt8],
+            _ type: String, schemaVersion: Int32 = 1, class eventClass: EventClass = .lifecycle,
+            wrap: @escaping @Sendable (Payload) -> Event, unwrap: @escaping @Sendable (Event) -> Payload?,
+            encode: @escaping @Sendable (Payload) throws -> [UInt8],
             decode: @escaping @Sendable ([UInt8]) -> Payload? = { _ in nil }
         ) {
             self.type = type
             self.schemaVersion = schemaVersion
+            self.eventClass = eventClass
             self.encode = { event in try unwrap(event).map(encode) }
             decoders = [
                 schemaVersion: { bytes in
@@ -44,11 +48,13 @@ package struct EventCodec<Event: Sendable>: Sendable {
         }
 
         private init(
-            type: String, schemaVersion: Int32, encode: @escaping @Sendable (Event) throws -> [UInt8]?,
+            type: String, schemaVersion: Int32, class eventClass: EventClass,
+            encode: @escaping @Sendable (Event) throws -> [UInt8]?,
             decoders: [Int32: @Sendable ([UInt8]) throws -> Event]
         ) {
             self.type = type
             self.schemaVersion = schemaVersion
+            self.eventClass = eventClass
             self.encode = encode
             self.decoders = decoders
         }
@@ -59,13 +65,15 @@ package struct EventCodec<Event: Sendable>: Sendable {
         ) -> Entry {
             var decoders = decoders
             decoders[version] = { try upcast(JSONDecoder.events.decode(Old.self, from: Data($0))) }
-            return Entry(type: type, schemaVersion: schemaVersion, encode: encode, decoders: decoders)
+            return Entry(
+                type: type, schemaVersion: schemaVersion, class: eventClass, encode: encode, decoders: decoders)
         }
     }
 
     package struct Encoded: Sendable {
         package let type: String
         package let schemaVersion: Int32
+        package let eventClass: EventClass
         package let data: [UInt8]
     }
 
@@ -80,12 +88,16 @@ package struct EventCodec<Event: Sendable>: Sendable {
     /// The stored names of all types this codec knows.
     package var types: [String] { entries.map(\.type) }
 
+    /// The stored names of those that are telemetry.
+    package var telemetryTypes: Set<String> { Set(entries.filter { $0.eventClass == .telemetry }.map(\.type)) }
+
     /// - Throws: ``EventCodecError`` if no entry claims the event, or its payload has no JSON form (NaN).
     package func encode(_ event: Event) throws(EventCodecError) -> Encoded {
         for entry in entries {
             do {
                 guard let data = try entry.encode(event) else { continue }
-                return Encoded(type: entry.type, schemaVersion: entry.schemaVersion, data: data)
+                return Encoded(
+                    type: entry.type, schemaVersion: entry.schemaVersion, eventClass: entry.eventClass, data: data)
             } catch {
                 throw .notEncodable(type: entry.type, reason: String(describing: error))
             }

@@ -11,14 +11,17 @@ package protocol EventStore: Sendable {
     func append(_ appends: [Append]) async -> [Result<AppendOutcome, EventStoreError>]
 
     /// The events of a stream from `version` upward, in order, at most `limit`.
-    func readStream(_ stream: StreamName, from version: Int64, limit: Int) async throws(EventStoreError)
-        -> [RecordedEvent]
+    ///
+    /// - Parameter position: of an event before them, or 0; spares a look at what is older.
+    func readStream(
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
+    ) async throws(EventStoreError) -> [RecordedEvent]
 
-    /// The events of many streams after the version given with each, in order, at most `limit` of a stream; the answers
+    /// The events of many streams after the place given with each, in order, at most `limit` of a stream; the answers
     /// lie as the streams do. A stream that cannot be read fails alone.
     ///
     /// - Parameter tails: some hundreds at most, since they are read together.
-    func readTails(_ tails: [StreamVersion], limit: Int) async throws(EventStoreError)
+    func readTails(_ tails: [StreamPlace], limit: Int) async throws(EventStoreError)
         -> [Result<[RecordedEvent], EventStoreError>]
 
     /// The events after `position` that pass the filter, in position order, at most `limit`.
@@ -32,13 +35,21 @@ package protocol EventStore: Sendable {
 }
 
 extension EventStore {
+    package func readStream(
+        _ stream: StreamName, from version: Int64, limit: Int
+    ) async throws(EventStoreError) -> [RecordedEvent] {
+        try await readStream(stream, from: version, after: 0, limit: limit)
+    }
+
     package func readTails(
-        _ tails: [StreamVersion], limit: Int
+        _ tails: [StreamPlace], limit: Int
     ) async throws(EventStoreError) -> [Result<[RecordedEvent], EventStoreError>] {
         var answers: [Result<[RecordedEvent], EventStoreError>] = []
         for tail in tails {
             do throws(EventStoreError) {
-                answers.append(.success(try await readStream(tail.stream, from: tail.version + 1, limit: limit)))
+                let events = try await readStream(
+                    tail.stream, from: tail.version + 1, after: tail.position, limit: limit)
+                answers.append(.success(events))
             } catch {
                 guard case .corrupt = error else { throw error }
                 answers.append(.failure(error))
@@ -80,11 +91,16 @@ package struct LogFilter: Sendable, Hashable {
     /// All categories if nil.
     package var category: String?
     package var scope: AccountScope
+    /// All types if nil.
+    package var type: String?
     /// All streams if nil.
     package var stream: StreamName?
 
-    package init(category: String? = nil, scope: AccountScope, stream: StreamName? = nil) {
+    package init(
+        category: String? = nil, type: String? = nil, scope: AccountScope, stream: StreamName? = nil
+    ) {
         self.category = category
+        self.type = type
         self.scope = scope
         self.stream = stream
     }
@@ -93,6 +109,7 @@ package struct LogFilter: Sendable, Hashable {
 
     package func admits(_ event: RecordedEvent) -> Bool {
         (category == nil || category == event.stream.category)
+            && (type == nil || type == event.type)
             && (stream == nil || stream == event.stream)
             && scope.includes(event.metadata.account)
     }

@@ -49,7 +49,7 @@ package final class InMemoryEventStore: EventStore {
     }
 
     package func readStream(
-        _ stream: StreamName, from version: Int64, limit: Int
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent] {
         state.withLock { state in
             let positions = state.positions[stream] ?? []

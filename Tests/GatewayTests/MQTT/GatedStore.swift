@@ -52,9 +52,9 @@ final class GatedStore: EventStore {
     }
 
     func readStream(
-        _ stream: StreamName, from version: Int64, limit: Int
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent] {
-        try await store.readStream(stream, from: version, limit: limit)
+        try await store.readStream(stream, from: version, after: position, limit: limit)
     }
 
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {

@@ -22,10 +22,10 @@ final class CountingStore: EventStore {
 
     func append(_ appends: [Append]) async -> [Result<AppendOutcome, EventStoreError>] { await inner.append(appends) }
 
-    func readStream(_ stream: StreamName, from version: Int64, limit: Int) async throws(EventStoreError)
-        -> [RecordedEvent]
-    {
-        let events = try await inner.readStream(stream, from: version, limit: limit)
+    func readStream(
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
+    ) async throws(EventStoreError) -> [RecordedEvent] {
+        let events = try await inner.readStream(stream, from: version, after: position, limit: limit)
         alone.withLock { count in
             count.calls += 1
             count.events += events.count
@@ -33,7 +33,7 @@ final class CountingStore: EventStore {
         return events
     }
 
-    func readTails(_ tails: [StreamVersion], limit: Int) async throws(EventStoreError)
+    func readTails(_ tails: [StreamPlace], limit: Int) async throws(EventStoreError)
         -> [Result<[RecordedEvent], EventStoreError>]
     {
         let answers = try await inner.readTails(tails, limit: limit)

@@ -25,10 +25,10 @@ final class InterposedStore: EventStore {
         return try await inner.append(append)
     }
 
-    func readStream(_ stream: StreamName, from version: Int64, limit: Int) async throws(EventStoreError)
-        -> [RecordedEvent]
-    {
-        try await inner.readStream(stream, from: version, limit: limit)
+    func readStream(
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
+    ) async throws(EventStoreError) -> [RecordedEvent] {
+        try await inner.readStream(stream, from: version, after: position, limit: limit)
     }
 
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {

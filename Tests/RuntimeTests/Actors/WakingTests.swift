@@ -26,8 +26,8 @@ struct WakingContract {
         _ = try await store.append(Append([StreamChange(short, expecting: 0, events: .samples(2))]))
         let tails = try await store.readTails(
             [
-                StreamVersion(short, at: 1), StreamVersion(none, at: 0), StreamVersion(long, at: 2),
-                StreamVersion(short, at: 2),
+                StreamPlace(short, at: 1, position: 8), StreamPlace(none, at: 0, position: 0),
+                StreamPlace(long, at: 2, position: 2), StreamPlace(short, at: 2, position: 9),
             ], limit: 4)
         #expect(try tails.map { try $0.get().map(\.version) } == [[2], [], [3, 4, 5, 6], []])
         #expect(try tails[2].get() == (try await store.readStream(long, from: 3, limit: 4)))
@@ -194,7 +194,7 @@ private final class CountingSnapshots: SnapshotStore {
                 """)
             _ = try await log.pool.withConnection { try await $0.query(spoil(.text(bad.description))) }
             let tails = try await log.store.readTails(
-                [StreamVersion(bad, at: 0), StreamVersion(good, at: 0)], limit: 10)
+                [StreamPlace(bad, at: 0, position: 0), StreamPlace(good, at: 0, position: 0)], limit: 10)
             if case .failure(.corrupt) = tails[0] {} else { Issue.record("\(tails[0])") }
             #expect(try tails[1].get().count == 1)
             let directory = Directory<Tally>(store: log.store, snapshots: log.snapshots)

@@ -11,7 +11,7 @@ struct EventStoreContract {
         ("a wrong expected version is answered as a conflict", { try await $0.conflict() }),
         ("a condition on an unchanged stream holds or refuses the append", { try await $0.conditions() }),
         ("a stream is read from a version, in order", { try await $0.readsStream() }),
-        ("the log is read by category, account and stream", { try await $0.readsLog() }),
+        ("the log is read by category, type, account and stream", { try await $0.readsLog() }),
         ("a page says how far it has seen", { try await $0.pageEnds() }),
         ("everything about an event comes back as it was", { try await $0.roundTrip() }),
         ("recorded time never decreases with position", { try await $0.recordedTime() }),
@@ -103,17 +103,21 @@ struct EventStoreContract {
             Append([StreamChange(second, expecting: 0, events: [.sample(account: account)])]))
         _ = try await store.append(
             Append([StreamChange(.fresh("other"), expecting: 0, events: [.sample(account: account)])]))
+        let typed = NewEvent.sample(account: account, type: "Typed\(category)", class: .telemetry)
+        _ = try await store.append(Append([StreamChange(second, expecting: 1, events: [typed])]))
         func versions(_ filter: LogFilter) async throws -> [String] {
             try await store.readLog(after: start, where: filter, limit: 100).events.map {
                 "\($0.stream.id)/\($0.version)"
             }
         }
-        #expect(try await versions(LogFilter(category: category, scope: .all)) == ["a-1/1", "a-1/2", "b/1"])
-        #expect(try await versions(LogFilter(category: category, scope: .only(account))) == ["b/1"])
-        #expect(try await versions(LogFilter(scope: .only(account))).count == 2)
+        #expect(try await versions(LogFilter(category: category, scope: .all)) == ["a-1/1", "a-1/2", "b/1", "b/2"])
+        #expect(try await versions(LogFilter(category: category, scope: .only(account))) == ["b/1", "b/2"])
+        #expect(try await versions(LogFilter(scope: .only(account))).count == 3)
         #expect(try await versions(LogFilter(scope: .all, stream: first)) == ["a-1/1", "a-1/2"])
         #expect(try await versions(LogFilter(scope: .only(account), stream: first)).isEmpty)
-        #expect(try await versions(LogFilter(scope: .only(account), stream: second)) == ["b/1"])
+        #expect(try await versions(LogFilter(scope: .only(account), stream: second)) == ["b/1", "b/2"])
+        #expect(try await versions(LogFilter(type: typed.type, scope: .all)) == ["b/2"])
+        #expect(try await versions(LogFilter(category: category, type: "Sampled", scope: .only(account))) == ["b/1"])
     }
 
     func pageEnds() async throws {

@@ -4,40 +4,90 @@ import Testing
 
 @testable import Runtime
 
-@Suite struct `The plan of a statement` {
-    /// What Postgres would do, planning once and for all while the log is young.
-    private func plan(of statement: Statement, parameters: Int, in log: PostgresLog) async throws -> String {
-        let connection = try await PostgresConnection.connect(
-            to: try DatabaseURL(log.database.superuserURL), on: log.thread, logger: Logger(label: "test"))
-        let arguments = Array(repeating: "null", count: parameters).joined(separator: ", ")
-        try await connection.runScript("set plan_cache_mode = force_generic_plan")
-        try await connection.runScript("prepare planned as \(statement.sql)")
-        let rows = try await connection.query(
-            Statement.unprepared("explain", "explain execute planned(\(arguments))")())
-        await connection.close()
-        return try rows.map { try $0.text(0) }.joined(separator: "\n")
-    }
+@Suite(.serialized) struct `The plan of a statement` {
+    private let plenty = 12_000
 
-    @Test func `that appends probes the index and never reads the log`() async throws {
+    /// A log of three partitions of each class, full enough that reading one from end to end would be a mistake.
+    private func withLog(_ body: @Sendable @escaping (PostgresLog) async throws -> Void) async throws {
         try await PostgresLog.with { log in
-            let plan = try await plan(of: AppendStatements.append, parameters: 20, in: log)
-            #expect(plan.contains("events_stream_version_key"))
-            #expect(!plan.contains("Seq Scan on events"))
+            try await log.usePartitions(of: 4_000)
+            for number in 0..<plenty / 100 {
+                let (place, isLifecycle) = (number / 2, number.isMultiple(of: 2))
+                let stream = StreamName(category: isLifecycle ? "plan" : "device", id: "\(place % 10)")
+                let events: [NewEvent] = .samples(100, class: isLifecycle ? .lifecycle : .telemetry)
+                _ = try await log.store.append(
+                    Append([StreamChange(stream, expecting: Int64(place / 10) * 100, events: events)]))
+            }
+            try await log.asSuperuser("analyze events")
+            try await body(log)
         }
     }
 
-    @Test func `that reads a stream, a category or an account uses an index`() async throws {
-        try await PostgresLog.with { log in
-            _ = try await log.store.append(
-                Append([StreamChange(.fresh("plan"), expecting: 0, events: .samples(1_000))]))
-            for (statement, parameters) in [
-                (ReadStatements.stream, 3), (ReadStatements.log, 2), (ReadStatements.category, 3),
-                (ReadStatements.account, 3), (ReadStatements.accountCategory, 4), (ReadStatements.streamLog, 3),
-                (ReadStatements.tails, 3),
-            ] {
-                let plan = try await plan(of: statement, parameters: parameters, in: log)
-                #expect(!plan.contains("Seq Scan on events"), "\(statement.name): \(plan)")
+    private func plan(_ bound: BoundStatement, in log: PostgresLog) async throws -> String {
+        let explained = Statement.unprepared("explain", "explain (costs off) " + bound.statement.sql)
+        let rows = try await log.pool.withConnection { connection in
+            try await connection.query(BoundStatement(statement: explained, parameters: bound.parameters))
+        }
+        return try rows.map { try $0.text(0) }.joined(separator: "\n")
+    }
+
+    @Test func `that appends probes indexes, and only of partitions behind what is known`() async throws {
+        try await withLog { log in
+            let connection = try await PostgresConnection.connect(
+                to: try DatabaseURL(log.database.serverURL), on: log.thread, logger: Logger(label: "test"))
+            for setting in AppendStatements.session { _ = try await connection.query(setting()) }
+            try await connection.runScript("prepare planned as \(AppendStatements.append.sql)")
+            let arguments = Array(repeating: "null", count: 23).joined(separator: ", ")
+            func plan(from position: Int) async throws -> String {
+                let rows = try await connection.query(
+                    Statement.unprepared("explain", "explain execute planned(\(arguments), \(position), \(position))")())
+                return try rows.map { try $0.text(0) }.joined(separator: "\n")
             }
+            let whole = try await plan(from: 0)
+            #expect(whole.contains("events_telemetry_1_stream_version_key"))
+            #expect(!whole.contains("Seq Scan on events"), "\(whole)")
+            let known = try await plan(from: 9_000)
+            #expect(known.contains("Subplans Removed"), "\(known)")
+            await connection.close()
+        }
+    }
+
+    @Test func `that reads a stream uses an index, and only of partitions behind what is known`() async throws {
+        try await withLog { log in
+            let stream = StreamName(category: "device", id: "3")
+            let read = try await plan(
+                ReadStatements.stream(
+                    stream, from: 550, in: ReadWindow(after: 9_300, length: 600), limit: 10, telemetry: true), in: log)
+            #expect(read.contains("events_telemetry_8001_stream_version_key"), "\(read)")
+            #expect(!read.contains("Seq Scan"), "\(read)")
+            #expect(!read.contains("_4001"), "\(read)")
+            let tails = try await plan(
+                ReadStatements.tails([StreamPlace(stream, at: 550, position: 9_300)], limit: 10, telemetry: true),
+                in: log)
+            #expect(tails.contains("events_telemetry_8001_stream_version_key"), "\(tails)")
+            #expect(!tails.contains("Seq Scan"), "\(tails)")
+            #expect(!tails.contains("_4001"), "\(tails)")
+        }
+    }
+
+    @Test(arguments: [
+        LogFilter.everything, LogFilter(category: "plan", scope: .all), LogFilter(type: "Sampled", scope: .all),
+        LogFilter(scope: .only(AccountID("acme"))),
+        LogFilter(category: "plan", type: "Sampled", scope: .only(AccountID("acme"))),
+        LogFilter(scope: .all, stream: StreamName(category: "device", id: "3")),
+    ])
+    func `that reads the log uses an index of the window's partitions`(_ filter: LogFilter) async throws {
+        try await withLog { log in
+            let window = ReadWindow(after: 5_100, length: 50)
+            let everything = try await plan(
+                ReadStatements.log(in: window, where: filter, limit: 10, telemetry: true), in: log)
+            #expect(!everything.contains("Seq Scan"), "\(everything)")
+            #expect(everything.contains("events_telemetry_4001"), "\(everything)")
+            #expect(!everything.contains("_8001"), "\(everything)")
+            let lifecycle = try await plan(
+                ReadStatements.log(in: window, where: filter, limit: 10, telemetry: false), in: log)
+            #expect(lifecycle.contains("events_lifecycle_4001"), "\(lifecycle)")
+            #expect(!lifecycle.contains("telemetry"), "\(lifecycle)")
         }
     }
 }

@@ -9,16 +9,20 @@ extension StreamName {
 
 extension NewEvent {
     static func sample(
-        account: AccountID = .default, data: [UInt8] = Array(#"{"value":1}"#.utf8), commandID: UUID128 = .v7()
+        account: AccountID = .default, type: String = "Sampled", class eventClass: EventClass = .lifecycle,
+        data: [UInt8] = Array(#"{"value":1}"#.utf8), commandID: UUID128 = .v7()
     ) -> NewEvent {
         NewEvent(
-            id: .v7(), type: "Sampled", observedTime: Timestamp(microseconds: 1_795_000_000_000_000), data: data,
+            id: .v7(), type: type, class: eventClass, observedTime: Timestamp(microseconds: 1_795_000_000_000_000),
+            data: data,
             metadata: EventMetadata(principal: .system, account: account, commandID: commandID))
     }
 }
 
 extension [NewEvent] {
-    static func samples(_ count: Int) -> [NewEvent] { (0..<count).map { _ in .sample() } }
+    static func samples(_ count: Int, class eventClass: EventClass = .lifecycle) -> [NewEvent] {
+        (0..<count).map { _ in .sample(class: eventClass) }
+    }
 }
 
 extension AppendOutcome {

@@ -134,9 +134,9 @@ struct RefusingStore: EventStore {
     }
 
     func readStream(
-        _ stream: StreamName, from version: Int64, limit: Int
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent] {
-        try await store.readStream(stream, from: version, limit: limit)
+        try await store.readStream(stream, from: version, after: position, limit: limit)
     }
 
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {

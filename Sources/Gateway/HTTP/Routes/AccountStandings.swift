@@ -44,7 +44,8 @@ struct AccountStandings: Sendable {
     /// Folds in what the log holds beyond; returns whether there was something.
     private func catchUp(_ memory: inout AggregateMemory<Account>, _ stream: StreamName) async throws(Problem) -> Bool {
         do {
-            let events = try await store.readStream(stream, from: memory.version + 1, limit: 1_000)
+            let events = try await store.readStream(
+                stream, from: memory.version + 1, after: memory.position, limit: 1_000)
             for event in events { try memory.fold(event) }
             return !events.isEmpty
         } catch let error as EventStoreError {

@@ -18,9 +18,10 @@ struct LogRoutes: Sendable {
     }
 
     private func events(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "category", "account")
+        try exchange.query.allow("after", "limit", "category", "account", "type")
         let filter = LogFilter(
-            category: exchange.query["category"], scope: try caller.scope.narrowed(by: exchange.query["account"]))
+            category: exchange.query["category"], type: exchange.query["type"],
+            scope: try caller.scope.narrowed(by: exchange.query["account"]))
         if EventStreaming.isWanted(by: exchange) {
             let subscription = Subscription(
                 to: store, where: filter, pageSize: Self.pageSize, pollInterval: Self.pollInterval)

@@ -68,7 +68,7 @@ package struct PostgresParkingStore: ParkingStore {
         from unnest($3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::text[], $8::bigint[], $9::timestamptz[],
             $10::text[]) with ordinality
             as message (device, topic, payload, generation, earlier, number, received, reason, place)
-        where $2 = (select coalesce(max(version), 0) from events where stream = $1)
+        where $2 = (select coalesce(max(version), 0) from events where stream = $1 and class in (0, 2))
         order by place
         """)
 

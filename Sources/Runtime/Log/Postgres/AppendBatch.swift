@@ -6,11 +6,17 @@ package struct AppendBatch: Sendable {
     private var encoded: [BoundStatement] = []
     private var claims: [StreamVersion] = []
     private var isKnown: [Bool] = []
+    /// Where the search for each claim's stream may begin.
+    private var claimPositions: [Int64] = []
+    /// Whether telemetry can be among each claim's events.
+    private var claimsOnTelemetry: [Bool] = []
+    private let telemetry: TelemetryTypes
     private var sharedClaims: [StreamVersion: Int64] = [:]
     private var links: (appends: [Int32], claims: [Int64]) = ([], [])
 
     package init(_ appends: [Append], _ known: inout KnownVersions) {
         self.appends = appends
+        telemetry = known.telemetry
         mark = known.beginBatch()
         for (index, append) in appends.enumerated() {
             for condition in append.conditions { link(Int32(index), sharedClaim(condition, known)) }
@@ -19,7 +25,8 @@ package struct AppendBatch: Sendable {
             for change in append.changes {
                 // A batch holds one append a stream, so no other claim can be the same.
                 let isKnown = known.claim(change.stream, at: change.expectedVersion, for: mark)
-                link(Int32(index), claim(StreamVersion(change.stream, at: change.expectedVersion), isKnown))
+                let wanted = StreamVersion(change.stream, at: change.expectedVersion)
+                link(Int32(index), claim(wanted, from: change.knownPosition, isKnown))
             }
         }
         encoded = [AppendStatements.append.bind(parameters)]
@@ -42,8 +49,10 @@ package struct AppendBatch: Sendable {
         links.claims.append(claim)
     }
 
-    private mutating func claim(_ claim: StreamVersion, _ isKnown: Bool) -> Int64 {
+    private mutating func claim(_ claim: StreamVersion, from position: Int64 = 0, _ isKnown: Bool) -> Int64 {
         claims.append(claim)
+        claimPositions.append(position)
+        claimsOnTelemetry.append(telemetry.mayInclude(category: claim.stream.category, type: nil))
         self.isKnown.append(isKnown)
         return Int64(claims.count)
     }
@@ -64,6 +73,7 @@ package struct AppendBatch: Sendable {
         var append: [Int32] = []
         var version: [Int64] = []
         var schemaVersion: [Int32] = []
+        var classes: [Int32] = []
         var streams: [String] = []
         var categories: [String] = []
         var types: [String] = []
@@ -79,6 +89,7 @@ package struct AppendBatch: Sendable {
         append.reserveCapacity(count)
         version.reserveCapacity(count)
         schemaVersion.reserveCapacity(count)
+        classes.reserveCapacity(count)
         streams.reserveCapacity(count)
         categories.reserveCapacity(count)
         types.reserveCapacity(count)
@@ -102,6 +113,7 @@ package struct AppendBatch: Sendable {
                     ids.append(event.id)
                     types.append(event.type)
                     schemaVersion.append(event.schemaVersion)
+                    classes.append(event.eventClass.rawValue)
                     accounts.append(event.metadata.account.rawValue)
                     observed.append(event.observedTime)
                     principals.append(event.metadata.principal.description)
@@ -120,6 +132,9 @@ package struct AppendBatch: Sendable {
             .textArray(types), .int4Array(schemaVersion), .textArray(accounts), .timestampArray(observed),
             .textArray(principals), .uuidArray(commandIDs), .nullableUUIDArray(causationIDs),
             .nullableUUIDArray(correlationIDs), .nullableTextArray(traces), .jsonArray(data),
+            .int4Array(classes), .int8Array(claimPositions), .boolArray(claimsOnTelemetry),
+            .int8(claimPositions.min() ?? 0),
+            .int8(zip(claimPositions, claimsOnTelemetry).lazy.filter(\.1).map(\.0).min() ?? .max),
         ]
     }
 

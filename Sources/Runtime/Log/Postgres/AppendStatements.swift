@@ -22,8 +22,10 @@ package enum AppendStatements {
     /// A claim is a stream and the version it must stand at. If the head is where the server expects it, nobody else has
     /// appended, and what the server knows of a claim holds (``KnownVersions``). For any other, one descent of the index
     /// (stream, version) finds that version and whatever is behind it; asked for the stream's last version, it would
-    /// visit all that lie on the same page. Under READ COMMITTED this statement's snapshot is taken after the head was
-    /// locked, so it sees whatever the last holder of the lock committed.
+    /// visit all that lie on the same page. Partitions before the claim's position are not looked at, nor opened if that
+    /// goes for all claims (`$24`, and `$25` for those that telemetry is about); those of telemetry only if the stream
+    /// may have some. A stream whose last event has left the log stands at its floor. Under READ COMMITTED this
+    /// statement's snapshot is taken after the head was locked, so it sees whatever the last holder of the lock committed.
     ///
     /// Lines are numbered in the order in which they lie in the arrays, which the answers rest on; the planner knows
     /// that a function scan with ordinality is in that order and sorts nothing.
@@ -37,14 +39,22 @@ package enum AppendStatements {
                 c.number, c.stream, c.version,
                 case
                     when c.is_known and (select is_certain from unmoved) then c.version
-                    else (
+                    else greatest((
                         select e.version from events e
-                        where e.stream = c.stream and e.version >= c.version
+                        where e.class in (0, 2) and e.stream = c.stream and e.version >= c.version
+                            and e.position >= c.position and e.position >= $24
                         order by e.version desc limit 1
-                    )
+                    ), case when c.telemetry then (
+                        select e.version from events e
+                        where e.class = 1 and e.stream = c.stream and e.version >= c.version
+                            and e.position >= c.position and e.position >= $25
+                        order by e.version desc limit 1
+                    ) end, (
+                        select f.version from stream_floors f where f.stream = c.stream and f.version >= c.version
+                    ))
                 end as actual
-            from unnest($1::text[], $2::bigint[], $3::boolean[]) with ordinality
-                as c(stream, version, is_known, number)
+            from unnest($1::text[], $2::bigint[], $3::boolean[], $22::bigint[], $23::boolean[]) with ordinality
+                as c(stream, version, is_known, position, telemetry, number)
         ), broken as materialized (
             select number, stream, actual from claim where coalesce(actual, 0) <> version
         ), refused as materialized (
@@ -57,19 +67,20 @@ package enum AppendStatements {
             select e.*, row_number() over (order by e.number) as place
             from unnest(
                 $6::int[], $7::text[], $8::text[], $9::bigint[], $10::uuid[], $11::text[], $12::int[], $13::text[],
-                $14::timestamptz[], $15::text[], $16::uuid[], $17::uuid[], $18::uuid[], $19::text[], $20::json[]
+                $14::timestamptz[], $15::text[], $16::uuid[], $17::uuid[], $18::uuid[], $19::text[], $20::json[],
+                $21::int[]
             ) with ordinality as e(
                 append, stream, category, version, id, type, schema_version, account,
-                observed_time, principal, command_id, causation_id, correlation_id, trace_parent, data, number)
+                observed_time, principal, command_id, causation_id, correlation_id, trace_parent, data, class, number)
             where e.append <> all (coalesce((select array_agg(append) from refused), '{}'))
         ), inserted as (
             insert into events (
                 position, stream, category, version, id, type, schema_version, account, observed_time, recorded_time,
-                principal, command_id, causation_id, correlation_id, trace_parent, data)
+                principal, command_id, causation_id, correlation_id, trace_parent, data, class)
             select
                 head.position + line.place, stream, category, version, id, type, schema_version, account,
                 observed_time, head.recorded_time, principal, command_id, causation_id, correlation_id, trace_parent,
-                data
+                data, class
             from line cross join head
             order by line.number
             returning 1
@@ -85,8 +96,9 @@ package enum AppendStatements {
             coalesce((select array_agg(append) from refused), '{}'),
             coalesce((select array_agg(number order by number) from broken), '{}'),
             coalesce((
-                select array_agg(coalesce(actual, (
-                    select e.version from events e where e.stream = b.stream order by e.version desc limit 1), 0)
+                select array_agg(coalesce(actual, greatest((
+                    select e.version from events e where e.stream = b.stream order by e.version desc limit 1), (
+                    select f.version from stream_floors f where f.stream = b.stream)), 0)
                     order by number)
                 from broken b), '{}'),
             set_config('fleetlog.refused', coalesce((select array_agg(append) from refused), '{}')::text, true)

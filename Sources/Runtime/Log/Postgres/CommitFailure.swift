@@ -11,6 +11,8 @@ enum CommitFailure {
 
     init(_ error: PostgresError) {
         switch error {
+        case .server where error.lacksPartition:
+            self = .unavailable(reason: "the log has no partition for the next events, and none could be made")
         case .server(let server):
             switch server.sqlState.classCode {
             case "22", "23", "42", "54":

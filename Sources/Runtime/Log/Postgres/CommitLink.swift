@@ -24,14 +24,34 @@ actor CommitLink {
         let connection = try await connected()
         let results: [Rows]
         do throws(PostgresError) {
-            results = try await connection.run(batch.statements(expecting: head), uncancellable: true)
-        } catch {
-            if case .server = error { try await rollBack(connection) }
-            throw error
+            results = try await run(batch.statements(expecting: head), connection)
+        } catch where error.lacksPartition {
+            logger.warning("The log had no partition for the next events")
+            await makePartitions(connection)
+            results = try await run(batch.statements(expecting: head), connection)
         }
         Failpoint.reached(.appendCommitted)
         guard results.count > AppendBatch.answerIndex else { throw .misuse("the batch was answered in part") }
         return try batch.answer(from: results[AppendBatch.answerIndex])
+    }
+
+    private func makePartitions(_ connection: PostgresConnection) async {
+        do throws(PostgresError) {
+            _ = try await connection.query(LogPartitions.make(), uncancellable: true)
+        } catch {
+            logger.error("No partition of the log could be made", metadata: ["error": "\(error.debugDescription)"])
+        }
+    }
+
+    private func run(
+        _ statements: [BoundStatement], _ connection: PostgresConnection
+    ) async throws(PostgresError) -> [Rows] {
+        do throws(PostgresError) {
+            return try await connection.run(statements, uncancellable: true)
+        } catch {
+            if case .server = error { try await rollBack(connection) }
+            throw error
+        }
     }
 
     /// A refused statement leaves the transaction open and the batch's own COMMIT unsent. Only when the rollback has

@@ -39,7 +39,7 @@ package actor GroupCommit {
     private var ready: Batch?
     /// Batches that are committed and not yet answered.
     private var committed: [(entries: [Queue.Entry], outcomes: [AppendOutcome])] = []
-    private var known = KnownVersions()
+    private var known: KnownVersions
     private var eventsUnderway = 0
     /// How many appends the last batch held.
     private var lastAnswered = 0
@@ -53,9 +53,11 @@ package actor GroupCommit {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
     init(
-        link: CommitLink, thread: PollThread, signal: LogSignal, limits: CommitQueue<Never>.Limits, logger: Logger
+        link: CommitLink, thread: PollThread, signal: LogSignal, limits: CommitQueue<Never>.Limits,
+        telemetry: TelemetryTypes, logger: Logger
     ) {
         self.link = link
+        known = KnownVersions(telemetry: telemetry)
         self.thread = thread
         self.signal = signal
         self.logger = logger

@@ -15,13 +15,18 @@ package struct KnownVersions: Sendable {
     private var recent: [StreamName: Place] = [:]
     private var older: [StreamName: Place] = [:]
     private let capacity: Int
+    /// Of which streams telemetry can be.
+    let telemetry: TelemetryTypes
     private var batches = 0
     /// Rises when everything is forgotten.
     private var epoch = 0
     private var head: Int64?
 
     /// - Parameter capacity: how many streams are remembered at least.
-    package init(capacity: Int = 1 << 17) { self.capacity = capacity }
+    package init(capacity: Int = 1 << 17, telemetry: TelemetryTypes = .unknown) {
+        self.capacity = capacity
+        self.telemetry = telemetry
+    }
 
     /// A batch between its encoding and its answer.
     package struct Mark: Sendable {

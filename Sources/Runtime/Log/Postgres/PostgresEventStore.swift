@@ -7,22 +7,27 @@ package final class PostgresEventStore: EventStore, Service {
     private let groupCommit: GroupCommit
     private let announcer: LogAnnouncer
     private let headWatch: HeadWatch
+    private let partitions: LogPartitions
+    private let telemetry: TelemetryTypes
     package let signal: LogSignal
 
     /// - Parameters:
     ///   - url: a database that has been migrated; the role needs no more than the migrations grant.
     ///   - pool: for reading; appends travel on a connection of their own.
+    ///   - telemetry: what a reader of other events need not look through.
     package init(
         url: DatabaseURL, pool: PostgresPool, thread: PollThread, limits: CommitQueue<Never>.Limits = .init(),
-        logger: Logger
+        telemetry: TelemetryTypes = .unknown, logger: Logger
     ) {
         self.pool = pool
+        self.telemetry = telemetry
         signal = LogSignal()
         groupCommit = GroupCommit(
             link: CommitLink(url: url, thread: thread, logger: logger), thread: thread, signal: signal, limits: limits,
-            logger: logger)
+            telemetry: telemetry, logger: logger)
         announcer = LogAnnouncer(url: url, thread: thread, signal: signal, logger: logger)
         headWatch = HeadWatch(pool: pool, logger: logger)
+        partitions = LogPartitions(pool: pool, logger: logger)
     }
 
     /// Tells other servers of new events and hears of theirs, until graceful shutdown; then commits what waits.
@@ -31,6 +36,7 @@ package final class PostgresEventStore: EventStore, Service {
             await withDiscardingTaskGroup { group in
                 group.addTask { await self.announcer.run() }
                 group.addTask { await self.headWatch.run() }
+                group.addTask { await self.partitions.run() }
             }
         }
         await groupCommit.close()
@@ -45,26 +51,49 @@ package final class PostgresEventStore: EventStore, Service {
     }
 
     package func readStream(
-        _ stream: StreamName, from version: Int64, limit: Int
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent] {
-        let statement = ReadStatements.stream(.text(stream.description), .int8(version), .int8(Int64(limit)))
-        return try await read([statement]) { results in try results[0].map { try RecordedEvent($0) } }
+        let telemetry = telemetry.mayInclude(category: stream.category, type: nil)
+        var window = ReadWindow(after: position, length: ReadWindow.partition)
+        var events: [RecordedEvent] = []
+        while events.count < limit {
+            let page = ReadStatements.stream(
+                stream, from: version, in: window, limit: limit - events.count, telemetry: telemetry)
+            let (found, head) = try await readPage(page)
+            events += found
+            if window.end >= head { break }
+            window.advance()
+        }
+        return events
     }
 
     package func readTails(
-        _ tails: [StreamVersion], limit: Int
+        _ tails: [StreamPlace], limit: Int
     ) async throws(EventStoreError) -> [Result<[RecordedEvent], EventStoreError>] {
-        let statement = ReadStatements.tails(
-            .textArray(tails.map(\.stream.description)), .int8Array(tails.map(\.version)), .int8(Int64(limit)))
-        return try await read([statement]) { results in
+        if tails.isEmpty { return [] }
+        // A few that slept for long would make the others' statement look at all that was written since.
+        let recent = signal.position - 2 * ReadWindow.partition
+        let groups = [
+            tails.indices.filter { tails[$0].position >= recent }, tails.indices.filter { tails[$0].position < recent },
+        ].filter { !$0.isEmpty }
+        let statements = groups.map { group in
+            let tails = group.map { tails[$0] }
+            let categories = Set(tails.map(\.stream.category))
+            return ReadStatements.tails(
+                tails, limit: limit,
+                telemetry: categories.contains { telemetry.mayInclude(category: $0, type: nil) })
+        }
+        return try await read(statements) { results in
             var events = [[RecordedEvent]](repeating: [], count: tails.count)
             var failures: [Int: EventStoreError] = [:]
-            for row in results[0] {
-                let index = Int(try row.int8(RecordedEvent.columnCount)) - 1
-                do throws(PostgresError) {
-                    events[index].append(try RecordedEvent(row))
-                } catch {
-                    failures[index] = EventStoreError(error)
+            for (group, rows) in zip(groups, results) {
+                for row in rows {
+                    let index = group[Int(try row.int8(RecordedEvent.columnCount)) - 1]
+                    do throws(PostgresError) {
+                        events[index].append(try RecordedEvent(row))
+                    } catch {
+                        failures[index] = EventStoreError(error)
+                    }
                 }
             }
             return events.enumerated().map { index, events in
@@ -77,14 +106,30 @@ package final class PostgresEventStore: EventStore, Service {
     package func readLog(
         after position: Int64, where filter: LogFilter, limit: Int
     ) async throws(EventStoreError) -> LogPage {
-        // The head is read first: whatever it counts is visible to the page, which is read after it.
-        let page = ReadStatements.page(after: position, where: filter, limit: limit)
-        return try await read([ReadStatements.head(), page]) { results in
-            let events = try results[1].map { try RecordedEvent($0) }
-            let last = events.last?.position ?? position
-            if events.count == limit { return LogPage(events: events, end: last) }
-            let head = try results[0].first?.int8(0) ?? 0
-            return LogPage(events: events, end: max(position, last, head))
+        let telemetry = telemetry.mayInclude(
+            category: filter.stream?.category ?? filter.category, type: filter.type)
+        let isWhole = filter == .everything
+        var window = ReadWindow(after: position, length: isWhole ? Int64(limit) : ReadWindow.partition)
+        var events: [RecordedEvent] = []
+        while events.count < limit {
+            let page = ReadStatements.log(
+                in: window, where: filter, limit: limit - events.count, telemetry: telemetry)
+            let (found, head) = try await readPage(page)
+            events += found
+            if events.count < limit, window.end >= head {
+                return LogPage(events: events, end: max(position, events.last?.position ?? 0, head))
+            }
+            window.advance()
+        }
+        return LogPage(events: events, end: events.last?.position ?? position)
+    }
+
+    /// The head is read first: whatever it counts is visible to the page, which is read after it.
+    private func readPage(
+        _ page: BoundStatement
+    ) async throws(EventStoreError) -> (events: [RecordedEvent], head: Int64) {
+        try await read([ReadStatements.head(), page]) { results in
+            (try results[1].map { try RecordedEvent($0) }, try results[0].first?.int8(0) ?? 0)
         }
     }
 

@@ -1,4 +1,7 @@
 /// The statements that read the log; each returns the columns that ``RecordedEvent/init(_:)`` expects.
+///
+/// They name the positions that they are about, and are planned with them: a plan for any positions would name, lock and
+/// open every partition of the log.
 enum ReadStatements {
     static let columns = """
         select position, stream, version, id, type, schema_version, account, observed_time, recorded_time,
@@ -6,56 +9,60 @@ enum ReadStatements {
         from events
         """
 
-    static let stream = Statement(
-        "read_stream", columns + " where stream = $1 and version >= $2 order by version limit $3")
-
-    /// One descent of the index for each stream; the last column says which.
-    static let tails = Statement(
-        "read_tails",
-        """
-        select e.*, t.number
-        from unnest($1::text[], $2::bigint[]) with ordinality as t(stream, version, number)
-        cross join lateral (
-            \(columns)
-            where events.stream = t.stream and events.version > t.version order by events.version limit $3
-        ) as e
-        """)
-
     static let head = Statement("read_head", "select position, recorded_time from log_head")
 
-    static let log = Statement(
-        "read_log", columns + " where position > $1 order by position limit $2")
+    /// Without the partitions of telemetry.
+    private static let withoutTelemetry = " and class in (0, 2)"
 
-    static let category = Statement(
-        "read_category", columns + " where category = $3 and position > $1 order by position limit $2")
+    static func stream(
+        _ stream: StreamName, from version: Int64, in window: ReadWindow, limit: Int, telemetry: Bool
+    ) -> BoundStatement {
+        Statement.unprepared(
+            "read_stream",
+            columns + " where stream = $1 and version >= $2 and position > $3 and position <= $4"
+                + (telemetry ? "" : withoutTelemetry) + " order by version limit $5"
+        )(.text(stream.description), .int8(version), .int8(window.start), .int8(window.end), .int8(Int64(limit)))
+    }
 
-    static let account = Statement(
-        "read_account", columns + " where account = $3 and position > $1 order by position limit $2")
+    /// One descent of the index for each stream and partition; the last column says which stream.
+    static func tails(_ tails: [StreamPlace], limit: Int, telemetry: Bool) -> BoundStatement {
+        Statement.unprepared(
+            "read_tails",
+            """
+            select e.*, t.number
+            from unnest($1::text[], $2::bigint[], $3::bigint[]) with ordinality as t(stream, version, position, number)
+            cross join lateral (
+                \(columns)
+                where events.stream = t.stream and events.version > t.version and events.position > t.position
+                    and events.position > $4\(telemetry ? "" : withoutTelemetry)
+                order by events.version limit $5
+            ) as e
+            """
+        )(
+            .textArray(tails.map(\.stream.description)), .int8Array(tails.map(\.version)),
+            .int8Array(tails.map(\.position)), .int8(tails.map(\.position).min() ?? 0), .int8(Int64(limit)))
+    }
 
-    static let accountCategory = Statement(
-        "read_account_category",
-        columns + " where account = $3 and category = $4 and position > $1 order by position limit $2")
-
-    static let streamLog = Statement(
-        "read_stream_log", columns + " where stream = $3 and position > $1 order by position limit $2")
-
-    static let streamLogOfAccount = Statement(
-        "read_stream_log_of_account",
-        columns + " where stream = $3 and account = $4 and position > $1 order by position limit $2")
-
-    /// The page of the log that a filter asks for.
-    static func page(after position: Int64, where filter: LogFilter, limit: Int) -> BoundStatement {
-        let start: [PostgresValue] = [.int8(position), .int8(Int64(limit))]
-        switch (filter.stream, filter.category, filter.scope) {
-        case (let stream?, _, .all): return streamLog.bind(start + [.text(stream.description)])
-        case (let stream?, _, .only(let account)):
-            return streamLogOfAccount.bind(start + [.text(stream.description), .text(account.rawValue)])
-        case (nil, nil, .all): return log.bind(start)
-        case (nil, let category?, .all): return self.category.bind(start + [.text(category)])
-        case (nil, nil, .only(let account)): return self.account.bind(start + [.text(account.rawValue)])
-        case (nil, let category?, .only(let account)):
-            return accountCategory.bind(start + [.text(account.rawValue), .text(category)])
+    /// The events of the window that pass the filter, the first of them up to the limit.
+    static func log(
+        in window: ReadWindow, where filter: LogFilter, limit: Int, telemetry: Bool
+    ) -> BoundStatement {
+        var parameters: [PostgresValue] = [.int8(window.start), .int8(window.end), .int8(Int64(limit))]
+        var conditions = ""
+        func require(_ column: String, _ value: String?) {
+            guard let value else { return }
+            parameters.append(.text(value))
+            conditions += " and \(column) = $\(parameters.count)"
         }
+        require("stream", filter.stream?.description)
+        require("category", filter.category)
+        require("type", filter.type)
+        if case .only(let account) = filter.scope { require("account", account.rawValue) }
+        return Statement.unprepared(
+            "read_log",
+            columns + " where position > $1 and position <= $2" + conditions + (telemetry ? "" : withoutTelemetry)
+                + " order by position limit $3"
+        ).bind(parameters)
     }
 }
 

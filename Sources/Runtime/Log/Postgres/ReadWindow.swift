@@ -1,0 +1,26 @@
+/// A stretch of positions that one statement looks at, so that it plans and opens the few partitions of that stretch and
+/// not all. Where it holds too little, the next one is twice as long.
+struct ReadWindow {
+    /// As long as a partition of telemetry.
+    static let partition: Int64 = 10_000_000
+
+    private(set) var start: Int64
+    private(set) var end: Int64
+
+    /// - Parameter start: the window begins after it.
+    init(after start: Int64, length: Int64) {
+        self.start = start
+        end = start.addingClamped(max(1, length))
+    }
+
+    mutating func advance() {
+        (start, end) = (end, end.addingClamped((end - start).addingClamped(end - start)))
+    }
+}
+
+extension Int64 {
+    fileprivate func addingClamped(_ other: Int64) -> Int64 {
+        let (sum, overflows) = addingReportingOverflow(other)
+        return overflows ? .max : sum
+    }
+}

@@ -1,0 +1,36 @@
+import Runtime
+
+extension PostgresLog {
+    /// Makes the empty log's partitions so small that a test can fill them.
+    package func usePartitions(of positions: Int64) async throws {
+        try await asSuperuser(
+            """
+            do $$
+            declare part text;
+            begin
+                for part in select name from log_partitions loop
+                    execute format('drop table %I', part);
+                end loop;
+            end $$;
+            delete from log_partitions;
+            update log_partition_sizes set positions = \(positions);
+            select fleetlog_make_partitions()
+            """)
+    }
+
+    package func asSuperuser(_ sql: String) async throws {
+        let connection = try await PostgresConnection.connect(
+            to: try DatabaseURL(database.superuserURL), on: thread, logger: quiet)
+        try await connection.runScript(sql)
+        await connection.close()
+    }
+
+    /// The first column of the answer, as a superuser sees it.
+    package func texts(_ sql: String) async throws -> [String] {
+        let connection = try await PostgresConnection.connect(
+            to: try DatabaseURL(database.superuserURL), on: thread, logger: quiet)
+        let rows = try await connection.query(Statement.unprepared("texts", sql)())
+        await connection.close()
+        return try rows.map { try $0.text(0) }
+    }
+}
