@@ -103,9 +103,11 @@ struct Server {
                 .init(alerts, store: store, snapshots: snapshots), .init(rollouts, store: store, snapshots: snapshots),
             ], interval: settings.driftCheckInterval, logger: logger)
 
+        let diskWatch = DiskWatch(pool: pool, disk: settings.disk, logger: logger)
+
         services = [
             pool, store, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            rolloutsView, rolloutDevicesView, driftWatch, pump, dispatcher, workflows, mqtt, http,
+            rolloutsView, rolloutDevicesView, driftWatch, diskWatch, pump, dispatcher, workflows, mqtt, http,
         ]
         threads = [appending, reading, ingesting]
         transfers = [posting, mailing]

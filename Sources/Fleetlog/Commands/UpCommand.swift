@@ -113,6 +113,7 @@ private struct Foundation {
     /// What the user has set, and where this installation's own servers are. A newcomer's receiver runs on this machine.
     func settings(over sources: SettingsSources, _ given: [String: String]) -> [String: String] {
         var given = given
+        if sources.value("database-disk") == nil { given["database-disk"] = path }
         if sources.value("webhook-allow-private") == nil { given["webhook-allow-private"] = "loopback" }
         return given.merging(
             [

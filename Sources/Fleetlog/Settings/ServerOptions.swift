@@ -17,6 +17,15 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "Connections for reading and views, 1 to 200; default 8. (FLEETLOG_DATABASE_POOL_SIZE)")
     var databasePoolSize: Int?
 
+    @Option(
+        help: "A folder on the disk of the database, if it is this machine's, for a forecast. (FLEETLOG_DATABASE_DISK)"
+    )
+    var databaseDisk: String?
+
+    @Option(
+        help: "How full that disk may be, in percent; default 85. (FLEETLOG_DATABASE_DISK_WATERMARK)")
+    var databaseDiskWatermark: Int?
+
     @Option(help: "Address of the HTTP server; default 127.0.0.1. (FLEETLOG_HTTP_HOST)")
     var httpHost: String?
 
@@ -121,6 +130,7 @@ struct ServerOptions: ParsableArguments {
         [
             "config": config, "database-url": databaseURL, "migration-database-url": migrationDatabaseURL,
             "database-pool-size": databasePoolSize.map(String.init), "http-host": httpHost,
+            "database-disk": databaseDisk, "database-disk-watermark": databaseDiskWatermark.map(String.init),
             "http-port": httpPort.map(String.init), "metrics-access": metricsAccess,
             "http-secure-cookies": httpSecureCookies,
             "mqtt-host": mqttHost,

@@ -14,6 +14,8 @@ struct ServerSettings: Sendable {
     /// The broker's pid_file, for making it read the account files again.
     var brokerProcessFile: String?
     var notifications: NotificationSettings
+    /// Where the database's files lie, if on this machine.
+    var disk: DiskWatch.Disk?
     /// Between two rounds in which memories and snapshots are compared with their events; nil for none.
     var driftCheckInterval: Duration?
     /// When actors go to sleep.
@@ -42,6 +44,8 @@ struct ServerSettings: Sendable {
             accountFiles: try Self.accountFiles(sources))
         brokerProcessFile = sources.value("mqtt-pid-file")?.text
         notifications = try NotificationSettings(sources)
+        let watermark = try sources.number("database-disk-watermark", in: 1...100, default: 85)
+        disk = sources.value("database-disk").map { DiskWatch.Disk(folder: $0.text, watermark: watermark) }
         let seconds = try sources.number("drift-check-seconds", in: 0...86_400, default: 300)
         driftCheckInterval = seconds == 0 ? nil : .seconds(seconds)
         passivation = Passivation(
