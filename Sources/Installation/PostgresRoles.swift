@@ -5,8 +5,8 @@ extension PostgresCluster {
     func createRoles() async throws(InstallationError) {
         let grant =
             PostmasterFile.majorVersion(in: data) ?? 0 >= 16
-            ? "grant fleetlog_server, fleetlog_retention to fleetlog_owner with admin true, inherit false, set false;"
-            : ""
+            ? "grant fleetlog_server, fleetlog_retention to fleetlog_owner with admin true, inherit false;"
+            : "grant fleetlog_retention to fleetlog_owner;"
         try await perform(
             """
             select format('create role %I %s', name, options)

@@ -25,6 +25,9 @@ enum KnownEvents {
     /// What may leave the log when it is old.
     static let telemetry = TelemetryTypes([Device.category: Device.codec.telemetryTypes])
 
+    /// How the states are told that stand for what has left.
+    static let streamFolds = [StreamFold(Device.self)]
+
     static let laws: [any StreamLaw] =
         [FoldLaw(Device.self), FoldLaw(Account.self), FoldLaw(Alert.self), FoldLaw(Rollout.self)]
         + others.map { ReadableLaw(category: $0.key, $0.value) }

@@ -8,7 +8,11 @@ struct ViewFold<P: WideProjection>: StreamLaw {
 
     init(_ projection: P.Type) {}
 
-    mutating func begin(_ stream: StreamName, snapshots: [Snapshot], _ findings: inout AuditFindings) { rows = [:] }
+    mutating func begin(
+        _ stream: StreamName, floor: Int64, snapshots: [Snapshot], _ findings: inout AuditFindings
+    ) {
+        rows = [:]
+    }
 
     mutating func take(_ event: RecordedEvent, _ findings: inout AuditFindings) {
         do {

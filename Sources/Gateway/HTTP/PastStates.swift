@@ -42,8 +42,15 @@ extension Directory {
         case .stood(let memory) where caller.scope.includes(D.account(of: memory.state)): return memory
         case .notReached(let head) where caller.scope.includes(D.account(of: head.state)):
             throw .versionNotReached(head: head.version)
+        case .retained(let version): throw await isKnown(id, to: caller) ? .retained(through: version) : missing
         case .stood, .notReached, .nothingYet: throw missing
         }
+    }
+
+    /// Whether it belongs to an account that the caller may know of, as of now.
+    private nonisolated func isKnown(_ id: String, to caller: Caller) async -> Bool {
+        guard let now = try? await recall(id) else { return false }
+        return caller.scope.includes(D.account(of: now.state))
     }
 }
 

@@ -100,6 +100,7 @@ extension Problem {
             self = .unavailable(error.description, retryAfter: 5, cause: error.debugDescription)
         case .overloaded: self = .unavailable(error.description, retryAfter: 1, cause: error.debugDescription)
         case .corrupt: self = .internalFailure(cause: error.debugDescription)
+        case .retained(let version): self = .retained(through: version)
         }
     }
 

@@ -73,6 +73,12 @@ extension Problem {
             field: "version")
     }
 
+    static func retained(through version: Int64) -> Problem {
+        Problem(
+            .gone, "retained", "It has left the log",
+            "Telemetry up to version \(version) was old enough to go; from that version on, all is known.")
+    }
+
     static func methodNotAllowed(_ allowed: [HTTPRequest.Method]) -> Problem {
         let names = allowed.map(\.rawValue).joined(separator: ", ")
         return Problem(

@@ -284,6 +284,9 @@ package actor AggregateActor<D: Decider> {
                 memory = nil
                 context.supervisor.failed(id, .unreadable(reason: reason))
                 return envelopes.map { _ in .failure(.broken(reason: reason)) }
+            case .retained:
+                memory = nil
+                return envelopes.map { _ in .failure(.broken(reason: error.debugDescription)) }
             case .unavailable, .closed:
                 return envelopes.map { _ in .failure(.unavailable(reason: error.debugDescription)) }
             }
@@ -325,7 +328,7 @@ package actor AggregateActor<D: Decider> {
             return try await folded(onto: start ?? AggregateMemory<D>())
         } catch {
             switch error {
-            case .corrupt: throw .broken(reason: error.debugDescription)
+            case .corrupt, .retained: throw .broken(reason: error.debugDescription)
             case .overloaded: throw .overloaded
             default: throw .unavailable(reason: error.debugDescription)
             }
@@ -344,8 +347,8 @@ package actor AggregateActor<D: Decider> {
         var memory = base
         let page = 1_000
         while true {
-            let events = try await context.store.readStream(
-                stream, from: memory.version + 1, after: memory.position, limit: page)
+            let events = try await context.store.readTail(
+                StreamPlace(stream, at: memory.version, position: memory.position), limit: page)
             for event in events {
                 do {
                     try memory.fold(event)

@@ -6,10 +6,12 @@ extension Directory {
         while true {
             let page: [RecordedEvent]
             do throws(EventStoreError) {
-                page = try await store.readStream(
-                    stream, from: memory.version + 1, after: memory.position, limit: 1_000)
+                page = try await store.readTail(
+                    StreamPlace(stream, at: memory.version, position: memory.position), limit: 1_000)
             } catch .corrupt(_, let reason) {
                 throw .broken(reason: reason)
+            } catch .retained(let version) {
+                throw .broken(reason: EventStoreError.retained(through: version).debugDescription)
             } catch {
                 throw .unavailable(reason: error.debugDescription)
             }

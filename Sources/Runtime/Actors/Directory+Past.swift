@@ -13,6 +13,8 @@ package enum PastMemory<D: Decider>: Sendable {
     case nothingYet
     /// Its stream has not come so far; this is where it stands.
     case notReached(head: AggregateMemory<D>)
+    /// What led to it has left the log; what it was from this version on can be told.
+    case retained(through: Int64)
 }
 
 extension PastMemory: Equatable {}
@@ -36,6 +38,7 @@ extension Directory {
             return try await past(of: stream, at: point)
         } catch {
             switch error {
+            case .retained(let version): return .retained(through: version)
             case .corrupt(_, let reason): throw .broken(reason: reason)
             case .overloaded: throw .overloaded
             default: throw .unavailable(reason: error.debugDescription)
@@ -56,8 +59,8 @@ extension Directory {
             case .recorded: limit = page
             }
             if limit == 0 { return .stood(memory) }
-            let events = try await store.readStream(
-                stream, from: memory.version + 1, after: memory.position, limit: limit)
+            let events = try await store.readTail(
+                StreamPlace(stream, at: memory.version, position: memory.position), limit: limit)
             for event in events {
                 if case .recorded(let time) = point, event.recordedTime > time { return memory.asPast }
                 do throws(EventCodecError) {

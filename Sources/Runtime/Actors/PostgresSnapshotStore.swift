@@ -189,6 +189,8 @@ private enum SnapshotStatements {
         """
         delete from snapshots s using unnest($1::text[], $2::bigint[]) as n(stream, version)
         where s.stream = n.stream and s.version = n.version
+            -- Where events have left the log, the state at the floor is all there is of them.
+            and not exists (select from stream_floors f where f.stream = s.stream and f.version = s.version)
         """)
 }
 

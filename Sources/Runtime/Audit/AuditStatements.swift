@@ -13,11 +13,23 @@ enum AuditStatements {
         ReadStatements.columns
             + " where (stream, version) > ($1, $2) and position <= $3 order by stream, version limit $4")
 
+    static let ranges = Statement.unprepared(
+        "audit_ranges",
+        """
+        select first_position, end_position, events, finished_time is not null from retained_ranges
+        order by first_position
+        """)
+
+    static let floors = Statement(
+        "audit_floors", "select stream, version from stream_floors where stream = any($1)")
+
     static let snapshots = Statement(
         "audit_snapshots",
         """
-        select stream, version, state_version, uncompressed_size, data from snapshots
-        where stream = any($1) order by stream, version
+        select stream, version, state_version, uncompressed_size, data from snapshots s
+        where stream = any($1) and (stream = any($2) or exists (
+            select from stream_floors f where f.stream = s.stream and f.version = s.version))
+        order by stream, version
         """)
 
     static let sample = Statement(
@@ -30,6 +42,7 @@ enum AuditStatements {
         """
         select s.stream, s.version from snapshots s
         where not exists (select from events e where e.stream = s.stream and e.version = s.version)
+            and not exists (select from stream_floors f where f.stream = s.stream and f.version = s.version)
         order by s.stream, s.version limit $1
         """)
 }

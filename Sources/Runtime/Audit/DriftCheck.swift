@@ -41,6 +41,17 @@ package struct DriftCheck<D: Decider>: Sendable {
             outcome.findings.append(finding(stream, stored.version, "the snapshot cannot be read"))
         }
         var memory = AggregateMemory<D>()
+        if let floor = try await store.floor(of: stream) {
+            // What led there has left the log.
+            let base = try await snapshots.newest(
+                of: stream, notAfter: floor.version, recordedBy: nil, stateVersion: D.stateVersion)
+            guard let base, base.version == floor.version, let state = AggregateMemory<D>(base) else {
+                outcome.findings.append(
+                    finding(stream, floor.version, "events up to here have left the log, and no state stands for them"))
+                return outcome
+            }
+            memory = state
+        }
         var left = [remembered, awake].compactMap(\.self).map(\.version)
         guard let end = left.max() else { return outcome }
         if end > budget {

@@ -44,6 +44,7 @@ package struct LogAudit: Sendable {
     private func checkPositions(_ report: inout Report, _ progress: (Int64, Int64) -> Void) async throws {
         let page: Int64 = 20_000
         var window = ReadWindow(after: 0, length: page)
+        var ranges = try RetainedRanges(try await query(AuditStatements.ranges()))
         var position: Int64 = 0
         var time = Timestamp(microseconds: 0)
         while true {
@@ -52,9 +53,8 @@ package struct LogAudit: Sendable {
                     .int8(position), .int8(min(window.end, report.head)), .int8(page)))
             for row in rows {
                 let (next, recordedTime) = (try row.int8(0), try row.timestamp(1))
-                if next != position + 1 {
-                    report.findings.note(
-                        .init(.positions, position: position + 1, "it is missing; the next one is \(next)"))
+                if next > position + 1, let lost = ranges.note(missing: position + 1..<next) {
+                    report.findings.note(.init(.positions, position: lost, "it is missing; the next one is \(next)"))
                 }
                 if recordedTime < time {
                     report.findings.note(.init(.times, position: next, "the recorded time turns back"))
@@ -71,10 +71,11 @@ package struct LogAudit: Sendable {
                 window.advance()
             }
         }
-        if position != report.head {
+        if position != report.head, position > report.head || ranges.note(missing: position + 1..<report.head + 1) != nil {
             report.findings.note(
                 .init(.positions, position: position, "the last event is here, and the head says \(report.head)"))
         }
+        for finding in ranges.findings { report.findings.note(finding) }
     }
 
     private func checkStreams(_ report: inout Report, _ progress: (Int64, Int64) -> Void) async throws {
@@ -89,7 +90,9 @@ package struct LogAudit: Sendable {
                     .text(current?.stream.description ?? ""), .int8(current?.version ?? 0), .int8(report.head),
                     .int8(page)))
             let read = try rows.map { row throws(PostgresError) in try RecordedEvent(row) }
-            let snapshots = try await snapshots(of: read, beside: current?.stream, chosen)
+            let beginning = Self.streams(beginningIn: read, beside: current?.stream)
+            let floors = try await floors(of: beginning)
+            let snapshots = try await snapshots(of: beginning, chosen)
             for event in read {
                 if event.stream != current?.stream {
                     for index in current?.laws ?? [] { laws[index].end(&report.findings) }
@@ -97,7 +100,9 @@ package struct LogAudit: Sendable {
                     let concerned = laws.indices.filter { laws[$0].category ?? category == category }
                     let known = snapshots[event.stream.description] ?? []
                     for index in concerned {
-                        laws[index].begin(event.stream, snapshots: known, &report.findings)
+                        laws[index].begin(
+                            event.stream, floor: floors[event.stream.description] ?? 0, snapshots: known,
+                            &report.findings)
                     }
                     current = (event.stream, 0, concerned)
                     report.streams += 1
@@ -119,19 +124,31 @@ package struct LogAudit: Sendable {
         return Set(try await SnapshotSample.streams(sample, in: pool).map(\.description))
     }
 
-    /// The snapshots of the streams that begin among these events.
-    private func snapshots(
-        of events: [RecordedEvent], beside current: StreamName?, _ chosen: Set<String>?
-    ) async throws -> [String: [Snapshot]] {
+    private static func streams(beginningIn events: [RecordedEvent], beside current: StreamName?) -> [String] {
         var streams: [String] = []
         var last = current
         for event in events where event.stream != last {
             last = event.stream
-            if chosen?.contains(event.stream.description) ?? true { streams.append(event.stream.description) }
+            streams.append(event.stream.description)
         }
+        return streams
+    }
+
+    private func floors(of streams: [String]) async throws -> [String: Int64] {
         if streams.isEmpty { return [:] }
+        var floors: [String: Int64] = [:]
+        for row in try await query(AuditStatements.floors(.textArray(streams))) {
+            floors[try row.text(0)] = try row.int8(1)
+        }
+        return floors
+    }
+
+    /// The snapshots that are to be compared, and those that stand for what has left the log.
+    private func snapshots(of streams: [String], _ chosen: Set<String>?) async throws -> [String: [Snapshot]] {
+        if streams.isEmpty { return [:] }
+        let compared = streams.filter { chosen?.contains($0) ?? true }
         var found: [String: [Snapshot]] = [:]
-        for row in try await query(AuditStatements.snapshots(.textArray(streams))) {
+        for row in try await query(AuditStatements.snapshots(.textArray(streams), .textArray(compared))) {
             guard let stream = StreamName(try row.text(0)) else { continue }
             found[stream.description, default: []].append(
                 Snapshot(

@@ -3,8 +3,10 @@ package protocol StreamLaw: Sendable {
     /// The streams it is about; nil for all.
     var category: String? { get }
 
-    /// A stream begins. `snapshots` are those that are to be compared.
-    mutating func begin(_ stream: StreamName, snapshots: [Snapshot], _ findings: inout AuditFindings)
+    /// A stream begins. `snapshots` are those that are to be compared; some of its events up to the version `floor` have
+    /// left the log, unless it is 0.
+    mutating func begin(
+        _ stream: StreamName, floor: Int64, snapshots: [Snapshot], _ findings: inout AuditFindings)
     mutating func take(_ event: RecordedEvent, _ findings: inout AuditFindings)
     /// The stream that began last is over.
     mutating func end(_ findings: inout AuditFindings)
@@ -13,20 +15,27 @@ package protocol StreamLaw: Sendable {
 }
 
 extension StreamLaw {
-    package mutating func begin(_ stream: StreamName, snapshots: [Snapshot], _ findings: inout AuditFindings) {}
+    package mutating func begin(
+        _ stream: StreamName, floor: Int64, snapshots: [Snapshot], _ findings: inout AuditFindings
+    ) {}
     package mutating func end(_ findings: inout AuditFindings) {}
     package mutating func finish(_ findings: inout AuditFindings) {}
 }
 
-/// The versions of a stream are 1, 2, 3 and so on.
+/// The versions of a stream are 1, 2, 3 and so on, without those that have left the log.
 struct VersionLaw: StreamLaw {
     let category: String? = nil
     private var version: Int64 = 0
+    private var floor: Int64 = 0
 
-    mutating func begin(_ stream: StreamName, snapshots: [Snapshot], _ findings: inout AuditFindings) { version = 0 }
+    mutating func begin(
+        _ stream: StreamName, floor: Int64, snapshots: [Snapshot], _ findings: inout AuditFindings
+    ) {
+        (version, self.floor) = (0, floor)
+    }
 
     mutating func take(_ event: RecordedEvent, _ findings: inout AuditFindings) {
-        if event.version != version + 1 {
+        if event.version <= version || (event.version > version + 1 && event.version > floor + 1) {
             findings.note(.init(.versions, at: event, "version \(version + 1) belongs here"))
         }
         version = event.version

@@ -17,8 +17,16 @@ package protocol EventStore: Sendable {
         _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent]
 
+    /// The events of a stream behind a place in it, to be folded onto the state there; in order, at most `limit`.
+    ///
+    /// - Throws: ``EventStoreError/retained(through:)`` if some of them have left the log.
+    func readTail(_ place: StreamPlace, limit: Int) async throws(EventStoreError) -> [RecordedEvent]
+
+    /// The last event of the stream that has left the log; nil if none has.
+    func floor(of stream: StreamName) async throws(EventStoreError) -> StreamPlace?
+
     /// The events of many streams after the place given with each, in order, at most `limit` of a stream; the answers
-    /// lie as the streams do. A stream that cannot be read fails alone.
+    /// lie as the streams do. A stream that cannot be read, or has lost some of them, fails alone.
     ///
     /// - Parameter tails: some hundreds at most, since they are read together.
     func readTails(_ tails: [StreamPlace], limit: Int) async throws(EventStoreError)
@@ -41,18 +49,25 @@ extension EventStore {
         try await readStream(stream, from: version, after: 0, limit: limit)
     }
 
+    package func readTail(_ place: StreamPlace, limit: Int) async throws(EventStoreError) -> [RecordedEvent] {
+        try await readStream(place.stream, from: place.version + 1, after: place.position, limit: limit)
+    }
+
+    package func floor(of stream: StreamName) async throws(EventStoreError) -> StreamPlace? { nil }
+
     package func readTails(
         _ tails: [StreamPlace], limit: Int
     ) async throws(EventStoreError) -> [Result<[RecordedEvent], EventStoreError>] {
         var answers: [Result<[RecordedEvent], EventStoreError>] = []
         for tail in tails {
             do throws(EventStoreError) {
-                let events = try await readStream(
-                    tail.stream, from: tail.version + 1, after: tail.position, limit: limit)
+                let events = try await readTail(tail, limit: limit)
                 answers.append(.success(events))
             } catch {
-                guard case .corrupt = error else { throw error }
-                answers.append(.failure(error))
+                switch error {
+                case .corrupt, .retained: answers.append(.failure(error))
+                default: throw error
+                }
             }
         }
         return answers

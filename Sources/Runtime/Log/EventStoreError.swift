@@ -8,6 +8,8 @@ package enum EventStoreError: Error, Sendable, Hashable, CustomStringConvertible
     case overloaded
     /// A stored event cannot be read.
     case corrupt(position: Int64, reason: String)
+    /// Events of the stream up to this version have left the log, and they were asked for.
+    case retained(through: Int64)
     /// The store has been shut down.
     case closed
 
@@ -17,6 +19,7 @@ package enum EventStoreError: Error, Sendable, Hashable, CustomStringConvertible
         case .unavailable: "The event store cannot be reached right now."
         case .overloaded: "The event store has too much to do right now."
         case .corrupt: "A stored event cannot be read."
+        case .retained: "The events have left the log."
         case .closed: "The event store is shutting down."
         }
     }
@@ -27,6 +30,7 @@ package enum EventStoreError: Error, Sendable, Hashable, CustomStringConvertible
         case .unavailable(let reason): "event store unavailable: \(reason)"
         case .overloaded: "event store overloaded"
         case .corrupt(let position, let reason): "event at position \(position) cannot be read: \(reason)"
+        case .retained(let version): "events up to version \(version) of the stream have left the log"
         case .closed: "event store closed"
         }
     }

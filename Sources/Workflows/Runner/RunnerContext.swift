@@ -25,7 +25,7 @@ struct RunnerContext: Sendable {
                 throw end
             } catch let error as EventStoreError {
                 switch error {
-                case .invalid, .corrupt: throw .broken(reason: error.debugDescription)
+                case .invalid, .corrupt, .retained: throw .broken(reason: error.debugDescription)
                 case .unavailable, .overloaded, .closed: reason = error.debugDescription
                 }
             } catch let error as PostgresError {

@@ -80,7 +80,7 @@ extension RunnerTerm {
                 return try await context.store.append(append)
             } catch {
                 switch error {
-                case .invalid, .corrupt, .closed: throw error
+                case .invalid, .corrupt, .retained, .closed: throw error
                 case .unavailable, .overloaded:
                     if Task.isCancelled { throw .closed }
                     context.logger.warning(

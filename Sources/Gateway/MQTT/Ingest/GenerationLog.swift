@@ -71,7 +71,7 @@ func patiently<Value: Sendable>(
             return try await body()
         } catch {
             switch error {
-            case .invalid, .corrupt: throw .broken(reason: error.debugDescription)
+            case .invalid, .corrupt, .retained: throw .broken(reason: error.debugDescription)
             case .unavailable, .overloaded, .closed:
                 logger.warning("Ingest waits for the log", metadata: ["reason": "\(error.debugDescription)"])
                 do { try await Task.sleep(for: backoff.next()) } catch { throw .cancelled }

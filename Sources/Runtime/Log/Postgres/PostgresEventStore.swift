@@ -67,6 +67,22 @@ package final class PostgresEventStore: EventStore, Service {
         return events
     }
 
+    package func readTail(_ place: StreamPlace, limit: Int) async throws(EventStoreError) -> [RecordedEvent] {
+        // The events first: a floor rises before they leave.
+        let events = try await readStream(
+            place.stream, from: place.version + 1, after: place.position, limit: limit)
+        if let floor = try await floor(of: place.stream), floor.version > place.version {
+            throw .retained(through: floor.version)
+        }
+        return events
+    }
+
+    package func floor(of stream: StreamName) async throws(EventStoreError) -> StreamPlace? {
+        try await read([ReadStatements.floor(.text(stream.description))]) { results in
+            try results[0].first.map { StreamPlace(stream, at: try $0.int8(0), position: try $0.int8(1)) }
+        }
+    }
+
     package func readTails(
         _ tails: [StreamPlace], limit: Int
     ) async throws(EventStoreError) -> [Result<[RecordedEvent], EventStoreError>] {
@@ -83,7 +99,10 @@ package final class PostgresEventStore: EventStore, Service {
                 tails, limit: limit,
                 telemetry: categories.contains { telemetry.mayInclude(category: $0, type: nil) })
         }
-        return try await read(statements) { results in
+        // Last, since a floor rises before its events leave.
+        let floors = ReadStatements.floors(
+            .textArray(tails.map(\.stream.description)), .int8Array(tails.map(\.version)))
+        return try await read(statements + [floors]) { results in
             var events = [[RecordedEvent]](repeating: [], count: tails.count)
             var failures: [Int: EventStoreError] = [:]
             for (group, rows) in zip(groups, results) {
@@ -95,6 +114,9 @@ package final class PostgresEventStore: EventStore, Service {
                         failures[index] = EventStoreError(error)
                     }
                 }
+            }
+            for row in results[statements.count] {
+                failures[Int(try row.int8(0)) - 1] = .retained(through: try row.int8(1))
             }
             return events.enumerated().map { index, events in
                 // Postgres promises no order of the whole; in fact each stream's rows come as the index has them.

@@ -24,6 +24,17 @@ enum ReadStatements {
         )(.text(stream.description), .int8(version), .int8(window.start), .int8(window.end), .int8(Int64(limit)))
     }
 
+    static let floor = Statement("read_floor", "select version, position from stream_floors where stream = $1")
+
+    /// The streams of which something behind the place has left the log.
+    static let floors = Statement(
+        "read_floors",
+        """
+        select t.number, f.version
+        from unnest($1::text[], $2::bigint[]) with ordinality as t(stream, version, number)
+        join stream_floors f on f.stream = t.stream and f.version > t.version
+        """)
+
     /// One descent of the index for each stream and partition; the last column says which stream.
     static func tails(_ tails: [StreamPlace], limit: Int, telemetry: Bool) -> BoundStatement {
         Statement.unprepared(
