@@ -48,7 +48,7 @@ var targets: [Target] = [
             .embedInCode("0007-workflows.sql"), .embedInCode("0008-notifications.sql"),
             .embedInCode("0009-rollouts.sql"), .embedInCode("0010-alerts.sql"),
             .embedInCode("0011-snapshots-of-the-past.sql"),
-            .embedInCode("0012-partitions.sql"),
+            .embedInCode("0012-partitions.sql"), .embedInCode("0013-accepted-commands.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -47,10 +47,18 @@ struct Server {
         let store = PostgresEventStore(
             url: url, pool: pool, thread: appending, telemetry: KnownEvents.telemetry, logger: logger)
         let snapshots = PostgresSnapshotStore(pool: pool, logger: logger)
-        let devices = Directory<Device>(store: store, snapshots: snapshots, passivation: settings.passivation)
-        let accounts = Directory<Account>(store: store, snapshots: snapshots, passivation: settings.passivation)
-        let alerts = Directory<Alert>(store: store, snapshots: snapshots, passivation: settings.passivation)
-        let rollouts = Directory<Rollout>(store: store, snapshots: snapshots, passivation: settings.passivation)
+        let devices = Directory<Device>(
+            store: store, snapshots: snapshots, passivation: settings.passivation,
+            redeliveryWindow: settings.redeliveryWindow)
+        let accounts = Directory<Account>(
+            store: store, snapshots: snapshots, passivation: settings.passivation,
+            redeliveryWindow: settings.redeliveryWindow)
+        let alerts = Directory<Alert>(
+            store: store, snapshots: snapshots, passivation: settings.passivation,
+            redeliveryWindow: settings.redeliveryWindow)
+        let rollouts = Directory<Rollout>(
+            store: store, snapshots: snapshots, passivation: settings.passivation,
+            redeliveryWindow: settings.redeliveryWindow)
         try await Self.openDefaultAccount(accounts)
 
         let devicesView = ProjectionRunner(DevicesProjection.self, store: store, pool: pool, logger: logger)
@@ -97,6 +105,7 @@ struct Server {
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
             readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
+        let purge = AcceptancePurge(pool: pool, window: settings.commandWindow, logger: logger)
         let driftWatch = DriftWatch(
             [
                 .init(devices, store: store, snapshots: snapshots), .init(accounts, store: store, snapshots: snapshots),
@@ -107,7 +116,7 @@ struct Server {
 
         services = [
             pool, store, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            rolloutsView, rolloutDevicesView, driftWatch, diskWatch, pump, dispatcher, workflows, mqtt, http,
+            rolloutsView, rolloutDevicesView, purge, driftWatch, diskWatch, pump, dispatcher, workflows, mqtt, http,
         ]
         threads = [appending, reading, ingesting]
         transfers = [posting, mailing]

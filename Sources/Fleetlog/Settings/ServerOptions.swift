@@ -117,6 +117,18 @@ struct ServerOptions: ParsableArguments {
     )
     var actorIdleSeconds: Int?
 
+    @Option(
+        help:
+            "Seconds in which a request with an Idempotency-Key may be sent again and is answered as the first time, 60 to 31536000; default 86400. (FLEETLOG_COMMAND_WINDOW_SECONDS)"
+    )
+    var commandWindowSeconds: Int?
+
+    @Option(
+        help:
+            "Seconds in which a device's message is recognised if it comes again, back from the device's newest one, 60 to 86400; default 600. (FLEETLOG_REDELIVERY_WINDOW_SECONDS)"
+    )
+    var redeliveryWindowSeconds: Int?
+
     @Option(help: "trace, debug, info (default), notice, warning, error or critical. (FLEETLOG_LOG_LEVEL)")
     var logLevel: String?
 
@@ -140,8 +152,9 @@ struct ServerOptions: ParsableArguments {
             "webhook-allow-private": webhookAllowPrivate, "smtp-url": smtpURL, "smtp-username": smtpUsername,
             "smtp-secret-file": smtpSecretFile, "smtp-from": smtpFrom, "smtp-tls": smtpTLS, "smtp-ca-file": smtpCAFile,
             "drift-check-seconds": driftCheckSeconds.map(String.init),
-            "actor-memory-mb": actorMemoryMB.map(String.init),
-            "actor-idle-seconds": actorIdleSeconds.map(String.init), "log-level": logLevel,
+            "actor-memory-mb": actorMemoryMB.map(String.init), "actor-idle-seconds": actorIdleSeconds.map(String.init),
+            "command-window-seconds": commandWindowSeconds.map(String.init),
+            "redelivery-window-seconds": redeliveryWindowSeconds.map(String.init), "log-level": logLevel,
         ]
     }
 }

@@ -20,6 +20,10 @@ struct ServerSettings: Sendable {
     var driftCheckInterval: Duration?
     /// When actors go to sleep.
     var passivation: Passivation
+    /// In which a command with a fingerprint is remembered.
+    var commandWindow: Duration
+    /// In which one without is recognised.
+    var redeliveryWindow: Duration
     var logLevel: Logger.Level
     /// Where this server is to be killed; nil for nowhere.
     var failpoint: ArmedFailpoint?
@@ -52,6 +56,8 @@ struct ServerSettings: Sendable {
             idle: .seconds(try sources.number("actor-idle-seconds", in: 1...604_800, default: 600)),
             memory: ActorMemory(
                 limit: try sources.number("actor-memory-mb", in: 16...1_048_576, default: 512) << 20))
+        commandWindow = .seconds(try sources.number("command-window-seconds", in: 60...31_536_000, default: 86_400))
+        redeliveryWindow = .seconds(try sources.number("redelivery-window-seconds", in: 60...86_400, default: 600))
         logLevel = try Self.logLevel(sources)
         failpoint = try Self.failpoint(sources)
     }

@@ -83,6 +83,7 @@ extension Problem {
         switch error {
         case .rejected: self = .internalFailure(cause: cause)
         case .stale(let version): self = .stale(version: version)
+        case .reused: self = .keyReused
         case .invalid:
             self = .malformed(nil, "The request holds a text that cannot be stored, such as a null character.")
         case .overloaded: self = .unavailable("There is too much to do right now.", retryAfter: 1, cause: cause)

@@ -115,6 +115,10 @@ extension Problem {
             headers: [.eTag: EntityTag(version: version).description])
     }
 
+    static let keyReused = Problem(
+        .unprocessableContent, "idempotency-key-reused", "This Idempotency-Key meant something else",
+        "It was sent with another request; use a new key for this one.", field: "Idempotency-Key")
+
     static func tooLarge(limit: Int) -> Problem {
         Problem(
             .contentTooLarge, "too-large", "The body is too large", "Send at most \(limit) bytes.",

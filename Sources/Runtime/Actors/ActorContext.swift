@@ -4,18 +4,20 @@ final class ActorContext<D: Decider>: Sendable {
     let store: any EventStore
     let snapshots: any SnapshotStore
     let mailboxCapacity: Int
+    let redeliveryWindow: Duration
     let nextEventID: @Sendable () -> UUID128
     let memory: ActorMemory.Share
     let supervisor: Supervisor
 
     init(
         executor: TurnExecutor, store: any EventStore, snapshots: any SnapshotStore, mailboxCapacity: Int,
-        nextEventID: @escaping @Sendable () -> UUID128, memory: ActorMemory.Share, supervisor: Supervisor
+        redeliveryWindow: Duration, nextEventID: @escaping @Sendable () -> UUID128, memory: ActorMemory.Share, supervisor: Supervisor
     ) {
         self.executor = executor
         self.store = store
         self.snapshots = snapshots
         self.mailboxCapacity = mailboxCapacity
+        self.redeliveryWindow = redeliveryWindow
         self.nextEventID = nextEventID
         self.memory = memory
         self.supervisor = supervisor

@@ -70,7 +70,7 @@ package actor AggregateActor<D: Decider> {
         mailbox.put(delivery)
         if isTurning { return .busy }
         isTurning = true
-        return memory == nil || D.isWrittenByMany ? .unloaded : .ready
+        return memory == nil || D.isWrittenByMany || mailbox.mustAskLog ? .unloaded : .ready
     }
 
     /// What loading begins with: its stream, and what is known of it.
@@ -98,8 +98,8 @@ package actor AggregateActor<D: Decider> {
 
     /// Takes everything that waits and decides it; nil if there was nothing to store, and the turn is over.
     func begin() -> Begun? {
-        guard let memory else {
-            // Another task, since reading the stream would hold up whoever begins many turns.
+        guard let memory, !mailbox.mustAskLog else {
+            // Another task, since reading the log would hold up whoever begins many turns.
             Task { await self.turnUntilIdle() }
             return nil
         }
@@ -229,9 +229,15 @@ package actor AggregateActor<D: Decider> {
     /// Decides and stores the commands; on a conflict catches up and decides again, a counted number of times.
     private func settle(_ envelopes: [CommandEnvelope<D.Command>]) async -> [CommandResult<D>] {
         for _ in 0..<Self.attempts {
+            let remembered: [UUID128: RecordedAcceptance]
+            do throws(EventStoreError) {
+                remembered = try await acceptances(of: envelopes)
+            } catch {
+                return envelopes.map { _ in .failure(DispatchError(reading: error)) }
+            }
             guard let base = memory else { break }
             var turn = Turn<D>(stream: stream, upon: base, commands: envelopes.count)
-            turn.decide(envelopes, upon: base, nextEventID: context.nextEventID)
+            turn.decide(envelopes, upon: base, remembered: remembered, nextEventID: context.nextEventID)
             guard let append = turn.append else { return turn.results(nil) }
             Failpoint.reached(.turnDecided)
             let outcome: Result<AppendOutcome, EventStoreError>
@@ -245,6 +251,17 @@ package actor AggregateActor<D: Decider> {
         isContended = true
         context.supervisor.failed(id, .contended)
         return envelopes.map { _ in .failure(.contended) }
+    }
+
+    /// What the log remembers of the commands that ask for it; asked before each attempt, since another server may have
+    /// accepted them meanwhile.
+    private func acceptances(
+        of envelopes: [CommandEnvelope<D.Command>]
+    ) async throws(EventStoreError) -> [UUID128: RecordedAcceptance] {
+        let ids = envelopes.filter { $0.fingerprint != nil }.map(\.id)
+        if ids.isEmpty { return [:] }
+        let found = try await context.store.acceptances(of: ids).filter { $0.stream == stream }
+        return Dictionary(found.map { ($0.command, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     private func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
@@ -275,9 +292,13 @@ package actor AggregateActor<D: Decider> {
             }
         } catch {
             switch error {
-            case .invalid(let reason, _):
+            case .invalid(let reason, let sqlState):
                 // One poison command must not take the others of its turn with it.
-                guard envelopes.count > 1 else { return [.failure(.invalid(reason: reason))] }
+                guard envelopes.count > 1 else {
+                    // Another server has accepted it since the log was asked.
+                    if envelopes[0].fingerprint != nil, sqlState == SQLState.uniqueViolation.rawValue { return nil }
+                    return [.failure(.invalid(reason: reason))]
+                }
                 return await settleOneByOne(envelopes)
             case .overloaded: return envelopes.map { _ in .failure(.overloaded) }
             case .corrupt(_, let reason):
@@ -325,7 +346,7 @@ package actor AggregateActor<D: Decider> {
             let start = snapshot.flatMap(AggregateMemory<D>.init)
             // A snapshot that could not be read is replaced as soon as the fold is done.
             snapshotVersion = start?.version ?? 0
-            return try await folded(onto: start ?? AggregateMemory<D>())
+            return try await folded(onto: (start ?? AggregateMemory<D>()).recognising(for: context.redeliveryWindow))
         } catch {
             switch error {
             case .corrupt, .retained: throw .broken(reason: error.debugDescription)

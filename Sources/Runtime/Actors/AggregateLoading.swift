@@ -14,6 +14,7 @@ struct AggregateLoading<D: Decider>: Sendable {
 
     let store: any EventStore
     let snapshots: any SnapshotStore
+    let redeliveryWindow: Duration
 
     /// The memories as the log has them now, in the order of the streams.
     ///
@@ -23,7 +24,10 @@ struct AggregateLoading<D: Decider>: Sendable {
         do throws(EventStoreError) {
             let cold = wanted.filter { $0.known == nil }.map(\.stream)
             let found = cold.isEmpty ? [:] : try await snapshots.latest(of: cold)
-            let bases = wanted.map { $0.known ?? found[$0.stream].flatMap(AggregateMemory<D>.init) ?? .init() }
+            let bases = wanted.map {
+                ($0.known ?? found[$0.stream].flatMap(AggregateMemory<D>.init) ?? .init())
+                    .recognising(for: redeliveryWindow)
+            }
             let tails = try await store.readTails(
                 zip(wanted, bases).map { StreamPlace($0.stream, at: $1.version, position: $1.position) },
                 limit: Self.tail)

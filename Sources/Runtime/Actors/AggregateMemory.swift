@@ -29,6 +29,19 @@ package struct AggregateMemory<D: Decider>: Sendable {
         MemoryLayout<Self>.stride + D.approximateHeapBytes(of: state) + recentCommands.approximateHeapBytes
     }
 
+    /// The same, with the window in which it recognises commands from now on.
+    func recognising(for window: Duration) -> Self {
+        var memory = self
+        memory.recentCommands.horizon = window
+        return memory
+    }
+
+    /// Whether both are the fold of the same events; one may remember commands of longer ago than the other.
+    package func agrees(with other: Self) -> Bool {
+        state == other.state && version == other.version && position == other.position
+            && recentCommands.agrees(with: other.recentCommands)
+    }
+
     /// Folds in the next event of the stream.
     ///
     /// - Throws: ``EventCodecError`` if this program cannot read it.

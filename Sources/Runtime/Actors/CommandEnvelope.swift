@@ -12,10 +12,15 @@ package final class CommandEnvelope<Command: Sendable>: Sendable {
     package let fence: StreamVersion?
     /// Written with the events of this command, if there are any.
     package let sideRows: [SideRow]
+    /// What the command says, as a hash. If set, its acceptance is remembered in the log for the command window, even if
+    /// it leaves no events, and another command under its id is refused. Otherwise its id is recognised by its events,
+    /// among the stream's recent ones.
+    package let fingerprint: UUID128?
 
     package init(
         id: UUID128, earlierIDs: [UUID128] = [], _ command: Command, context: CommandContext,
-        expectedVersion: Int64? = nil, fence: StreamVersion? = nil, sideRows: [SideRow] = []
+        expectedVersion: Int64? = nil, fence: StreamVersion? = nil, sideRows: [SideRow] = [],
+        fingerprint: UUID128? = nil
     ) {
         self.id = id
         self.earlierIDs = earlierIDs
@@ -24,6 +29,7 @@ package final class CommandEnvelope<Command: Sendable>: Sendable {
         self.expectedVersion = expectedVersion
         self.fence = fence
         self.sideRows = sideRows
+        self.fingerprint = fingerprint
     }
 }
 
@@ -62,6 +68,8 @@ package enum DispatchError<Rejection: Error & Sendable & Equatable>: Error, Send
     case overloaded
     /// The fence has moved: somebody else has taken over the caller's role.
     case fenced
+    /// The command's id was accepted before, for a command that said something else.
+    case reused
     /// Others kept changing the stream; nothing happened.
     case contended
     /// The events can never be stored.
@@ -70,6 +78,17 @@ package enum DispatchError<Rejection: Error & Sendable & Equatable>: Error, Send
     case unavailable(reason: String)
     /// The stream cannot be read by this program.
     case broken(reason: String)
+}
+
+extension DispatchError {
+    /// Why the log could not be read before a command was decided.
+    init(reading error: EventStoreError) {
+        switch error {
+        case .corrupt(_, let reason): self = .broken(reason: reason)
+        case .overloaded: self = .overloaded
+        default: self = .unavailable(reason: error.debugDescription)
+        }
+    }
 }
 
 package typealias CommandResult<D: Decider> = Result<CommandReceipt, DispatchError<D.Rejection>>

@@ -16,16 +16,18 @@ package actor Directory<D: Decider>: Service {
 
     /// - Parameters:
     ///   - mailboxCapacity: commands that may wait for one aggregate.
+    ///   - redeliveryWindow: how long the id of a command without a fingerprint is recognised; see ``RecentCommands``.
     ///   - passivation: when actors go to sleep.
     ///   - supervision: how patiently failing actors are tried again.
     package init(
         store: any EventStore, snapshots: any SnapshotStore, mailboxCapacity: Int = 4_096,
-        passivation: Passivation = Passivation(), supervision: SupervisionPolicy = SupervisionPolicy(),
+        passivation: Passivation = Passivation(),
+        redeliveryWindow: Duration = RecentCommands.usualHorizon, supervision: SupervisionPolicy = SupervisionPolicy(),
         logger: Logger = Logger(label: "fleetlog"), nextEventID: @escaping @Sendable () -> UUID128 = { .v7() }
     ) {
         context = ActorContext(
             executor: TurnExecutor(), store: store, snapshots: snapshots, mailboxCapacity: mailboxCapacity,
-            nextEventID: nextEventID, memory: passivation.memory.share(),
+            redeliveryWindow: redeliveryWindow, nextEventID: nextEventID, memory: passivation.memory.share(),
             supervisor: Supervisor(
                 category: D.category, policy: supervision, now: passivation.now, logger: logger))
         self.passivation = passivation
@@ -125,7 +127,8 @@ package actor Directory<D: Decider>: Service {
 
     private func wakeTogether(_ actors: ArraySlice<AggregateActor<D>>) async {
         makeRoom(for: actors.count)
-        let loading = AggregateLoading<D>(store: store, snapshots: snapshots)
+        let loading = AggregateLoading<D>(
+            store: store, snapshots: snapshots, redeliveryWindow: context.redeliveryWindow)
         let loaded = await loading.load(actors.map { $0.assumeIsolated { $0.unloaded } })
         await turn(
             zip(actors, loaded).filter { actor, loaded in actor.assumeIsolated { $0.wake(with: loaded) } }.map(\.0))

@@ -11,6 +11,8 @@ struct Mailbox<D: Decider>: Sendable {
 
     private var deliveries: [Delivery] = []
     private(set) var count = 0
+    /// Whether a command waits that may have been accepted before the stream's recent ones.
+    private(set) var mustAskLog = false
 
     var isEmpty: Bool { deliveries.isEmpty }
 
@@ -20,12 +22,14 @@ struct Mailbox<D: Decider>: Sendable {
     mutating func put(_ delivery: Delivery) {
         deliveries.append(delivery)
         count += delivery.envelopes.count
+        mustAskLog = mustAskLog || delivery.envelopes.contains { $0.fingerprint != nil }
     }
 
     mutating func takeAll() -> [Delivery] {
         defer {
             deliveries.removeAll(keepingCapacity: false)
             count = 0
+            mustAskLog = false
         }
         return deliveries
     }

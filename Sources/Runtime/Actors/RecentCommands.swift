@@ -2,7 +2,8 @@
 ///
 /// The window is folded from the command ids of the stream's own events. It always holds the newest few, and beyond
 /// them everything recorded within `horizon` of the newest, up to `limit`: a device that reports once a minute costs a
-/// few hundred bytes, and one that floods is still covered for every message the broker may deliver again.
+/// few hundred bytes, and one that floods is still covered for every message the broker may deliver again. How long the
+/// horizon is belongs to the program that folds, and is not stored with the entries.
 ///
 /// A snapshot that waits to be written keeps the window as it was while turns note more. What is older than the newest
 /// entries therefore lies in sealed blocks, which copies share, and which find an id without going through all entries.
@@ -26,8 +27,10 @@ package struct RecentCommands: Sendable {
     static let floor = 8
     /// More than the broker's in-flight limit of 4,000 messages, even if all came from one device.
     static let limit = 4_096
-    static let horizon = Duration.seconds(600)
+    package static let usualHorizon = Duration.seconds(600)
 
+    /// How far back from the newest entry others are kept.
+    var horizon = RecentCommands.usualHorizon
     /// The oldest come first. Only the first block can be trimmed in part; a quiet stream has none.
     private(set) var sealed: [SealedEntries] = []
     /// The newest entries, more than a block of them never.
@@ -86,7 +89,7 @@ package struct RecentCommands: Sendable {
     }
 
     private mutating func trim(newest: Timestamp) {
-        let oldest = newest + (.zero - Self.horizon)
+        let oldest = newest + (.zero - horizon)
         let most = count - Self.floor
         var surplus = max(0, count - Self.limit)
         while surplus < most, entry(at: surplus).recordedTime < oldest { surplus += 1 }
@@ -114,6 +117,13 @@ package struct RecentCommands: Sendable {
 }
 
 extension RecentCommands: Equatable {
-    /// Where the blocks begin is no part of it.
+    /// Where the blocks begin is no part of it, nor is the horizon.
     package static func == (left: Self, right: Self) -> Bool { left.entries == right.entries }
+
+    /// Whether they are the same as far back as both go, as those of one stream are whatever their horizons.
+    func agrees(with other: Self) -> Bool {
+        let (left, right) = (entries, other.entries)
+        let common = min(left.count, right.count)
+        return left.isEmpty == right.isEmpty && left.suffix(common) == right.suffix(common)
+    }
 }

@@ -19,8 +19,9 @@ struct Turn<D: Decider>: Sendable {
     /// Few: a round's commands are all fenced alike.
     private var fences: [StreamVersion] = []
     private var sideRows: [SideRow] = []
+    private var acceptances: [Acceptance] = []
     /// Where the turn's own commands lie; not kept for a command that is alone in its turn.
-    private var throughByCommand: [UUID128: Int] = [:]
+    private var accepted: [UUID128: (through: Int, fingerprint: UUID128?)] = [:]
     private let isOfOneCommand: Bool
 
     /// - Parameter commands: how many will be decided.
@@ -33,21 +34,38 @@ struct Turn<D: Decider>: Sendable {
 
     /// The append that would make the decisions true; nil if there is nothing to store.
     var append: Append? {
-        if events.isEmpty { return nil }
+        if events.isEmpty {
+            if acceptances.isEmpty { return nil }
+            return Append(
+                [], conditions: fences + [StreamVersion(stream, at: base.version)], acceptances: acceptances)
+        }
         return Append(
-            [StreamChange(stream, expecting: base.version, at: base.position, events: events)],
-            conditions: fences, sideRows: sideRows)
+            [StreamChange(stream, expecting: base.version, at: base.position, events: events)], conditions: fences,
+            sideRows: sideRows, acceptances: acceptances)
     }
 
     /// Decides the commands one after the other, each upon what the earlier ones of the turn have led to.
     ///
-    /// - Parameter memory: the one that the turn began with.
+    /// - Parameters:
+    ///   - memory: the one that the turn began with.
+    ///   - remembered: what the log remembers of the commands with a fingerprint.
     mutating func decide(
-        _ envelopes: [CommandEnvelope<D.Command>], upon memory: AggregateMemory<D>, nextEventID: () -> UUID128
+        _ envelopes: [CommandEnvelope<D.Command>], upon memory: AggregateMemory<D>,
+        remembered: [UUID128: RecordedAcceptance] = [:], nextEventID: () -> UUID128
     ) {
         for envelope in envelopes {
-            verdicts.append(verdict(on: envelope, memory.recentCommands, nextEventID: nextEventID))
+            if let fingerprint = envelope.fingerprint, let first = remembered[envelope.id] {
+                verdicts.append(.settled(Self.answer(again: first, to: fingerprint)))
+            } else {
+                verdicts.append(verdict(on: envelope, memory.recentCommands, nextEventID: nextEventID))
+            }
         }
+    }
+
+    private static func answer(again first: RecordedAcceptance, to fingerprint: UUID128) -> CommandResult<D> {
+        guard first.fingerprint == fingerprint else { return .failure(.reused) }
+        return .success(
+            CommandReceipt(effect: .duplicate, stream: first.stream, version: first.version, position: first.position))
     }
 
     private mutating func verdict(
@@ -65,8 +83,13 @@ struct Turn<D: Decider>: Sendable {
             return .settled(.failure(.rejected(error)))
         }
         if decided.isEmpty {
-            return events.isEmpty
-                ? .settled(.success(receipt(.unchanged))) : .pending(.unchanged, through: events.count)
+            if envelope.fingerprint != nil {
+                if let fence = envelope.fence, !fences.contains(fence) { fences.append(fence) }
+                remember(envelope)
+            } else if events.isEmpty {
+                return .settled(.success(receipt(.unchanged)))
+            }
+            return .pending(.unchanged, through: events.count)
         }
         // All of them are encoded before the first one changes the state: a command has all of its events or none.
         var encoded: [EventCodec<D.Event>.Encoded] = []
@@ -91,12 +114,24 @@ struct Turn<D: Decider>: Sendable {
         }
         if let fence = envelope.fence, !fences.contains(fence) { fences.append(fence) }
         sideRows += envelope.sideRows
-        if !isOfOneCommand { throughByCommand[envelope.id] = events.count }
+        remember(envelope)
         return .pending(.recorded, through: events.count)
+    }
+
+    private mutating func remember(_ envelope: CommandEnvelope<D.Command>) {
+        if let fingerprint = envelope.fingerprint {
+            acceptances.append(
+                Acceptance(
+                    of: envelope.id, by: stream, version: base.version + Int64(events.count), fingerprint: fingerprint))
+        }
+        if !isOfOneCommand { accepted[envelope.id] = (events.count, envelope.fingerprint) }
     }
 
     /// A command that the stream, or this very turn, has already accepted.
     private func recognise(_ envelope: CommandEnvelope<D.Command>, _ recent: RecentCommands) -> Verdict? {
+        if let own = accepted[envelope.id], own.fingerprint != envelope.fingerprint {
+            return .settled(.failure(.reused))
+        }
         if let known = recognise(envelope.id, recent) { return known }
         for id in envelope.earlierIDs {
             if let known = recognise(id, recent) { return known }
@@ -111,7 +146,7 @@ struct Turn<D: Decider>: Sendable {
                     CommandReceipt(
                         effect: .duplicate, stream: stream, version: entry.version, position: entry.position)))
         }
-        return throughByCommand[id].map { .pending(.duplicate, through: $0) }
+        return accepted[id].map { .pending(.duplicate, through: $0.through) }
     }
 
     private func receipt(_ effect: CommandReceipt.Effect) -> CommandReceipt {
@@ -128,7 +163,7 @@ struct Turn<D: Decider>: Sendable {
                 return .success(
                     CommandReceipt(
                         effect: effect, stream: stream, version: base.version + Int64(through),
-                        position: stored.firstPosition + Int64(through) - 1))
+                        position: through == 0 ? base.position : stored.firstPosition + Int64(through) - 1))
             }
         }
     }

@@ -65,14 +65,14 @@ package struct DriftCheck<D: Decider>: Sendable {
             if left.contains(memory.version) {
                 if let remembered, remembered.version == memory.version, outcome.events > 0 {
                     outcome.compared += 1
-                    if remembered != memory {
+                    if !remembered.agrees(with: memory) {
                         outcome.findings.append(
                             finding(stream, memory.version, "the snapshot differs from a fold of the events"))
                     }
                 }
                 if let awake, awake.version == memory.version {
                     outcome.compared += 1
-                    if awake != memory {
+                    if !awake.agrees(with: memory) {
                         outcome.findings.append(
                             finding(stream, memory.version, "the actor's memory differs from a fold of the events"))
                     }

@@ -45,7 +45,7 @@ package struct FoldLaw<D: Decider>: StreamLaw {
             findings.note(.init(.snapshots, at: event, "the snapshot cannot be read"))
             return
         }
-        if remembered != memory {
+        if !remembered.agrees(with: memory) {
             findings.note(.init(.snapshots, at: event, "the snapshot differs from a fold of the events"))
         }
     }

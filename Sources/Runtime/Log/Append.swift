@@ -55,18 +55,25 @@ package struct SideRow: Sendable {
     }
 }
 
-/// Events for one or more streams that are stored together or not at all.
+/// Events for one or more streams that are stored together or not at all; or none, if only something else is to be
+/// written while streams stand where they do.
 package struct Append: Sendable {
-    /// At least one change, each with at least one event, no stream twice.
+    /// Each with at least one event, no stream twice.
     package var changes: [StreamChange]
-    /// Streams that must not have moved, although nothing is appended to them.
+    /// Streams that must not have moved, although nothing is appended to them; at least one without changes.
     package var conditions: [StreamVersion]
     package var sideRows: [SideRow]
+    /// Commands whose acceptance is remembered; one that was accepted before makes the append invalid.
+    package var acceptances: [Acceptance]
 
-    package init(_ changes: [StreamChange], conditions: [StreamVersion] = [], sideRows: [SideRow] = []) {
+    package init(
+        _ changes: [StreamChange], conditions: [StreamVersion] = [], sideRows: [SideRow] = [],
+        acceptances: [Acceptance] = []
+    ) {
         self.changes = changes
         self.conditions = conditions
         self.sideRows = sideRows
+        self.acceptances = acceptances
     }
 
     package var eventCount: Int { changes.reduce(0) { $0 + $1.events.count } }
@@ -81,7 +88,8 @@ package enum AppendOutcome: Sendable, Hashable {
 
 /// Where an accepted append came to lie.
 package struct AppendReceipt: Sendable, Hashable {
-    /// The position of the append's first event; the others follow without a gap, in the order of the changes.
+    /// The position of the append's first event; the others follow without a gap, in the order of the changes. Without
+    /// events, the one that the next event would have had.
     package var firstPosition: Int64
     package var eventCount: Int
     package var recordedTime: Timestamp

@@ -4,7 +4,7 @@ extension Append {
 
     /// Why this append can never be stored, or nil. Checked before it may travel with others.
     package var malformation: String? {
-        if changes.isEmpty { return "an append needs at least one change" }
+        if changes.isEmpty, conditions.isEmpty { return "an append needs a change or a condition" }
         let mayRepeat = changes.count + conditions.count > 1
         var streams: Set<StreamName> = []
         for change in changes {

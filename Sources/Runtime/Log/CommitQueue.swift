@@ -31,7 +31,8 @@ package struct CommitQueue<Ticket> {
         init(_ append: Append, _ ticket: Ticket) {
             self.append = append
             self.ticket = ticket
-            events = append.eventCount
+            // One without events takes its place as well, so that a queue of them is bounded.
+            events = max(append.eventCount, 1)
             bytes = append.changes.reduce(0) { $0 + $1.events.reduce(0) { $0 + $1.data.count + 200 } }
         }
     }

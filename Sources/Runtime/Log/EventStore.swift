@@ -35,6 +35,9 @@ package protocol EventStore: Sendable {
     /// The events after `position` that pass the filter, in position order, at most `limit`.
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage
 
+    /// Where the commands with these ids were accepted, as far as that is remembered.
+    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance]
+
     /// The newest position and its recorded time; position 0 while the log is empty.
     func head() async throws(EventStoreError) -> LogHead
 

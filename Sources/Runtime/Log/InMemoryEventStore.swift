@@ -6,6 +6,7 @@ package final class InMemoryEventStore: EventStore {
         var log: [RecordedEvent] = []
         var positions: [StreamName: [Int]] = [:]
         var ids: Set<UUID128> = []
+        var acceptances: [UUID128: [RecordedAcceptance]] = [:]
     }
     private let state = Mutex(State())
     private let now: @Sendable () -> Timestamp
@@ -26,6 +27,11 @@ package final class InMemoryEventStore: EventStore {
             guard Set(ids).count == ids.count, state.ids.isDisjoint(with: ids) else {
                 return .failure(.invalid(reason: "event id already used", sqlState: "23505"))
             }
+            for new in append.acceptances {
+                if state.acceptances[new.command]?.contains(where: { $0.stream == new.stream }) ?? false {
+                    return .failure(.invalid(reason: "command already accepted", sqlState: "23505"))
+                }
+            }
             let recordedTime = max(now(), state.log.last?.recordedTime ?? Timestamp(microseconds: 0))
             let first = Int64(state.log.count) + 1
             for change in append.changes {
@@ -39,6 +45,11 @@ package final class InMemoryEventStore: EventStore {
                 }
             }
             state.ids.formUnion(ids)
+            for new in append.acceptances {
+                let last = new.version > 0 ? state.positions[new.stream]?[Int(new.version) - 1] : nil
+                state.acceptances[new.command, default: []].append(
+                    RecordedAcceptance(new, position: last.map { Int64($0) + 1 } ?? 0))
+            }
             return .success(
                 .accepted(
                     AppendReceipt(firstPosition: first, eventCount: ids.count, recordedTime: recordedTime)))
@@ -66,6 +77,10 @@ package final class InMemoryEventStore: EventStore {
             let head = max(position, Int64(state.log.count))
             return LogPage(events: events, end: events.count == limit ? events.last?.position ?? position : head)
         }
+    }
+
+    package func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
+        state.withLock { state in commands.flatMap { state.acceptances[$0] ?? [] } }
     }
 
     package func head() async throws(EventStoreError) -> LogHead {

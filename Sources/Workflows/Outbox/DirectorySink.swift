@@ -35,6 +35,7 @@ extension CommandVerdict {
             case .rejected(let rejection): self = .rejected(reason: "\(rejection)")
             case .stale(let version): self = .rejected(reason: "the aggregate stands at version \(version)")
             case .invalid(let reason): self = .invalid(reason: reason)
+            case .reused: self = .invalid(reason: "its id was used for another command")
             case .fenced: self = .fenced
             case .overloaded: self = .unavailable(reason: "overloaded")
             case .contended: self = .unavailable(reason: "contended")

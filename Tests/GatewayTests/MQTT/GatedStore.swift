@@ -61,5 +61,9 @@ final class GatedStore: EventStore {
         try await store.readLog(after: position, where: filter, limit: limit)
     }
 
+    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
+        try await store.acceptances(of: commands)
+    }
+
     func head() async throws(EventStoreError) -> LogHead { try await store.head() }
 }

@@ -11,11 +11,14 @@ final class CountingStore: EventStore {
     private let inner: any EventStore
     private let alone = Mutex(Count())
     private let together = Mutex(Count())
+    private let asked = Mutex(0)
 
     init(_ inner: any EventStore) { self.inner = inner }
 
     var signal: LogSignal { inner.signal }
     var reads: Count { alone.withLock { $0 } }
+    /// How often it was asked for acceptances.
+    var questions: Int { asked.withLock { $0 } }
     var tails: Count { together.withLock { $0 } }
 
     func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome { try await inner.append(append) }
@@ -46,6 +49,11 @@ final class CountingStore: EventStore {
 
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {
         try await inner.readLog(after: position, where: filter, limit: limit)
+    }
+
+    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
+        asked.withLock { $0 += 1 }
+        return try await inner.acceptances(of: commands)
     }
 
     func head() async throws(EventStoreError) -> LogHead { try await inner.head() }

@@ -7,6 +7,7 @@ final class InterposedStore: EventStore {
 
     let inner: InMemoryEventStore
     private let interception: Mutex<Interception?>
+    private let losesAnswer = Mutex<(@Sendable () -> Bool)?>(nil)
     private let seen = Mutex<[Append]>([])
 
     init(_ inner: InMemoryEventStore = InMemoryEventStore(), beforeAppend: Interception? = nil) {
@@ -19,10 +20,15 @@ final class InterposedStore: EventStore {
 
     func intercept(_ body: Interception?) { interception.withLock { $0 = body } }
 
+    /// Makes an append that was stored look as if it could not be, whenever `body` says so.
+    func loseAnswers(_ body: (@Sendable () -> Bool)?) { losesAnswer.withLock { $0 = body } }
+
     func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome {
         seen.withLock { $0.append(append) }
         if let body = interception.withLock({ $0 }) { try await body(append) }
-        return try await inner.append(append)
+        let outcome = try await inner.append(append)
+        if losesAnswer.withLock({ $0 })?() ?? false { throw .unavailable(reason: "the answer was lost") }
+        return outcome
     }
 
     func readStream(
@@ -33,6 +39,10 @@ final class InterposedStore: EventStore {
 
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {
         try await inner.readLog(after: position, where: filter, limit: limit)
+    }
+
+    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
+        try await inner.acceptances(of: commands)
     }
 
     func head() async throws(EventStoreError) -> LogHead { try await inner.head() }

@@ -136,7 +136,7 @@ private struct PlainWindow {
         if entries.last?.id == id { entries.removeLast() }
         entries.append(.init(id: id, version: version, position: position, recordedTime: recordedTime))
         guard entries.count >= RecentCommands.floor * 2 else { return }
-        let oldest = recordedTime + (.zero - RecentCommands.horizon)
+        let oldest = recordedTime + (.zero - RecentCommands.usualHorizon)
         var surplus = max(0, entries.count - RecentCommands.limit)
         while surplus < entries.count - RecentCommands.floor, entries[surplus].recordedTime < oldest { surplus += 1 }
         if surplus >= RecentCommands.floor { entries.removeFirst(surplus) }

@@ -10,6 +10,8 @@ struct EventStoreContract {
         ("an append of several streams is stored whole or not at all", { try await $0.severalStreams() }),
         ("a wrong expected version is answered as a conflict", { try await $0.conflict() }),
         ("a condition on an unchanged stream holds or refuses the append", { try await $0.conditions() }),
+        ("an append without events rests on its conditions", { try await $0.withoutEvents() }),
+        ("acceptances are stored with their append, once for a command and stream", { try await $0.acceptances() }),
         ("a stream is read from a version, in order", { try await $0.readsStream() }),
         ("the log is read by category, type, account and stream", { try await $0.readsLog() }),
         ("a page says how far it has seen", { try await $0.pageEnds() }),
@@ -81,6 +83,61 @@ struct EventStoreContract {
         _ = try await store.append(Append([StreamChange(watched, expecting: 2, events: [.sample()])]))
         #expect(try await attempt(2, expecting: 1) == .conflict([StreamVersion(watched, at: 3)]))
         #expect(try await store.readStream(watched, from: 1, limit: 10).count == 3)
+    }
+
+    func withoutEvents() async throws {
+        let watched = StreamName.fresh("watched")
+        let none = Append([], conditions: [StreamVersion(watched, at: 0)])
+        let empty = try await store.head().position
+        #expect(try await store.append(none).receipt?.eventCount == 0)
+        _ = try await store.append(Append([StreamChange(watched, expecting: 0, events: .samples(2))]))
+        #expect(try await store.append(none) == .conflict([StreamVersion(watched, at: 2)]))
+        let holds = Append([], conditions: [StreamVersion(watched, at: 2)])
+        let receipt = try #require(try await store.append(holds).receipt)
+        #expect(receipt.eventCount == 0 && receipt.firstPosition == empty + 3)
+        #expect(try await store.head().position == empty + 2)
+        let next = try await store.append(Append([StreamChange(watched, expecting: 2, events: [.sample()])]))
+        #expect(next.receipt?.firstPosition == empty + 3)
+        let others = await store.append([
+            Append([StreamChange(.fresh("other"), expecting: 0, events: .samples(2))]), none,
+            Append([], conditions: [StreamVersion(watched, at: 3)]),
+        ])
+        #expect(try others.map { try $0.get().receipt?.eventCount } == [2, nil, 0])
+    }
+
+    func acceptances() async throws {
+        let (left, right) = (StreamName.fresh("left"), StreamName.fresh("right"))
+        let (command, print) = (UUID128.v7(), UUID128.v7())
+        func acceptance(_ stream: StreamName, _ version: Int64) -> Acceptance {
+            Acceptance(of: command, by: stream, version: version, fingerprint: print)
+        }
+        let first = try #require(
+            try await store.append(
+                Append(
+                    [
+                        StreamChange(left, expecting: 0, events: .samples(3)),
+                        StreamChange(right, expecting: 0, events: .samples(1)),
+                    ], acceptances: [acceptance(left, 2)])
+            ).receipt)
+        #expect(
+            try await store.acceptances(of: [command]) == [
+                RecordedAcceptance(acceptance(left, 2), position: first.firstPosition + 1)
+            ])
+        // Refused: nothing is remembered.
+        let refused = Append([], conditions: [StreamVersion(right, at: 5)], acceptances: [acceptance(right, 1)])
+        #expect(try await store.append(refused).isConflict)
+        #expect(try await store.acceptances(of: [command]).count == 1)
+        let second = Append([], conditions: [StreamVersion(right, at: 1)], acceptances: [acceptance(right, 1)])
+        #expect(try await store.append(second).receipt != nil)
+        #expect(
+            try await store.acceptances(of: [.v7(), command]).map(\.position).sorted() == [
+                first.firstPosition + 1, first.lastPosition,
+            ])
+        // Twice: neither the events nor anything else of the append is stored.
+        let twice = Append(
+            [StreamChange(left, expecting: 3, events: [.sample()])], acceptances: [acceptance(left, 4)])
+        await #expect(throws: EventStoreError.self) { try await store.append(twice) }
+        #expect(try await store.readStream(left, from: 1, limit: 10).count == 3)
     }
 
     func readsStream() async throws {

@@ -143,6 +143,10 @@ struct RefusingStore: EventStore {
         try await store.readLog(after: position, where: filter, limit: limit)
     }
 
+    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
+        try await store.acceptances(of: commands)
+    }
+
     func head() async throws(EventStoreError) -> LogHead { try await store.head() }
 }
 

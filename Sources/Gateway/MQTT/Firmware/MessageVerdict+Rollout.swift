@@ -12,6 +12,8 @@ extension MessageVerdict {
         case .failure(.contended), .failure(.stale): self = .park(reason: "contended")
         case .failure(.broken(let reason)): self = .park(reason: "broken: \(reason)")
         case .failure(.invalid(let reason)): self = .refused(reason: reason)
+        // Messages have no fingerprint.
+        case .failure(.reused): self = .duplicate
         case .failure(.rejected(let rejection)): self = .refused(reason: Self.reason(of: rejection))
         }
     }

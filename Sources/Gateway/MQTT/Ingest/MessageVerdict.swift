@@ -38,6 +38,8 @@ enum MessageVerdict: Sendable, Equatable {
         case .failure(.contended), .failure(.stale): self = .park(reason: "contended")
         case .failure(.broken(let reason)): self = .park(reason: "broken: \(reason)")
         case .failure(.invalid(let reason)): self = .invalid(reason: reason)
+        // Messages have no fingerprint.
+        case .failure(.reused): self = .duplicate
         case .failure(.rejected(.unknownDevice)): self = .unknownDevice
         case .failure(.rejected(.retired)): self = .refused(reason: "the device is retired")
         case .failure(.rejected(.accountNotActive)): self = .refused(reason: "the account is not active")

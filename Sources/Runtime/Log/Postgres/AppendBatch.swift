@@ -33,6 +33,7 @@ package struct AppendBatch: Sendable {
         for (index, append) in appends.enumerated() {
             for row in append.sideRows { encoded.append(row.statement.bind([.int4(Int32(index))] + row.parameters)) }
         }
+        if let remembering = AcceptanceStatements.insertion(of: appends) { encoded.append(remembering) }
         encoded.append(Statement.commit())
     }
 

@@ -155,6 +155,12 @@ package final class PostgresEventStore: EventStore, Service {
         }
     }
 
+    package func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
+        try await read([AcceptanceStatements.select(.uuidArray(commands))]) { results in
+            try results[0].map { try RecordedAcceptance($0) }
+        }
+    }
+
     package func head() async throws(EventStoreError) -> LogHead {
         try await read([ReadStatements.head()]) { results in
             guard let row = results[0].first else { throw PostgresError.misuse("log_head is empty") }
