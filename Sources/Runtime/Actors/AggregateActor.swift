@@ -47,6 +47,8 @@ package actor AggregateActor<D: Decider> {
     // Beside the flags, so that it costs no word of its own.
     private var countedBytes: UInt32 = 0
     private var memory: AggregateMemory<D>? { didSet { countBytes() } }
+    /// How far others in this process have brought the stream.
+    private var notedVersion: Int64 = 0
     private var snapshotVersion: Int64 = 0
     private var mailbox = Mailbox<D>()
 
@@ -58,6 +60,8 @@ package actor AggregateActor<D: Decider> {
     }
 
     var waiting: Int { mailbox.count }
+    /// Whether the log is known to have more than the memory, or may have.
+    private var mustRead: Bool { D.isWrittenByMany || (memory?.version ?? -1) < notedVersion }
     /// What the log has confirmed; nil until the stream has been read.
     var confirmedMemory: AggregateMemory<D>? { memory }
 
@@ -70,7 +74,7 @@ package actor AggregateActor<D: Decider> {
         mailbox.put(delivery)
         if isTurning { return .busy }
         isTurning = true
-        return memory == nil || D.isWrittenByMany || mailbox.mustAskLog ? .unloaded : .ready
+        return mustRead || mailbox.mustAskLog ? .unloaded : .ready
     }
 
     /// What loading begins with: its stream, and what is known of it.
@@ -82,7 +86,7 @@ package actor AggregateActor<D: Decider> {
         case .memory(let loaded, let version):
             // Read anew: a snapshot that could not be read is replaced as soon as the fold is done.
             if memory == nil { snapshotVersion = version }
-            memory = loaded
+            advance(to: loaded)
             noteReadable()
             return true
         case .alone:
@@ -98,7 +102,7 @@ package actor AggregateActor<D: Decider> {
 
     /// Takes everything that waits and decides it; nil if there was nothing to store, and the turn is over.
     func begin() -> Begun? {
-        guard let memory, !mailbox.mustAskLog else {
+        guard let memory, memory.version >= notedVersion, !mailbox.mustAskLog else {
             // Another task, since reading the log would hold up whoever begins many turns.
             Task { await self.turnUntilIdle() }
             return nil
@@ -141,7 +145,7 @@ package actor AggregateActor<D: Decider> {
 
     /// The memory as of now, for reading; turns under way are not awaited.
     func recall() async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
-        if let memory, !D.isWrittenByMany { return memory }
+        if let memory, !mustRead { return memory }
         let loaded: AggregateMemory<D>
         do throws(DispatchError<D.Rejection>) {
             loaded = try await load()
@@ -154,6 +158,14 @@ package actor AggregateActor<D: Decider> {
         if let memory, memory.version >= loaded.version { return memory }
         if !isTurning { memory = loaded }
         return loaded
+    }
+
+    /// Others in this process have brought the stream to this version; what is decided or read from now on rests on it.
+    func note(version: Int64) { notedVersion = max(notedVersion, version) }
+
+    private func advance(to loaded: AggregateMemory<D>) {
+        if let memory, memory.version > loaded.version { return }
+        memory = loaded
     }
 
     /// Goes to sleep unless a turn is under way; returns the aggregate's id if it does.
@@ -193,9 +205,12 @@ package actor AggregateActor<D: Decider> {
 
     private func turn() async {
         do throws(DispatchError<D.Rejection>) {
-            if memory == nil || D.isWrittenByMany {
-                memory = try await load()
+            // Again if something is noted while it is read.
+            var isRead = !mustRead
+            while !isRead {
+                advance(to: try await load())
                 noteReadable()
+                isRead = (memory?.version ?? 0) >= notedVersion
             }
         } catch {
             note(error)
@@ -357,7 +372,7 @@ package actor AggregateActor<D: Decider> {
     }
 
     private func catchUp() async throws(EventStoreError) {
-        if let base = memory { memory = try await folded(onto: base) }
+        if let base = memory { advance(to: try await folded(onto: base)) }
     }
 
     /// Off the executor, which others share.

@@ -182,6 +182,12 @@ package actor Directory<D: Decider>: Service {
         return try await actor(for: id).recall()
     }
 
+    /// Tells the aggregate's actor, if it is awake, how far others have brought its stream.
+    func note(version: Int64, of id: String) {
+        guard let place = awake[id] else { return }
+        recency[place]?.assumeIsolated { $0.note(version: version) }
+    }
+
     private func actor(for id: String) -> AggregateActor<D> { actor(for: id, at: tick) }
 
     private func actor(for id: String, at now: RecencyList<AggregateActor<D>>.Tick) -> AggregateActor<D> {

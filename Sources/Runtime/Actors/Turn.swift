@@ -18,7 +18,7 @@ struct Turn<D: Decider>: Sendable {
     private var verdicts: [Verdict] = []
     /// Few: a round's commands are all fenced alike.
     private var fences: [StreamVersion] = []
-    private var sideRows: [SideRow] = []
+    private(set) var sideRows: [SideRow] = []
     private var acceptances: [Acceptance] = []
     /// Where the turn's own commands lie; not kept for a command that is alone in its turn.
     private var accepted: [UUID128: (through: Int, fingerprint: UUID128?)] = [:]
@@ -151,6 +151,11 @@ struct Turn<D: Decider>: Sendable {
 
     private func receipt(_ effect: CommandReceipt.Effect) -> CommandReceipt {
         CommandReceipt(effect: effect, stream: stream, version: base.version, position: base.position)
+    }
+
+    /// Why the last command was not accepted; nil if it was.
+    var lastRefusal: DispatchError<D.Rejection>? {
+        if case .settled(.failure(let refusal)) = verdicts.last { refusal } else { nil }
     }
 
     /// The answers after the store has accepted the append; `nil` where there was nothing to store.
