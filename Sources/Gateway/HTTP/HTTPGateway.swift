@@ -42,8 +42,8 @@ package struct HTTPGateway: Service {
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all
             + AlertRoutes(store: store, alerts: alerts, queries: queries).all
             + RolloutRoutes(store: store, rollouts: rollouts, queries: queries).all
-            + AccountSettingsRoutes(changes: AccountChanges(accounts: accounts)).all
-            + MailboxRoutes(changes: AccountChanges(accounts: accounts)).all
+            + AccountSettingsRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
+            + MailboxRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
         let ofTheServer: [Route] =
             WorkflowRoutes(queries: workflows).all
             + NotificationRoutes(ledger: notifications, accounts: accounts).all

@@ -5,36 +5,48 @@ import HummingbirdCore
 import Runtime
 
 /// The `Idempotency-Key` of a write: whoever sends the same again, to the same place, means the same command.
+///
+/// The ids that follow from it are a hash of token, method, path and key, and so the same in every server; nobody can
+/// come to those of another token.
 struct IdempotencyKey: Sendable {
     private let digest: [UInt8]
+    /// What the request says; the same key may not say something else.
+    let fingerprint: UUID128
 
     /// Nil without the header.
     init?(_ exchange: Exchange, _ caller: Caller) throws(Problem) {
-        guard let key = exchange.header(.idempotencyKey) else { return nil }
-        guard (1...255).contains(key.utf8.count) else {
-            throw .malformed("Idempotency-Key", "Idempotency-Key must have 1 to 255 characters.")
+        let keys = exchange.request.headers[values: .idempotencyKey]
+        guard let key = keys.first else { return nil }
+        guard keys.count == 1, (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20..<0x7f).contains($0) })
+        else {
+            throw .malformed("Idempotency-Key", "Idempotency-Key must be one text of 1 to 255 ASCII characters.")
         }
         let request = exchange.request
         let identity = "\(caller.principal)\n\(request.method.rawValue) \(request.uri.path)\n\(key)"
         digest = Array(SHA256.hash(data: Data(identity.utf8)))
+        fingerprint = RequestFingerprint.of(exchange)
     }
 
-    var commandID: UUID128 { Self.uuid(digest) }
+    var commandID: UUID128 { UUID128(hash: digest) }
 
-    /// The id of another command that the same request leads to.
-    func commandID(of part: String) -> UUID128 {
-        Self.uuid(Array(SHA256.hash(data: Data(digest + Array(part.utf8)))))
+    /// What came of the command when the request was sent before; nil if it was not, or if that is forgotten.
+    ///
+    /// - Throws: 422 if the request said something else then.
+    func firstReceipt(in store: any EventStore) async throws(Problem) -> CommandReceipt? {
+        let known: RecordedAcceptance?
+        do throws(EventStoreError) {
+            known = try await store.acceptances(of: [commandID]).first
+        } catch {
+            throw Problem(error)
+        }
+        guard let known else { return nil }
+        guard known.fingerprint == fingerprint else { throw .keyReused }
+        return CommandReceipt(
+            effect: .duplicate, stream: known.stream, version: known.version, position: known.position)
     }
 
     /// The id of what the request creates, so that a retry meets the same stream.
     var resourceID: String { ResourceID.text(digest[16..<26]) }
-
-    /// Version 8: made from a hash.
-    private static func uuid(_ bytes: [UInt8]) -> UUID128 {
-        func word(_ range: Range<Int>) -> UInt64 { bytes[range].reduce(0) { $0 << 8 | UInt64($1) } }
-        return UUID128(
-            high: word(0..<8) & ~0xf000 | 0x8000, low: word(8..<16) & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000)
-    }
 }
 
 /// Ids of devices and accounts: 80 random bits as 16 letters and digits in lower-case base32.

@@ -54,6 +54,29 @@ extension Directory {
     }
 }
 
+extension Directory {
+    /// The aggregate as the command left it, so that a repetition is answered as the first time.
+    nonisolated func recall(_ id: String, after receipt: CommandReceipt) async throws(Problem) -> AggregateMemory<D> {
+        do throws(DispatchError<D.Rejection>) {
+            let present = try await recall(id)
+            if present.version == receipt.version { return present }
+            if case .stood(let past) = try await recall(id, at: .version(receipt.version)) { return past }
+            return present
+        } catch {
+            throw Problem(undecided: error)
+        }
+    }
+}
+
+extension HTTPFields {
+    /// The version that a command has led to, and whether this answers a repetition.
+    static func after(_ receipt: CommandReceipt) -> HTTPFields {
+        var fields: HTTPFields = [.eTag: EntityTag(version: receipt.version).description]
+        if receipt.effect == .duplicate { fields[.idempotencyReplayed] = "true" }
+        return fields
+    }
+}
+
 extension EventStore {
     /// The first event of an aggregate's stream.
     func firstEvent(of category: String, _ id: String, missing: Problem) async throws(Problem) -> RecordedEvent {

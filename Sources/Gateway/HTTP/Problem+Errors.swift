@@ -77,6 +77,19 @@ extension Problem {
         }
     }
 
+    init(_ error: JointError<Problem>) {
+        switch error {
+        case .refused(let problem): self = problem
+        case .reused: self = .keyReused
+        case .contended: self = Problem(undecided: DispatchError<Device.Rejection>.contended)
+        case .overloaded: self = Problem(undecided: DispatchError<Device.Rejection>.overloaded)
+        case .invalid(let reason): self = Problem(undecided: DispatchError<Device.Rejection>.invalid(reason: reason))
+        case .unavailable(let reason):
+            self = Problem(undecided: DispatchError<Device.Rejection>.unavailable(reason: reason))
+        case .broken(let reason): self = Problem(undecided: DispatchError<Device.Rejection>.broken(reason: reason))
+        }
+    }
+
     /// Of an error that is no rejection.
     init<Rejection>(undecided error: DispatchError<Rejection>) {
         let cause = String(describing: error)

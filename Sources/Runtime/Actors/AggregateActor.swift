@@ -363,11 +363,7 @@ package actor AggregateActor<D: Decider> {
             snapshotVersion = start?.version ?? 0
             return try await folded(onto: (start ?? AggregateMemory<D>()).recognising(for: context.redeliveryWindow))
         } catch {
-            switch error {
-            case .corrupt, .retained: throw .broken(reason: error.debugDescription)
-            case .overloaded: throw .overloaded
-            default: throw .unavailable(reason: error.debugDescription)
-            }
+            throw DispatchError(reading: error)
         }
     }
 

@@ -84,7 +84,7 @@ extension DispatchError {
     /// Why the log could not be read before a command was decided.
     init(reading error: EventStoreError) {
         switch error {
-        case .corrupt(_, let reason): self = .broken(reason: reason)
+        case .corrupt, .retained: self = .broken(reason: error.debugDescription)
         case .overloaded: self = .overloaded
         default: self = .unavailable(reason: error.debugDescription)
         }

@@ -14,7 +14,7 @@ struct TestGateway: Sendable {
     let alerts: Directory<Alert>
     let rollouts: Directory<Rollout>
     let queries: FoldedQueries
-    let tokens = TokensInMemory()
+    let tokens: TokensInMemory
     let credentials = CredentialChangesHeard()
     let readiness = ReadinessSwitch()
     let gateway: HTTPGateway
@@ -24,18 +24,27 @@ struct TestGateway: Sendable {
     private(set) var admin = ""
 
     /// Lends a running gateway to `body`, with the account `default` open.
+    ///
+    /// - Parameters:
+    ///   - tokens: those of another gateway, which then is another server over the same store.
+    ///   - admin: a token of theirs that may do everything.
     static func with(
         _ configuration: HTTPConfiguration = HTTPConfiguration(port: 0),
         store: any EventStore = InMemoryEventStore(), ledger: any NotificationLedger = EmptyLedger(),
+        tokens: TokensInMemory = TokensInMemory(), admin: String? = nil,
         _ body: @Sendable (TestGateway) async throws -> Void
     ) async throws {
-        var test = TestGateway(configuration, store, ledger)
+        var test = TestGateway(configuration, store, ledger, tokens)
         let group = test.group
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
             test.port = try #require(await test.gateway.listening.port)
-            test.admin = try #require(try await test.tokens.createAdminToken())
-            try await test.open("default")
+            if let admin {
+                test.admin = admin
+            } else {
+                test.admin = try #require(try await test.tokens.createAdminToken())
+                try await test.open("default")
+            }
             do {
                 try await body(test)
             } catch {
@@ -48,8 +57,10 @@ struct TestGateway: Sendable {
     }
 
     private init(
-        _ configuration: HTTPConfiguration, _ store: any EventStore, _ ledger: any NotificationLedger
+        _ configuration: HTTPConfiguration, _ store: any EventStore, _ ledger: any NotificationLedger,
+        _ tokens: TokensInMemory
     ) {
+        self.tokens = tokens
         self.store = store
         let snapshots = InMemorySnapshotStore()
         devices = Directory(store: store, snapshots: snapshots)

@@ -3,6 +3,7 @@ import Runtime
 
 /// Changes to an account that are made from what it is.
 struct AccountChanges: Sendable {
+    let store: any EventStore
     let accounts: Directory<Account>
 
     private static let attempts = 8
@@ -31,12 +32,13 @@ struct AccountChanges: Sendable {
 
     /// Sends what `wish` makes of the account; once more if somebody else was quicker, unless the caller names a version.
     ///
-    /// - Returns: the receipt, and the account that the accepted wish was made from.
+    /// - Returns: the receipt, and the account before the command; of a repetition, before it was sent first.
     func change(
         _ id: String, _ exchange: Exchange, _ caller: Caller,
         _ wish: (Account.State) throws(Problem) -> Wish
     ) async throws(Problem) -> (receipt: CommandReceipt, from: Account.State) {
-        let commandID = try IdempotencyKey(exchange, caller)?.commandID ?? .v7()
+        let key = try IdempotencyKey(exchange, caller)
+        let commandID = key?.commandID ?? .v7()
         let expected = try EntityTag.expected(by: exchange)
         for _ in 0..<Self.attempts {
             let memory = try await latest(id, scope: caller.scope)
@@ -45,8 +47,10 @@ struct AccountChanges: Sendable {
                 let receipt = try await accounts.send(
                     CommandEnvelope(
                         id: commandID, wanted.command, context: exchange.context(for: caller),
-                        expectedVersion: expected ?? memory.version, sideRows: wanted.sideRows), to: id)
-                return (receipt, memory.state)
+                        expectedVersion: expected ?? memory.version, sideRows: wanted.sideRows,
+                        fingerprint: key?.fingerprint), to: id)
+                if receipt.effect != .duplicate { return (receipt, memory.state) }
+                return (receipt, try await state(before: commandID, receipt, id))
             } catch .stale(let version) {
                 if expected != nil { throw .stale(version: version) }
             } catch {
@@ -54,5 +58,21 @@ struct AccountChanges: Sendable {
             }
         }
         throw Problem(DispatchError<Account.Rejection>.contended)
+    }
+
+    private func state(
+        before command: UUID128, _ receipt: CommandReceipt, _ id: String
+    ) async throws(DispatchError<Account.Rejection>) -> Account.State {
+        let events: [RecordedEvent]
+        do throws(EventStoreError) {
+            // A command of an account leaves two events at most.
+            events = try await store.readStream(receipt.stream, from: max(1, receipt.version - 1), limit: 2)
+        } catch {
+            throw .unavailable(reason: error.debugDescription)
+        }
+        let own = events.filter { $0.version <= receipt.version && $0.metadata.commandID == command }.count
+        let version = PointInTime.version(receipt.version - Int64(own))
+        if case .stood(let memory) = try await accounts.recall(id, at: version) { return memory.state }
+        return Account.initial
     }
 }

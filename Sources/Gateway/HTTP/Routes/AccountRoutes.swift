@@ -69,14 +69,12 @@ struct AccountRoutes: Sendable {
         let id = try fields.optionalText("id") ?? key?.resourceID ?? ResourceID.random()
         try fields.finish(known: "name, id")
         guard ResourceID.isPlausible(id) else { throw .malformed("id", "id must be 1 to 64 of a-z, 0-9 and -.") }
+        // Another body may name another account, whose stream knows nothing of the key.
+        if let first = try await key?.firstReceipt(in: store) {
+            return try await answer(first.stream.id, after: first, status: .created)
+        }
         let receipt = try await send(.open(id: AccountID(id), name: name), to: id, key, nil, exchange, caller)
-        let memory = try await memory(of: id, caller.scope)
-        var headers: HTTPFields = [
-            .location: "/api/v1/accounts/\(id)", .eTag: EntityTag(version: memory.version).description,
-        ]
-        if receipt.effect == .duplicate { headers[.idempotencyReplayed] = "true" }
-        let account = AccountAnswer(memory, openedTime: try await row(id, scope: caller.scope).openedTime)
-        return try .json(account, status: .created, headers: headers)
+        return try await answer(id, after: receipt, status: .created)
     }
 
     private func rename(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
@@ -103,11 +101,18 @@ struct AccountRoutes: Sendable {
     ) async throws(Problem) -> Response {
         let id = exchange.parameter("id")
         _ = try await memory(of: id, caller.scope)
-        _ = try await send(command, to: id, key, expected, exchange, caller)
-        let memory = try await memory(of: id, caller.scope)
-        let opened = try await row(id, scope: caller.scope).openedTime
-        return try .json(
-            AccountAnswer(memory, openedTime: opened), headers: [.eTag: EntityTag(version: memory.version).description])
+        return try await answer(id, after: try await send(command, to: id, key, expected, exchange, caller))
+    }
+
+    /// The account as a command has left it.
+    private func answer(
+        _ id: String, after receipt: CommandReceipt, status: HTTPResponse.Status = .ok
+    ) async throws(Problem) -> Response {
+        let memory = try await accounts.recall(id, after: receipt)
+        let opened = try await store.firstEvent(of: Account.category, id, missing: .noAccount).recordedTime
+        var headers = HTTPFields.after(receipt)
+        if status == .created { headers[.location] = "/api/v1/accounts/\(id)" }
+        return try .json(AccountAnswer(memory, openedTime: opened), status: status, headers: headers)
     }
 
     private func send(
@@ -118,7 +123,7 @@ struct AccountRoutes: Sendable {
             return try await accounts.send(
                 CommandEnvelope(
                     id: key?.commandID ?? .v7(), command, context: exchange.context(for: caller),
-                    expectedVersion: expected), to: id)
+                    expectedVersion: expected, fingerprint: key?.fingerprint), to: id)
         } catch {
             throw Problem(error)
         }

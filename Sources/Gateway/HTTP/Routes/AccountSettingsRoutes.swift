@@ -21,7 +21,7 @@ struct AccountSettingsRoutes: Sendable {
         let memory = try await changes.latest(exchange.parameter("id"), scope: caller.scope)
         let tag = EntityTag(version: memory.version)
         if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: [.eTag: tag.description]) }
-        return try Self.answer(memory)
+        return try .json(memory.state.settings, headers: [.eTag: tag.description])
     }
 
     /// What is left out keeps its value; but a limit without the average at which an alert clears moves that along.
@@ -37,16 +37,8 @@ struct AccountSettingsRoutes: Sendable {
             if var silence { try settings.silence.take(&silence) }
             return .init(command: .changeSettings(settings))
         }
-        let memory = try await changes.latest(id, scope: caller.scope)
-        return try Self.answer(memory, replayed: receipt.effect == .duplicate)
-    }
-
-    private static func answer(
-        _ memory: AggregateMemory<Account>, replayed: Bool = false
-    ) throws(Problem) -> Response {
-        var headers: HTTPFields = [.eTag: EntityTag(version: memory.version).description]
-        if replayed { headers[.idempotencyReplayed] = "true" }
-        return try .json(memory.state.settings, headers: headers)
+        let memory = try await changes.accounts.recall(id, after: receipt)
+        return try .json(memory.state.settings, headers: .after(receipt))
     }
 }
 

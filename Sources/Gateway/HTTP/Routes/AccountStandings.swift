@@ -55,7 +55,7 @@ struct AccountStandings: Sendable {
         }
     }
 
-    private static func unknown(_ account: AccountID) -> Problem {
+    static func unknown(_ account: AccountID) -> Problem {
         .malformed("account", "There is no account \(account); open it first, or leave the field out.")
     }
 }

@@ -67,16 +67,17 @@ struct AlertRoutes: Sendable {
         try fields.finish(known: "note")
         // An id that nobody has raised must not wake an actor.
         _ = try await folded(id, scope: caller.scope)
+        let receipt: CommandReceipt
         do throws(DispatchError<Alert.Rejection>) {
-            try await alerts.send(
+            receipt = try await alerts.send(
                 CommandEnvelope(
                     id: key?.commandID ?? .v7(), .acknowledge(note: note), context: exchange.context(for: caller),
-                    expectedVersion: expected), to: id)
+                    expectedVersion: expected, fingerprint: key?.fingerprint), to: id)
         } catch {
             throw Problem(error)
         }
-        let row = try await folded(id, scope: caller.scope)
-        return try .json(AlertAnswer(row), headers: [.eTag: EntityTag(version: row.version).description])
+        let row = try await folded(id, upTo: receipt.version, scope: caller.scope)
+        return try .json(AlertAnswer(row), headers: .after(receipt))
     }
 
     /// The view's row; for an alert so new that the view does not know it, one folded from the log.
@@ -90,7 +91,9 @@ struct AlertRoutes: Sendable {
     }
 
     /// The alert as the log has it, which is three events at most.
-    private func folded(_ id: String, scope: AccountScope) async throws(Problem) -> AlertRow {
+    private func folded(
+        _ id: String, upTo version: Int64 = .max, scope: AccountScope
+    ) async throws(Problem) -> AlertRow {
         guard let stream = StreamName("alert-\(id)") else { throw .noAlert }
         let events: [RecordedEvent]
         do throws(EventStoreError) {
@@ -100,7 +103,7 @@ struct AlertRoutes: Sendable {
         }
         var row: AlertRow?
         do throws(EventCodecError) {
-            for event in events { try AlertsProjection.evolve(&row, with: event) }
+            for event in events where event.version <= version { try AlertsProjection.evolve(&row, with: event) }
         } catch {
             throw .internalFailure(cause: String(describing: error))
         }

@@ -30,27 +30,25 @@ extension DeviceRoutes {
                 return try await devices.send(
                     CommandEnvelope(
                         id: commandID, .register(registration), context: exchange.context(for: caller), fence: fence,
-                        sideRows: [DeviceCredentialRows.insertion(of: verifier, keyID: "1", device: id)]), to: id)
+                        sideRows: [DeviceCredentialRows.insertion(of: verifier, keyID: "1", device: id)],
+                        fingerprint: key?.fingerprint), to: id)
             }
         } catch {
-            // A retry may come so late that the aggregate has forgotten the command; the log has not.
-            if key != nil, error.kind == "already-registered" {
-                return try await replay(registration, id, commandID, caller)
-            }
-            throw error
+            // A retry may come after the command window; the log has not forgotten.
+            guard key != nil, error.kind == "already-registered" else { throw error }
+            receipt = try await lateReceipt(of: registration, id, commandID)
         }
-        if receipt.effect == .duplicate { return try await replay(registration, id, commandID, caller) }
+        // Also of a repetition: the broker may have missed it when the first answer was lost.
         await credentials.changed(device: id)
-        guard let row = try await folded(id) else { throw .internalFailure(cause: "a registration left no events") }
-        var device = DeviceAnswer(row)
-        device.apiKey = apiKey.text
-        return try .json(device, status: .created, headers: Self.headers(id, receipt.version))
+        // A repetition does not show the key again, since only its holder knows it.
+        return try await answer(
+            id, after: receipt, status: .created, apiKey: receipt.effect == .duplicate ? nil : apiKey.text)
     }
 
-    /// Answers a registration that was sent again: the same device, and no key, since only its holder knows it.
-    private func replay(
-        _ registration: Registration, _ id: String, _ commandID: UUID128, _ caller: Caller
-    ) async throws(Problem) -> Response {
+    /// What came of a registration that is no longer among the accepted commands.
+    private func lateReceipt(
+        of registration: Registration, _ id: String, _ commandID: UUID128
+    ) async throws(Problem) -> CommandReceipt {
         let first: RecordedEvent?
         do throws(EventStoreError) {
             first = try await store.readStream(StreamName(category: Device.category, id: id), from: 1, limit: 1).first
@@ -61,20 +59,7 @@ extension DeviceRoutes {
             case .registered(let fact) = try? Device.codec.decode(first),
             fact.serial == registration.serial, fact.type == registration.type, fact.name == registration.name,
             fact.labels == registration.labels, fact.account == registration.account.id
-        else {
-            throw Problem(
-                .unprocessableContent, "idempotency-key-reused", "This Idempotency-Key meant something else",
-                "Use a new key for another registration.", field: "Idempotency-Key")
-        }
-        // The broker may have missed it when the first answer was lost.
-        await credentials.changed(device: id)
-        guard let row = try await row(id, scope: caller.scope) else { throw .noDevice }
-        var headers = Self.headers(id, row.version)
-        headers[.idempotencyReplayed] = "true"
-        return try .json(DeviceAnswer(row), status: .created, headers: headers)
-    }
-
-    private static func headers(_ id: String, _ version: Int64) -> HTTPFields {
-        [.location: "/api/v1/devices/\(id)", .eTag: EntityTag(version: version).description]
+        else { throw .keyReused }
+        return CommandReceipt(effect: .duplicate, stream: first.stream, version: 1, position: first.position)
     }
 }

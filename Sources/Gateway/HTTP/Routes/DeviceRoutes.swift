@@ -59,31 +59,55 @@ struct DeviceRoutes: Sendable {
     private func change(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         let id = exchange.parameter("id")
         let key = try IdempotencyKey(exchange, caller)
-        var expected = try EntityTag.expected(by: exchange)
+        let expected = try EntityTag.expected(by: exchange)
         var fields = try RequestFields(exchange)
         let changes = Changes(
             name: try fields.optionalText("name"), type: try fields.optionalText("type").map { DeviceType($0) },
             labels: try fields.optionalTexts("labels"))
         let account = try fields.optionalText("account").map { AccountID($0) }
         try fields.finish(known: "name, type, labels, account")
-        // Two commands may follow: what the second would refuse must be known before the first.
-        let memory = try await memory(of: id, caller)
-        do throws(Device.Rejection) {
-            _ = try Device.decide(.update(changes), in: memory.state, context: exchange.context(for: caller))
+        _ = try await memory(of: id, caller)
+        let receipt: CommandReceipt
+        if let account {
+            let command = JointCommand(
+                id: key?.commandID ?? .v7(), fingerprint: key?.fingerprint, context: exchange.context(for: caller))
+            receipt = try await move(id, to: account, changes, command, expected)
+        } else {
+            receipt = try await send(
+                CommandEnvelope(
+                    id: key?.commandID ?? .v7(), .update(changes), context: exchange.context(for: caller),
+                    expectedVersion: expected, fingerprint: key?.fingerprint), to: id)
+        }
+        return try await answer(id, after: receipt)
+    }
+
+    /// Moves the device to an account that is active at that instant, and changes the rest with it or not at all.
+    private func move(
+        _ id: String, to account: AccountID, _ changes: Changes, _ command: JointCommand, _ expected: Int64?
+    ) async throws(Problem) -> CommandReceipt {
+        let (device, target) = (devices.member(id), accounts.accounts.member(account.rawValue))
+        guard StreamName(target.stream.description) != nil, command.context.scope.includes(account) else {
+            throw AccountStandings.unknown(account)
+        }
+        do throws(JointError<Problem>) {
+            let receipt = try await JointDecisions(store: store).perform(command, with: [device, target]) {
+                joint throws(Problem) in
+                let status = joint.state(of: target).status
+                guard status != .unopened else { throw AccountStandings.unknown(account) }
+                let version = joint.version(of: device)
+                if let expected, expected != version { throw .stale(version: version) }
+                do throws(DispatchError<Device.Rejection>) {
+                    try joint.send(.assign(AccountStanding(id: account, isActive: status == .active)), to: device)
+                    if changes != Changes() { try joint.send(.update(changes), to: device) }
+                } catch {
+                    throw Problem(error)
+                }
+            }
+            if let own = receipt.receipts[device.stream] { return own }
         } catch {
             throw Problem(error)
         }
-        if let account {
-            let receipt = try await assign(id, to: account, key, expected, exchange, caller)
-            if expected != nil { expected = receipt.version }
-        }
-        if changes != Changes() || account == nil {
-            try await send(
-                CommandEnvelope(
-                    id: key?.commandID(of: "update") ?? .v7(), .update(changes), context: exchange.context(for: caller),
-                    expectedVersion: expected), to: id)
-        }
-        return try await current(id, exchange, caller)
+        throw .internalFailure(cause: "a joint command left no receipt for \(device.stream)")
     }
 
     private func retire(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
@@ -95,31 +119,17 @@ struct DeviceRoutes: Sendable {
         guard reason.utf8.count <= 500 else { throw .malformed("reason", "reason may have 500 bytes.") }
         try fields.finish(known: "reason")
         _ = try await memory(of: id, caller)
-        try await send(
+        let receipt = try await send(
             CommandEnvelope(
                 id: key?.commandID ?? .v7(), .retire(reason: reason), context: exchange.context(for: caller),
-                expectedVersion: expected, sideRows: [DeviceCredentialRows.deletion(of: id)]), to: id)
+                expectedVersion: expected, sideRows: [DeviceCredentialRows.deletion(of: id)],
+                fingerprint: key?.fingerprint), to: id)
         await credentials.changed(device: id)
-        return try await current(id, exchange, caller)
-    }
-
-    private func assign(
-        _ id: String, to account: AccountID, _ key: IdempotencyKey?, _ expected: Int64?, _ exchange: Exchange,
-        _ caller: Caller
-    ) async throws(Problem) -> CommandReceipt {
-        try await accounts.withStanding(of: account, scope: caller.scope) {
-            standing, fence throws(DispatchError<Device.Rejection>) in
-            try await devices.send(
-                CommandEnvelope(
-                    id: key?.commandID(of: "assign") ?? .v7(), .assign(standing),
-                    context: exchange.context(for: caller),
-                    expectedVersion: expected, fence: fence), to: id)
-        }
+        return try await answer(id, after: receipt)
     }
 }
 
 extension DeviceRoutes {
-    @discardableResult
     func send(_ envelope: CommandEnvelope<Device.Command>, to id: String) async throws(Problem) -> CommandReceipt {
         do throws(DispatchError<Device.Rejection>) {
             return try await devices.send(envelope, to: id)
@@ -164,13 +174,17 @@ extension DeviceRoutes {
         throw .noDevice
     }
 
-    /// The device after a command.
-    private func current(_ id: String, _ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        let memory = try await memory(of: id, caller)
-        guard let row = try await row(id, scope: .all) else { throw .noDevice }
-        var device = DeviceAnswer(row)
-        device.update(from: memory)
-        return try .json(device, headers: [.eTag: EntityTag(version: device.version).description])
+    /// The device as a command has left it.
+    func answer(
+        _ id: String, after receipt: CommandReceipt, status: HTTPResponse.Status = .ok, apiKey: String? = nil
+    ) async throws(Problem) -> Response {
+        let memory = try await devices.recall(id, after: receipt)
+        let registered = try await store.firstEvent(of: Device.category, id, missing: .noDevice).recordedTime
+        var device = DeviceAnswer(DeviceRow(id: id, memory, registeredTime: registered, lastSeenTime: nil))
+        device.apiKey = apiKey
+        var headers = HTTPFields.after(receipt)
+        if status == .created { headers[.location] = "/api/v1/devices/\(id)" }
+        return try .json(device, status: status, headers: headers)
     }
 
     private func answer(_ device: DeviceAnswer, to exchange: Exchange) async throws(Problem) -> Response {

@@ -57,17 +57,15 @@ struct MailboxRoutes: Sendable {
                 return .init(command: command, sideRows: [MailboxSecrets.deletion(of: mailbox.name, in: account)])
             }
         }
-        var headers: HTTPFields = [.eTag: EntityTag(version: receipt.version).description]
-        if receipt.effect == .duplicate {
-            // The secret was in the first answer, and nowhere else.
-            headers[.idempotencyReplayed] = "true"
-            let memory = try await changes.latest(id, scope: caller.scope)
-            guard let mailbox = memory.state.mailboxes[mailbox.name] else { throw .noMailbox }
-            return try .json(MailboxAnswer(mailbox), headers: headers)
-        }
+        var headers = HTTPFields.after(receipt)
+        let memory = try await changes.accounts.recall(id, after: receipt)
+        guard let mailbox = memory.state.mailboxes[mailbox.name] else { throw .noMailbox }
         var answer = MailboxAnswer(mailbox)
         let known = before.mailboxes[mailbox.name]
-        if case .webhook = mailbox.channel, rotates || !(known?.channel.isWebhook ?? false) {
+        // A repetition does not show the secret again: it was in the first answer, and nowhere else.
+        if receipt.effect != .duplicate, case .webhook = mailbox.channel,
+            rotates || !(known?.channel.isWebhook ?? false)
+        {
             answer.secret = MailboxSecrets.text(of: secret)
         }
         if known == nil { headers[.location] = "/api/v1/accounts/\(id)/mailboxes/\(mailbox.name)" }
@@ -82,9 +80,7 @@ struct MailboxRoutes: Sendable {
                 command: .removeMailbox(name: name),
                 sideRows: [MailboxSecrets.deletion(of: name, in: AccountID(id))])
         }
-        var headers: HTTPFields = [.eTag: EntityTag(version: receipt.version).description]
-        if receipt.effect == .duplicate { headers[.idempotencyReplayed] = "true" }
-        return Response(status: .noContent, headers: headers)
+        return Response(status: .noContent, headers: .after(receipt))
     }
 
     private static func channel(_ fields: inout RequestFields) throws(Problem) -> Mailbox.Channel {

@@ -26,41 +26,43 @@ extension RolloutRoutes {
                 + "attempts, deviceTimeout")
 
         let id = key?.resourceID ?? ResourceID.random()
+        // Whatever devices there are by now.
+        if let first = try await key?.firstReceipt(in: store) {
+            return try await answer(id, after: first, status: .created)
+        }
         let commandID = key?.commandID ?? .v7()
         plan.devices = try await devices(selectedBy: selection, account: account)
         let receipt: CommandReceipt
         do throws(Problem) {
             receipt = try await send(
-                CommandEnvelope(id: commandID, .create(plan), context: exchange.context(for: caller)), to: id)
+                CommandEnvelope(
+                    id: commandID, .create(plan), context: exchange.context(for: caller),
+                    fingerprint: key?.fingerprint), to: id)
         } catch {
-            // A retry may come so late that the aggregate has forgotten the command; the log has not.
-            if key != nil, error.kind == "rollout-exists" { return try await replay(plan, id, commandID, caller) }
-            throw error
+            // A retry may come after the command window; the log has not forgotten.
+            guard key != nil, error.kind == "rollout-exists" else { throw error }
+            receipt = try await lateReceipt(of: plan, id, commandID)
         }
-        if receipt.effect == .duplicate { return try await replay(plan, id, commandID, caller) }
-        return try await current(id, caller.scope, status: .created, headers: [.location: "/api/v1/rollouts/\(id)"])
+        return try await answer(id, after: receipt, status: .created)
     }
 
-    /// Answers a creation that was sent again: the same rollout, whatever its devices are by now.
-    private func replay(
-        _ plan: RolloutPlan, _ id: String, _ commandID: UUID128, _ caller: Caller
-    ) async throws(Problem) -> Response {
-        let first: RecordedEvent?
+    /// What came of a creation that is no longer among the accepted commands.
+    private func lateReceipt(
+        of plan: RolloutPlan, _ id: String, _ commandID: UUID128
+    ) async throws(Problem) -> CommandReceipt {
+        let events: [RecordedEvent]
         do throws(EventStoreError) {
-            first = try await store.readStream(StreamName(category: Rollout.category, id: id), from: 1, limit: 1).first
+            events = try await store.readStream(
+                StreamName(category: Rollout.category, id: id), from: 1, limit: 1_000)
         } catch {
             throw Problem(error)
         }
-        guard let first, first.metadata.commandID == commandID,
+        let own = events.prefix { $0.metadata.commandID == commandID }
+        guard let first = own.first, let last = own.last,
             case .created(let fact) = try? Rollout.codec.decode(first), fact.plan.hasSameTerms(as: plan)
-        else {
-            throw Problem(
-                .unprocessableContent, "idempotency-key-reused", "This Idempotency-Key meant something else",
-                "Use a new key for another rollout.", field: "Idempotency-Key")
-        }
-        return try await current(
-            id, caller.scope, status: .created,
-            headers: [.location: "/api/v1/rollouts/\(id)", .idempotencyReplayed: "true"])
+        else { throw .keyReused }
+        return CommandReceipt(
+            effect: .duplicate, stream: last.stream, version: last.version, position: last.position)
     }
 
     private static func artifact(_ fields: inout RequestFields) throws(Problem) -> FirmwareArtifact {

@@ -61,6 +61,10 @@ struct RolloutRoutes: Sendable {
     ) async throws(Problem) -> Response {
         let id = exchange.parameter("id")
         let memory = try await rollouts.past(id, at: point, for: caller, missing: .noRollout)
+        return try memory.answer(try await answer(id, memory), to: exchange)
+    }
+
+    private func answer(_ id: String, _ memory: AggregateMemory<Rollout>) async throws(Problem) -> RolloutAnswer {
         // What the state does not hold of the plan is in the first event.
         let first = try await store.firstEvent(of: Rollout.category, id, missing: .noRollout)
         var row: RolloutRow?
@@ -73,7 +77,7 @@ struct RolloutRoutes: Sendable {
         row.changedTime = memory.recordedTime ?? row.changedTime
         var rollout = RolloutAnswer(row)
         rollout.update(from: memory)
-        return try memory.answer(rollout, to: exchange)
+        return rollout
     }
 
     private func devices(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
@@ -108,11 +112,11 @@ struct RolloutRoutes: Sendable {
             let reason = try fields.optionalText("reason") ?? ""
             try fields.finish(known: "reason")
             _ = try await memory(of: id, caller.scope)
-            _ = try await send(
+            let receipt = try await send(
                 CommandEnvelope(
                     id: key?.commandID ?? .v7(), command(reason), context: exchange.context(for: caller),
-                    expectedVersion: expected), to: id)
-            return try await current(id, caller.scope)
+                    expectedVersion: expected, fingerprint: key?.fingerprint), to: id)
+            return try await answer(id, after: receipt)
         }
     }
 }
@@ -126,16 +130,14 @@ extension RolloutRoutes {
         }
     }
 
-    /// The rollout after a command.
-    func current(
-        _ id: String, _ scope: AccountScope, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
+    /// The rollout as a command has left it.
+    func answer(
+        _ id: String, after receipt: CommandReceipt, status: HTTPResponse.Status = .ok
     ) async throws(Problem) -> Response {
-        let memory = try await memory(of: id, scope)
-        var rollout = RolloutAnswer(try await row(id, scope: scope))
-        rollout.update(from: memory)
-        var headers = headers
-        headers[.eTag] = EntityTag(version: rollout.streamVersion).description
-        return try .json(rollout, status: status, headers: headers)
+        let memory = try await rollouts.recall(id, after: receipt)
+        var headers = HTTPFields.after(receipt)
+        if status == .created { headers[.location] = "/api/v1/rollouts/\(id)" }
+        return try .json(try await answer(id, memory), status: status, headers: headers)
     }
 
     /// The aggregate's memory, if it is a rollout that the caller may know of.
