@@ -24,6 +24,8 @@ enum MetricHelp {
         "fleetlog_ingest_round_messages": "Messages of one round of ingest.",
         "fleetlog_ingest_round_seconds": "Time from reading a round to its acknowledgement.",
         "fleetlog_ingest_unacknowledged": "Messages that have been read and are not acknowledged yet.",
+        "fleetlog_parked_messages": "Acknowledged messages that wait until their devices can take them.",
+        "fleetlog_parked_oldest_seconds": "Seconds for which the oldest parked message has waited.",
         "fleetlog_snapshot_drift_checks_total": "Memories and snapshots that were compared with their events.",
         "fleetlog_snapshot_drift_total": "Those that differed; anything but 0 is an alarm.",
         "fleetlog_snapshot_packed_bytes_total": "Bytes of snapshots written, compressed.",

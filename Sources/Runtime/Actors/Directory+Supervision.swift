@@ -34,6 +34,9 @@ extension Directory: StreamSupervision {
         return true
     }
 
+    /// Whether commands for the aggregate are refused at present without asking it.
+    package nonisolated func isRefusing(_ id: String) -> Bool { context.supervisor.refusal(of: id) != nil }
+
     /// Tries the streams again whose time has come, so that they heal even if nobody asks for them.
     package nonisolated func restartDue() async {
         for id in context.supervisor.due(16) { _ = try? await recall(id) }

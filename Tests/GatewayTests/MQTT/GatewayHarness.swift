@@ -17,6 +17,7 @@ struct GatewayHarness: Sendable {
     let ledger: any FirmwareLedger
     let happenings: Happenings
     let gateway: MQTTGateway
+    /// What is parked if the test brings no store of its own.
     let parking: InMemoryParkingStore
 
     static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -24,7 +25,7 @@ struct GatewayHarness: Sendable {
     static func with(
         broker: ThrowawayBroker? = nil, store: any EventStore = InMemoryEventStore(), devices: [String] = ["d1"],
         lease: any Lease = UncontestedLease(), server: String = "s1", probeInterval: Duration = .seconds(5),
-        directory existing: Directory<Device>? = nil, parking: InMemoryParkingStore = InMemoryParkingStore(),
+        directory existing: Directory<Device>? = nil, parking given: (any ParkingStore)? = nil,
         ledger: any FirmwareLedger = InMemoryFirmwareLedger(),
         verifiers: (any DeviceVerifiers)? = nil,
         _ body: @escaping @Sendable (GatewayHarness) async throws -> Void
@@ -37,12 +38,14 @@ struct GatewayHarness: Sendable {
         let rollouts = Directory<Rollout>(store: store, snapshots: InMemorySnapshotStore())
         for device in devices { try await directory.register(device) }
         let happenings = Happenings()
+        let parking = InMemoryParkingStore()
         let gateway = MQTTGateway(
             MQTTConfiguration(
                 broker: broker.gatewayAddress, server: server,
                 accountFiles: .init(passwords: broker.files.passwords, access: broker.files.acl),
                 probeInterval: probeInterval),
-            directory: directory, rollouts: rollouts, store: store, lease: lease, parking: parking, ledger: ledger,
+            directory: directory, rollouts: rollouts, store: store, lease: lease, parking: given ?? parking,
+            ledger: ledger,
             verifiers: verifiers,
             on: thread, logger: Self.logger, reloadBroker: { try await broker.reload() },
             observe: { happenings.note($0) })

@@ -1,4 +1,5 @@
 import Gateway
+import Runtime
 import Synchronization
 
 final class InMemoryParkingStore: ParkingStore {
@@ -19,9 +20,17 @@ final class InMemoryParkingStore: ParkingStore {
         }
     }
 
-    func counts() async throws(ParkingError) -> [String: Int] {
-        state.withLock { state in Dictionary(state.rows.map { ($0.message.device, 1) }, uniquingKeysWith: +) }
+    func queues() async throws(ParkingError) -> [String: ParkedQueue] {
+        state.withLock { state in
+            Dictionary(grouping: state.rows, by: \.message.device).mapValues { rows in
+                ParkedQueue(
+                    count: rows.count,
+                    oldest: rows.map(\.message.receivedTime).min() ?? Timestamp(microseconds: 0))
+            }
+        }
     }
+
+    func removal(of id: Int64) -> SideRow? { nil }
 
     func first(_ limit: Int, of device: String) async throws(ParkingError) -> [(id: Int64, message: ParkedMessage)] {
         state.withLock { state in Array(state.rows.filter { $0.message.device == device }.prefix(limit)) }

@@ -32,9 +32,9 @@ import Testing
                 guard let index = plain.indices.randomElement(using: &random) else { continue }
                 list.remove(plain.remove(at: index).place)
             }
-            #expect(list.count == plain.count)
-            #expect(list.leastRecent?.element == plain.first?.name)
-            #expect(list.leastRecent?.lastUse == plain.first?.lastUse)
+            try #require(list.count == plain.count)
+            try #require(list.leastRecent?.element == plain.first?.name)
+            try #require(list.leastRecent?.lastUse == plain.first?.lastUse)
         }
         while let oldest = list.leastRecent {
             #expect(oldest.element == plain.removeFirst().name)

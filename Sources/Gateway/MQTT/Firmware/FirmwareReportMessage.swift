@@ -16,10 +16,12 @@ struct FirmwareReportMessage: Sendable {
     let receivedTime: Timestamp
     let content: Content
 
-    /// - Parameter fence: what must not have moved when the events are stored.
+    /// - Parameters:
+    ///   - fence: what must not have moved when the events are stored.
+    ///   - sideRows: written with the events of the message.
     init(
         from device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
-        fence: StreamVersion?
+        fence: StreamVersion?, sideRows: [SideRow] = []
     ) {
         self.device = device
         self.received = received
@@ -32,14 +34,17 @@ struct FirmwareReportMessage: Sendable {
             let (rollout, report) = try FirmwareStatusPayload.report(received.payload, from: device)
             content = .report(
                 rollout: rollout,
-                CommandEnvelope(id: id, earlierIDs: earlier, .report(report), context: context, fence: fence))
+                CommandEnvelope(
+                    id: id, earlierIDs: earlier, .report(report), context: context, fence: fence, sideRows: sideRows))
         } catch {
             let refusal = MessageRefusal(
                 topic: received.topic, reason: error.reason, bytes: received.payload.count,
                 sha256: identity.contentText)
             content = .fault(
                 error,
-                CommandEnvelope(id: id, earlierIDs: earlier, .refuseMessage(refusal), context: context, fence: fence))
+                CommandEnvelope(
+                    id: id, earlierIDs: earlier, .refuseMessage(refusal), context: context, fence: fence,
+                    sideRows: sideRows))
         }
     }
 

@@ -52,10 +52,11 @@ struct FirmwareSettlement: Sendable {
     }
 
     /// Applies a message that was parked; false if it must wait on.
-    func apply(_ parked: ParkedMessage, from device: String) async -> Bool {
+    func apply(_ parked: ParkedMessage, from device: String, removal: [SideRow]) async -> Bool {
         // No fence: whoever applies it, its command has the same id.
         let message = FirmwareReportMessage(
-            from: device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime, fence: nil)
+            from: device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime, fence: nil,
+            sideRows: removal)
         switch await verdicts(on: [message]).first ?? .retry(reason: "no answer") {
         case .recorded, .duplicate, .unknownDevice: return true
         case .malformed(let fault): notices.send(Notice(fault), to: device)

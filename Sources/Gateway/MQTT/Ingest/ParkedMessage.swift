@@ -20,6 +20,18 @@ package struct ParkedMessage: Sendable {
     }
 }
 
+/// The parked messages of one device.
+package struct ParkedQueue: Sendable, Hashable {
+    package var count: Int
+    /// When the first of them came.
+    package var oldest: Timestamp
+
+    package init(count: Int, oldest: Timestamp) {
+        self.count = count
+        self.oldest = oldest
+    }
+}
+
 package enum ParkingError: Error, Sendable, Hashable {
     /// The generation is no longer the current one.
     case fenced
@@ -31,11 +43,14 @@ package protocol ParkingStore: Sendable {
     /// Stores the messages in order, all or none, if `generation` is still the current one.
     func park(_ messages: [ParkedMessage], under generation: Int64) async throws(ParkingError)
 
-    /// How many messages lie there for each device.
-    func counts() async throws(ParkingError) -> [String: Int]
+    /// What lies there for each device.
+    func queues() async throws(ParkingError) -> [String: ParkedQueue]
 
     /// The first messages of a device in the order in which they came.
     func first(_ limit: Int, of device: String) async throws(ParkingError) -> [(id: Int64, message: ParkedMessage)]
 
     func remove(_ ids: [Int64]) async throws(ParkingError)
+
+    /// Removes a message in the transaction of its events; nil for a store that is not in the log's database.
+    func removal(of id: Int64) -> SideRow?
 }

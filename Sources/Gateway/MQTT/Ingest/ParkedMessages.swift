@@ -12,7 +12,8 @@ actor ParkedMessages {
     private let firmware: FirmwareSettlement
     private let notices: any NoticeSink
     private let logger: Logger
-    private var counts: [String: Int] = [:]
+    private let metrics = ParkingMetrics()
+    private var queues: [String: ParkedQueue] = [:]
 
     init(
         store: any ParkingStore, directory: Directory<Device>, firmware: FirmwareSettlement,
@@ -26,12 +27,12 @@ actor ParkedMessages {
     }
 
     /// The devices with parked messages.
-    var devices: Set<String> { Set(counts.keys) }
+    var devices: Set<String> { Set(queues.keys) }
 
     /// Learns what an earlier server has parked; false if cancelled. To be called while nothing is parked or applied.
     func load() async -> Bool {
         do {
-            counts = try await patiently { () async throws(ParkingError) in try await store.counts() }
+            queues = try await patiently { () async throws(ParkingError) in try await store.queues() }
             return true
         } catch {
             return false
@@ -41,7 +42,9 @@ actor ParkedMessages {
     /// Stores the messages before they are acknowledged.
     func park(_ messages: [ParkedMessage], under generation: Int64) async throws(IngestEnd) {
         if messages.isEmpty { return }
-        for message in messages { counts[message.device, default: 0] += 1 }
+        for message in messages {
+            queues[message.device, default: ParkedQueue(count: 0, oldest: message.receivedTime)].count += 1
+        }
         do {
             try await patiently { () async throws(ParkingError) in try await store.park(messages, under: generation) }
         } catch {
@@ -54,20 +57,26 @@ actor ParkedMessages {
     func applyUntilCancelled() async {
         var backoff = Backoff(first: .milliseconds(100), limit: .seconds(10))
         while (try? await Task.sleep(for: .milliseconds(50) + backoff.next())) != nil {
-            if counts.isEmpty { backoff.reset() }
-            for device in counts.keys.sorted() where await apply(device) { backoff.reset() }
+            metrics.note(queues, at: .now())
+            if queues.isEmpty { backoff.reset() }
+            for device in queues.keys.sorted() where await apply(device) { backoff.reset() }
         }
+        // Whoever ingests next counts them.
+        metrics.note([:], at: .now())
     }
 
     /// Returns whether at least one message was applied.
     private func apply(_ device: String) async -> Bool {
+        // An isolated device is not asked, so there is nothing to read for it.
+        if directory.isRefusing(device) { return false }
         var progressed = false
         do throws(ParkingError) {
             while !Task.isCancelled {
                 let page = try await store.first(100, of: device)
                 if page.isEmpty { return progressed }
                 for (id, parked) in page {
-                    guard await isApplied(parked) else { return progressed }
+                    queues[device]?.oldest = parked.receivedTime
+                    guard await isApplied(parked, id) else { return progressed }
                     try await store.remove([id])
                     subtract(1, from: device)
                     progressed = true
@@ -79,13 +88,16 @@ actor ParkedMessages {
         return progressed
     }
 
-    /// No fence: whoever applies it, its commands have the same ids.
-    private func isApplied(_ parked: ParkedMessage) async -> Bool {
+    /// No fence: whoever applies it, its commands have the same ids. With its last events it is removed, so that it is
+    /// not applied again by a server that finds it after they have been forgotten.
+    private func isApplied(_ parked: ParkedMessage, _ id: Int64) async -> Bool {
+        let removal = store.removal(of: id).map { [$0] } ?? []
         if let device = DeviceTopic.firmwareStatusDevice(parked.received.topic) {
-            return await firmware.apply(parked, from: device)
+            return await firmware.apply(parked, from: device, removal: removal)
         }
         let message = TelemetryMessage(
-            from: parked.device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime, fence: nil)
+            from: parked.device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime, fence: nil,
+            sideRows: removal)
         let results = await directory.send([(parked.device, message.envelopes)]).first ?? []
         switch MessageVerdict(results, fault: message.fault) {
         case .recorded, .duplicate: return true
@@ -98,8 +110,8 @@ actor ParkedMessages {
     }
 
     private func subtract(_ number: Int, from device: String) {
-        let left = (counts[device] ?? 0) - number
-        counts[device] = left > 0 ? left : nil
+        guard let queue = queues[device] else { return }
+        queues[device] = queue.count > number ? ParkedQueue(count: queue.count - number, oldest: queue.oldest) : nil
     }
 
     private func patiently<Value: Sendable>(

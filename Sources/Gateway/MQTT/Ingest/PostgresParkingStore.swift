@@ -24,11 +24,13 @@ package struct PostgresParkingStore: ParkingStore {
         guard inserted == messages.count else { throw .fenced }
     }
 
-    package func counts() async throws(ParkingError) -> [String: Int] {
+    package func queues() async throws(ParkingError) -> [String: ParkedQueue] {
         try await attempt { connection in
-            var counts: [String: Int] = [:]
-            for row in try await connection.query(Self.count()) { counts[try row.text(0)] = Int(try row.int8(1)) }
-            return counts
+            var queues: [String: ParkedQueue] = [:]
+            for row in try await connection.query(Self.queues()) {
+                queues[try row.text(0)] = ParkedQueue(count: Int(try row.int8(1)), oldest: try row.timestamp(2))
+            }
+            return queues
         }
     }
 
@@ -45,6 +47,8 @@ package struct PostgresParkingStore: ParkingStore {
     package func remove(_ ids: [Int64]) async throws(ParkingError) {
         _ = try await attempt { connection in try await connection.query(Self.delete(.int8Array(ids))) }
     }
+
+    package func removal(of id: Int64) -> SideRow? { SideRow(Self.deleteWithEvents, [.int8(id)]) }
 
     private func attempt<Value: Sendable>(
         _ body: (PostgresConnection) async throws -> Value
@@ -72,8 +76,9 @@ package struct PostgresParkingStore: ParkingStore {
         order by place
         """)
 
-    private static let count = Statement(
-        "count parked messages", "select device, count(*) from parked_messages group by device")
+    private static let queues = Statement(
+        "queues of parked messages",
+        "select device, count(*), min(received_time) from parked_messages group by device")
 
     private static let first = Statement(
         "first parked messages",
@@ -81,6 +86,10 @@ package struct PostgresParkingStore: ParkingStore {
         select id, topic, payload, generation, earlier_generations, delivery_number, received_time, reason
         from parked_messages where device = $1 order by id limit $2
         """)
+
+    private static let deleteWithEvents = Statement(
+        "remove a parked message with its events",
+        "delete from parked_messages where id = $2 and fleetlog_accepted($1)")
 
     private static let delete = Statement("remove parked messages", "delete from parked_messages where id = any ($1)")
 }

@@ -11,10 +11,12 @@ package struct TelemetryMessage: Sendable {
     package let fault: MalformedPayload?
     let envelopes: [CommandEnvelope<Device.Command>]
 
-    /// - Parameter fence: what must not have moved when the events are stored.
+    /// - Parameters:
+    ///   - fence: what must not have moved when the events are stored.
+    ///   - sideRows: written with the events of the message's last reading.
     package init(
         from device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
-        fence: StreamVersion?
+        fence: StreamVersion?, sideRows: [SideRow] = []
     ) {
         self.device = device
         self.received = received
@@ -32,23 +34,23 @@ package struct TelemetryMessage: Sendable {
                 return CommandEnvelope(
                     id: id, earlierIDs: earlier, .recordTelemetry(telemetry),
                     context: CommandContext(time: reading.time ?? receivedTime, principal: principal, scope: .all),
-                    fence: fence)
+                    fence: fence, sideRows: index == readings.count - 1 ? sideRows : [])
             }
         } catch {
             fault = error
-            envelopes = [Self.refusal(identity, received, receivedTime, error.reason, fence)]
+            envelopes = [Self.refusal(identity, received, receivedTime, error.reason, fence, sideRows)]
         }
     }
 
     /// The command that notes the message as refused, for one whose own commands turned out to be impossible to store.
     func refusal(_ reason: String, fence: StreamVersion?) -> CommandEnvelope<Device.Command> {
         let identity = MessageIdentity(device: device, message: received, stamp: stamp)
-        return Self.refusal(identity, received, receivedTime, reason, fence)
+        return Self.refusal(identity, received, receivedTime, reason, fence, [])
     }
 
     private static func refusal(
         _ identity: MessageIdentity, _ received: ReceivedMessage, _ time: Timestamp, _ reason: String,
-        _ fence: StreamVersion?
+        _ fence: StreamVersion?, _ sideRows: [SideRow]
     ) -> CommandEnvelope<Device.Command> {
         let (id, earlier) = identity.refusal()
         let refusal = MessageRefusal(
@@ -56,7 +58,7 @@ package struct TelemetryMessage: Sendable {
         return CommandEnvelope(
             id: id, earlierIDs: earlier, .refuseMessage(refusal),
             context: CommandContext(time: time, principal: .device(identity.device), scope: .all),
-            fence: fence)
+            fence: fence, sideRows: sideRows)
     }
 }
 

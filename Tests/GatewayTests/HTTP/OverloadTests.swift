@@ -1,0 +1,93 @@
+import Aggregates
+import Gateway
+import Runtime
+import Synchronization
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct `A write while the log takes nothing` {
+    /// Method, path, body. Sessions, workflows and isolated streams write nothing to the log; notifications lie elsewhere.
+    private func writes(device: String, rollout: String) -> [(String, String, String?)] {
+        let mailbox = "/api/v1/accounts/default/mailboxes"
+        let hook = #"{"channel":"webhook","url":"https://example.com/a","severity":"warning"}"#
+        return [
+            ("POST", "/api/v1/devices", #"{"serial":"s-9","type":"smoke"}"#),
+            ("PATCH", "/api/v1/devices/\(device)", #"{"name":"other"}"#),
+            ("POST", "/api/v1/devices/\(device)/retire", nil),
+            ("POST", "/api/v1/accounts", #"{"id":"north","name":"North"}"#),
+            ("PATCH", "/api/v1/accounts/default", #"{"name":"N"}"#),
+            ("POST", "/api/v1/accounts/default/deactivate", nil),
+            ("POST", "/api/v1/accounts/idle/activate", nil),
+            ("POST", "/api/v1/accounts/default/close", nil),
+            ("PUT", "/api/v1/accounts/default/settings", #"{"overheating":{"limit":40}}"#),
+            ("PUT", "\(mailbox)/ops", hook), ("DELETE", "\(mailbox)/old", nil),
+            ("POST", "/api/v1/alerts/a-1/acknowledge", nil),
+            (
+                "POST", "/api/v1/rollouts",
+                """
+                {"version":"2.0","artifact":{"url":"https://f.example/2.bin",
+                "sha256":"\(String(repeating: "0f", count: 32))"},"type":"smoke",
+                "groupSize":2,"successThreshold":80,"errorThreshold":20}
+                """
+            ),
+            ("POST", "/api/v1/rollouts/\(rollout)/pause", nil), ("POST", "/api/v1/rollouts/\(rollout)/abort", nil),
+        ]
+    }
+
+    @Test(arguments: [(EventStoreError.overloaded, "1"), (.unavailable(reason: "internals of ours"), "5")])
+    func `is answered with 503 and when to come back, whatever it is`(
+        _ error: EventStoreError, _ seconds: String
+    ) async throws {
+        let store = RefusingStore()
+        try await TestGateway.with(store: store) { gateway in
+            let device = try await gateway.register()
+            try await gateway.raise("a-1")
+            try await gateway.open("idle")
+            _ = try await gateway.ask("POST", "/api/v1/accounts/idle/deactivate")
+            let old = #"{"channel":"webhook","url":"https://example.com/a","severity":"warning"}"#
+            _ = try await gateway.ask("PUT", "/api/v1/accounts/default/mailboxes/old", old)
+            let writes = writes(device: device, rollout: "none")
+            let creation = try #require(writes.first { $0.1 == "/api/v1/rollouts" })
+            let rollout = try #require(try await gateway.ask(creation.0, creation.1, creation.2)[text: "id"])
+            store.refuse(with: error)
+            for (method, path, body) in self.writes(device: device, rollout: rollout) {
+                let reply = try await gateway.ask(method, path, body)
+                #expect(reply.status == 503 && reply.isProblem, "\(method) \(path): \(reply)")
+                #expect(reply.headers["retry-after"] == seconds, "\(method) \(path)")
+                #expect(!reply.body.contains("internals"))
+            }
+            // All of them, and none that came later without a line above.
+            let others = ["/session", "/retry", "/redeliver", "/restart", "/resume"]
+            let routes = gateway.gateway.routes.filter { route in
+                !["GET", "HEAD"].contains(route.methodName) && !others.contains { route.path.hasSuffix($0) }
+            }
+            #expect(routes.count == writes.count, "\(routes.map { "\($0.methodName) \($0.path)" })")
+        }
+    }
+}
+
+/// A log in memory that refuses every append from a moment on.
+private final class RefusingStore: EventStore {
+    private let inner = InMemoryEventStore()
+    private let refusal = Mutex<EventStoreError?>(nil)
+
+    var signal: LogSignal { inner.signal }
+
+    func refuse(with error: EventStoreError) { refusal.withLock { $0 = error } }
+
+    func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome {
+        if let error = refusal.withLock({ $0 }) { throw error }
+        return try await inner.append(append)
+    }
+
+    func readStream(
+        _ stream: StreamName, from version: Int64, limit: Int
+    ) async throws(EventStoreError) -> [RecordedEvent] {
+        try await inner.readStream(stream, from: version, limit: limit)
+    }
+
+    func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {
+        try await inner.readLog(after: position, where: filter, limit: limit)
+    }
+
+    func head() async throws(EventStoreError) -> LogHead { try await inner.head() }
+}

@@ -1,0 +1,139 @@
+import Aggregates
+import Gateway
+import Logging
+import Runtime
+import Support
+import Synchronization
+import Testing
+
+private let sick = StreamName(category: "device", id: "d7")
+
+@Suite(.serialized, .timeLimit(.minutes(3))) struct `A device whose stream cannot be read, over Postgres` {
+    private let devices = (1...20).map { "d\($0)" }
+
+    /// A fleet that sleeps; its directory gives a sick device another chance each second.
+    private func directory(_ store: any EventStore, _ log: PostgresLog) async throws -> Directory<Device> {
+        let registrar = Directory<Device>(store: store, snapshots: log.snapshots)
+        for device in devices { try await registrar.register(device) }
+        return sleeping(store, log)
+    }
+
+    private func sleeping(_ store: any EventStore, _ log: PostgresLog) -> Directory<Device> {
+        var policy = SupervisionPolicy()
+        policy.limit = .milliseconds(500)
+        policy.pause = .seconds(1)
+        return Directory<Device>(
+            store: store, snapshots: log.snapshots, supervision: policy, logger: GatewayHarness.logger)
+    }
+
+    private func readings(_ range: ClosedRange<Int>) -> [(String, [UInt8])] {
+        range.flatMap { number in devices.map { ("devices/\($0)/telemetry", Array("{\"a\":\(number)}".utf8)) } }
+    }
+
+    private func values(_ events: [RecordedEvent]) -> [String] {
+        events.map { String(decoding: $0.data, as: UTF8.self) }
+    }
+
+    @Test func `has its messages parked, the others theirs committed, and all of them in order and once`() async throws
+    {
+        try await PostgresLog.with { log in
+            let (store, parking) = (PoisonableStore(log.store), PostgresParkingStore(pool: log.pool))
+            let directory = try await directory(store, log)
+            store.poison(sick)
+            try await GatewayHarness.with(store: store, devices: [], directory: directory, parking: parking) {
+                harness in
+                let publisher = try await harness.publisher()
+                try await publisher.publish(readings(1...10))
+                try await eventually { harness.happenings.tally.messages == 200 }
+                #expect(harness.happenings.tally.parked == 10)
+                #expect(harness.happenings.tally.recorded == 190)
+                try await publisher.publish(readings(11...12))
+                try await eventually { harness.happenings.tally.messages == 240 }
+                #expect(try await parking.queues().mapValues(\.count) == ["d7": 12])
+                store.heal()
+                try await eventually(within: .seconds(30)) { try await parking.queues().isEmpty }
+                try await publisher.publish(readings(13...13))
+                try await eventually { try await harness.readings(of: "d7").count == 13 }
+                let healed = try await values(harness.readings(of: "d7"))
+                #expect(healed == values(try await harness.readings(of: "d8")))
+                #expect(healed.enumerated().allSatisfy { $1.contains("\"a\":\($0 + 1)}") })
+            }
+        }
+    }
+
+    @Test func `leaves nothing parked behind when the server is killed right after the commit`() async throws {
+        try await PostgresLog.with { log in
+            let store = PoisonableStore(log.store)
+            let parking = PostgresParkingStore(pool: log.pool)
+            let directory = try await directory(store, log)
+            store.poison(sick)
+            let dying = DyingParkingStore(parking, afterParking: false)
+            try await GatewayHarness.with(store: store, devices: [], directory: directory, parking: dying) { harness in
+                try await harness.publisher().publish(readings(1...1))
+                try await eventually { harness.happenings.tally.messages == 20 }
+                store.heal()
+                // Nothing but the transaction of the events can have removed it.
+                try await eventually(within: .seconds(30)) { try await parking.queues().isEmpty }
+                #expect(try await harness.readings(of: "d7").count == 1)
+            }
+        }
+    }
+
+    @Test func `counts its messages once when the server is killed before it acknowledges them`() async throws {
+        let broker = try await ThrowawayBroker.start()
+        try await PostgresLog.with { log in
+            let store = PoisonableStore(log.store)
+            let parking = PostgresParkingStore(pool: log.pool)
+            let directory = try await directory(store, log)
+            store.poison(sick)
+            let dying = DyingParkingStore(parking, afterParking: true)
+            try await GatewayHarness.with(
+                broker: broker, store: store, devices: [], directory: directory, parking: dying
+            ) { harness in
+                try await harness.publisher().publish(readings(1...5))
+                try await eventually { try await (parking.queues()["d7"]?.count ?? 0) >= 5 }
+                #expect(harness.happenings.tally.messages == 0)
+            }
+            try await GatewayHarness.with(
+                broker: broker, store: store, devices: [], server: "s2", directory: sleeping(store, log),
+                parking: parking
+            ) { harness in
+                try await eventually { harness.happenings.tally.messages == 100 }
+                store.heal()
+                try await eventually(within: .seconds(30)) { try await parking.queues().isEmpty }
+                for device in ["d7", "d8"] {
+                    let values = try await values(harness.readings(of: device))
+                    #expect(values.count == 5, "\(device)")
+                    #expect(values.enumerated().allSatisfy { $1.contains("\"a\":\($0 + 1)}") }, "\(device)")
+                }
+            }
+        }
+        await broker.remove()
+    }
+}
+
+/// A store whose server dies before it hears that messages were parked, or before it removes any.
+private struct DyingParkingStore: ParkingStore {
+    private let inner: PostgresParkingStore
+    private let afterParking: Bool
+
+    init(_ inner: PostgresParkingStore, afterParking: Bool) {
+        self.inner = inner
+        self.afterParking = afterParking
+    }
+
+    func park(_ messages: [ParkedMessage], under generation: Int64) async throws(ParkingError) {
+        try await inner.park(messages, under: generation)
+        if afterParking { throw .unavailable(reason: "no answer") }
+    }
+
+    func queues() async throws(ParkingError) -> [String: ParkedQueue] { try await inner.queues() }
+
+    func first(_ limit: Int, of device: String) async throws(ParkingError) -> [(id: Int64, message: ParkedMessage)] {
+        try await inner.first(limit, of: device)
+    }
+
+    func remove(_ ids: [Int64]) async throws(ParkingError) { throw .unavailable(reason: "the server is dead") }
+
+    func removal(of id: Int64) -> SideRow? { inner.removal(of: id) }
+}
