@@ -30,6 +30,7 @@ enum MetricHelp {
         "fleetlog_snapshot_drift_total": "Those that differed; anything but 0 is an alarm.",
         "fleetlog_snapshot_packed_bytes_total": "Bytes of snapshots written, compressed.",
         "fleetlog_snapshot_plain_bytes_total": "Bytes of snapshots written, before compression.",
+        "fleetlog_snapshots_written_total": "Snapshots written.",
         "fleetlog_append_conflicts_total": "Appends that were answered with a conflict.",
         "fleetlog_commit_batch_events": "Events committed together in one transaction.",
         "fleetlog_events_appended_total": "Events stored in the log.",

@@ -50,6 +50,8 @@ package actor AggregateActor<D: Decider> {
     /// How far others in this process have brought the stream.
     private var notedVersion: Int64 = 0
     private var snapshotVersion: Int64 = 0
+    /// Payload bytes of the events since, as far as they passed through here.
+    private var tailBytes = 0
     private var mailbox = Mailbox<D>()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { context.executor.unownedExecutor }
@@ -171,9 +173,7 @@ package actor AggregateActor<D: Decider> {
     /// Goes to sleep unless a turn is under way; returns the aggregate's id if it does.
     func retire() -> String? {
         if isTurning { return nil }
-        if let memory, memory.version - snapshotVersion >= D.snapshotInterval(for: memory.state) / 4 {
-            offerSnapshot(memory)
-        }
+        if let memory, snapshotPolicy(memory).isDueAtSleep { offerSnapshot(memory) }
         context.memory.add(-Int(countedBytes))
         isRetired = true
         return id
@@ -286,8 +286,14 @@ package actor AggregateActor<D: Decider> {
             context.supervisor.wasStored(id)
         }
         Failpoint.reached(.turnAdopted)
-        guard let memory, memory.version - snapshotVersion >= D.snapshotInterval(for: memory.state) else { return }
-        offerSnapshot(memory)
+        for event in turn.events { tailBytes += event.data.count }
+        if let memory, snapshotPolicy(memory).isDue { offerSnapshot(memory) }
+    }
+
+    private func snapshotPolicy(_ memory: AggregateMemory<D>) -> SnapshotPolicy {
+        SnapshotPolicy(
+            events: memory.version - snapshotVersion, bytes: tailBytes, snapshotBytes: memory.approximateSnapshotBytes,
+            leastEvents: D.snapshotInterval(for: memory.state))
     }
 
     /// What the store's answer to a turn means for its commands; nil if they must be decided again.
@@ -394,6 +400,7 @@ package actor AggregateActor<D: Decider> {
 
     private func offerSnapshot(_ memory: AggregateMemory<D>) {
         snapshotVersion = memory.version
+        tailBytes = 0
         context.snapshots.offer(stream, version: memory.version) { [stream] in try memory.snapshot(of: stream) }
     }
 }

@@ -42,6 +42,11 @@ package struct AggregateMemory<D: Decider>: Sendable {
             && recentCommands.agrees(with: other.recentCommands)
     }
 
+    /// What its snapshot takes up before compression, by a cheap estimate.
+    var approximateSnapshotBytes: Int {
+        MemoryLayout<D.State>.stride + D.approximateHeapBytes(of: state) + recentCommands.approximateSnapshotBytes
+    }
+
     /// Folds in the next event of the stream.
     ///
     /// - Throws: ``EventCodecError`` if this program cannot read it.

@@ -35,7 +35,7 @@ package protocol Decider: Sendable {
     /// constant cost, since it is asked for with each turn.
     static func approximateHeapBytes(of state: State) -> Int
 
-    /// Events between two snapshots; more for a state that is large to write.
+    /// The least number of events between two snapshots; how many more is a matter of cost, see ``SnapshotPolicy``.
     static func snapshotInterval(for state: State) -> Int64
 }
 

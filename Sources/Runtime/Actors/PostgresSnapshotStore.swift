@@ -18,6 +18,7 @@ package final class PostgresSnapshotStore: SnapshotStore, Service {
     private let logger: Logger
     private let waiting = Mutex<[StreamName: Offer]>([:])
     private let bell: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
+    private let written = Counter(label: "fleetlog_snapshots_written_total")
     private let plainBytes = Counter(label: "fleetlog_snapshot_plain_bytes_total")
     private let packedBytes = Counter(label: "fleetlog_snapshot_packed_bytes_total")
 
@@ -114,6 +115,7 @@ package final class PostgresSnapshotStore: SnapshotStore, Service {
                     .textArray(surplus.map(\.stream)), .int8Array(surplus.map(\.version)))
                 return try await connection.run(surplus.isEmpty ? [store] : [store, thin], timeout: .seconds(30))
             }
+            written.increment(by: snapshots.count)
             plainBytes.increment(by: snapshots.reduce(0) { $0 + $1.uncompressedSize })
             packedBytes.increment(by: snapshots.reduce(0) { $0 + $1.data.count })
         } catch {

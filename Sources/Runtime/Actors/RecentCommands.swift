@@ -57,6 +57,9 @@ package struct RecentCommands: Sendable {
         tail.approximateHeapBytes + sealed.count * (CommandBlock.size * (MemoryLayout<Entry>.stride + 4) + 128)
     }
 
+    /// Packed, and then written as base 64.
+    var approximateSnapshotBytes: Int { count * MemoryLayout<Entry>.stride * 4 / 3 }
+
     package subscript(id: UUID128) -> Entry? {
         if let entry = tail.last(where: { $0.id == id }) { return entry }
         for part in sealed.reversed() {

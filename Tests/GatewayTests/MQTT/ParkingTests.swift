@@ -51,7 +51,7 @@ private let sick = StreamName(category: "device", id: "d7")
                 try await eventually { harness.happenings.tally.messages == 240 }
                 #expect(try await parking.queues().mapValues(\.count) == ["d7": 12])
                 store.heal()
-                try await eventually(within: .seconds(30)) { try await parking.queues().isEmpty }
+                try await eventually(within: .seconds(60)) { try await parking.queues().isEmpty }
                 try await publisher.publish(readings(13...13))
                 try await eventually { try await harness.readings(of: "d7").count == 13 }
                 let healed = try await values(harness.readings(of: "d7"))
@@ -73,7 +73,7 @@ private let sick = StreamName(category: "device", id: "d7")
                 try await eventually { harness.happenings.tally.messages == 20 }
                 store.heal()
                 // Nothing but the transaction of the events can have removed it.
-                try await eventually(within: .seconds(30)) { try await parking.queues().isEmpty }
+                try await eventually(within: .seconds(60)) { try await parking.queues().isEmpty }
                 #expect(try await harness.readings(of: "d7").count == 1)
             }
         }
@@ -100,7 +100,7 @@ private let sick = StreamName(category: "device", id: "d7")
             ) { harness in
                 try await eventually { harness.happenings.tally.messages == 100 }
                 store.heal()
-                try await eventually(within: .seconds(30)) { try await parking.queues().isEmpty }
+                try await eventually(within: .seconds(60)) { try await parking.queues().isEmpty }
                 for device in ["d7", "d8"] {
                     let values = try await values(harness.readings(of: device))
                     #expect(values.count == 5, "\(device)")
