@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up down build test test-all test-races lint bench packages test-packages
+.PHONY: help up down build test test-all test-races chaos lint bench packages test-packages
 
 RUN_PACKAGES := postgresql mosquitto mosquitto-clients libpq-dev libmosquitto-dev liblz4-dev libcurl4-openssl-dev ca-certificates pkg-config curl
 TEST_PACKAGES := chromium chromium-driver python3-selenium prometheus python3-aiosmtpd libnss-wrapper
@@ -48,6 +48,17 @@ test-races: ## the tests that need no server, under Thread Sanitizer
 	    $(ONE_AT_A_TIME) swift test --sanitize thread -Xswiftc -DSANITIZE_THREAD \
 	    --scratch-path .build-tsan \
 	    --filter '$(RACE_SUITES)' --skip '$(RACE_SUITES_NOT)'
+
+# Seconds for which each test of chaos goes on. FLEETLOG_CHAOS_SEED repeats a run's chances.
+CHAOS_SECONDS ?= 60
+
+chaos: test-packages ## break servers, Postgres, connections, disk and clocks for CHAOS_SECONDS, then prove the log
+	@echo "==> Breaking what can break"
+	$(ONE_AT_A_TIME) swift build --build-tests
+	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) swift test --skip-build \
+	    --filter 'PostgresContentionTests|PostgresConnectionCutTests'
+	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) swift test --skip-build \
+	    --filter 'ChaosTests|FailoverTests|KilledServerTests'
 
 lint: ## format, and imports in the direction of the modules
 	@echo "==> Checking format"

@@ -8,18 +8,22 @@ extension EndToEnd {
         @Test func `counts each acknowledged message exactly once, though it is killed 20 times`() async throws {
             try await TestedSystem.with { system in
                 let first = try await system.start()
-                let records = try await Load.during(on: system, api: system.api(first), rate: 200) { _ in
-                    var server = first
-                    for _ in 1...20 {
-                        // Somewhere in the middle of its work, each time somewhere else.
-                        try await system.growth(by: .random(in: 1...100), within: .seconds(60))
+                let witness = Witness(of: system)
+                let records = try await witness.watching {
+                    try await Load.during(on: system, api: system.api(first), rate: 200) { _ in
+                        var server = first
+                        for _ in 1...20 {
+                            // Somewhere in the middle of its work, each time somewhere else.
+                            try await system.growth(by: .random(in: 1...100), within: .seconds(60))
+                            await server.kill()
+                            server = try system.launch()
+                        }
                         await server.kill()
-                        server = try system.launch()
                     }
-                    await server.kill()
                 }
                 let last = try await system.start()
                 try await Checker(system: system).check(records, api: system.api(last))
+                try await witness.check(records)
             }
         }
 

@@ -42,19 +42,26 @@ extension API {
         try await send("POST", "/api/v1/alerts/\(alert)/acknowledge", #"{"note":"\#(note)"}"#).value()
     }
 
+    static func rolloutPlan(
+        to devices: [String], groupSize: Int, successThreshold: Int = 100, errorThreshold: Int = 0
+    ) -> String {
+        let ids = devices.map { "\"\($0)\"" }.joined(separator: ",")
+        let sha256 = String(repeating: "0f", count: 32)
+        return """
+            {"version":"2.0","artifact":{"url":"http://127.0.0.1/firmware","sha256":"\(sha256)"},"devices":[\(ids)],
+             "groupSize":\(groupSize),"successThreshold":\(successThreshold),"errorThreshold":\(errorThreshold),
+             "attempts":1}
+            """
+    }
+
     /// Starts a rollout of version 2.0 in which each device has one attempt.
     func rollOut(
         to devices: [String], groupSize: Int, successThreshold: Int = 100, errorThreshold: Int = 0
     ) async throws -> Rollout {
-        let ids = devices.map { "\"\($0)\"" }.joined(separator: ",")
-        let sha256 = String(repeating: "0f", count: 32)
         let answer = try await send(
             "POST", "/api/v1/rollouts",
-            """
-            {"version":"2.0","artifact":{"url":"http://127.0.0.1/firmware","sha256":"\(sha256)"},"devices":[\(ids)],
-             "groupSize":\(groupSize),"successThreshold":\(successThreshold),"errorThreshold":\(errorThreshold),
-             "attempts":1}
-            """)
+            Self.rolloutPlan(
+                to: devices, groupSize: groupSize, successThreshold: successThreshold, errorThreshold: errorThreshold))
         guard answer.status == 201 else { throw Wrong("a rollout was answered \(answer.status) \(answer.text)") }
         return try answer.value()
     }

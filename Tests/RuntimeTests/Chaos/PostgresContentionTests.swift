@@ -3,7 +3,7 @@ import Support
 import Testing
 
 /// Each goes on for a moment, or for as long as `make chaos` lets it.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct `Those who write to one log at once` {
+@Suite(.serialized, .timeLimit(.minutes(120))) struct `Those who write to one log at once` {
     @Test func `as two servers that fight over the same hundred streams each store every command once`() async throws {
         try await PostgresLog.with { first in
             try await PostgresLog.with(first.database) { second in
@@ -46,9 +46,13 @@ import Testing
 
     @Test func `never see time turn back, though the clock of Postgres jumps`() async throws {
         let database = try await TestDatabase.create()
-        try await FakeClock.install(in: database)
+        let thread = try PollThread(name: "test")
+        defer { thread.shutdown() }
+        let pool = PostgresPool(
+            url: try DatabaseURL(database.superuserURL), size: 1, threads: [thread], logger: TestPostgres.quiet)
+        defer { pool.close() }
+        let clock = try await FakeClock.install(in: database, using: pool)
         try await PostgresLog.with(database) { log in
-            let clock = try await FakeClock(of: log)
             let history = try await Self.write(3) { index in
                 var numbers = SeededNumbers(stream: index)
                 var writer = NumberedWriter("\(index)", to: log.store)
@@ -126,42 +130,4 @@ private func repeatedly(_ body: (Int) async throws -> Void) async throws {
 private actor Flag {
     private(set) var isRaised = false
     func raise() { isRaised = true }
-}
-
-/// What the server's role takes for the clock of Postgres: its functions of time stand before the real ones.
-private struct FakeClock: Sendable {
-    private let connection: PostgresConnection
-
-    static func install(in database: TestDatabase) async throws {
-        let thread = try PollThread(name: "test")
-        defer { thread.shutdown() }
-        let connection = try await PostgresConnection.connect(
-            to: DatabaseURL(database.superuserURL), on: thread, logger: TestPostgres.quiet)
-        try await connection.runScript(
-            """
-            create schema faked;
-            create table faked.clock (seconds float8 not null);
-            insert into faked.clock values (0);
-            create function faked.clock_timestamp() returns timestamptz language sql volatile security definer
-                as 'select pg_catalog.clock_timestamp() + make_interval(secs => seconds) from faked.clock';
-            grant usage on schema faked to public;
-            do $$ begin
-                execute format(
-                    'alter role fleetlog_app in database %I set search_path = faked, pg_catalog, public',
-                    current_database());
-            end $$
-            """)
-        await connection.close()
-    }
-
-    init(of log: PostgresLog) async throws {
-        connection = try await PostgresConnection.connect(
-            to: DatabaseURL(log.database.superuserURL), on: log.thread, logger: TestPostgres.quiet)
-    }
-
-    /// Sets it to so many seconds before or after the true time.
-    func jump(by seconds: Int) async throws {
-        _ = try await connection.query(
-            Statement("jump", "update faked.clock set seconds = $1")(.float8(Double(seconds))))
-    }
 }

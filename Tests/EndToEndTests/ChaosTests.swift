@@ -1,0 +1,60 @@
+import Installation
+import Runtime
+import Support
+import Synchronization
+import Testing
+
+extension EndToEnd {
+    /// For a few seconds, or for as long as `make chaos` says.
+    @Suite(.timeLimit(.minutes(120))) struct `Whatever happens to servers, Postgres, connections, disk and clocks` {
+        private static let length = ChaosPlan.isLong ? ChaosPlan.duration : .seconds(10)
+
+        @Test func `each acknowledged message and command is stored once, and all that follows from it is right`()
+            async throws
+        {
+            let disk = await SmallDisk.isPermitted() ? try await SmallDisk(megabytes: 600) : nil
+            let postgres = try await ThrowawayPostgres.start(in: disk?.folder)
+            try await TestedSystem.with(postgres: postgres) { system in
+                let cutter = try ConnectionCutter(
+                    to: system.database.socketFolder, in: ThrowawayFolder.make(), choosing: Self.cuts())
+                let place = try await FaultyPlace(system, postgres, disk: disk, cutter: cutter)
+                try await place.api.configure(#"{"overheating":{"limit":50,"n":1,"seconds":0}}"#)
+                let renamed = try await place.api.register("renamed")
+                let requests = Requests(device: renamed.id, ovens: try await system.connectAsGateway()) {
+                    await place.api
+                }
+                let witness = Witness(of: system)
+                let records = try await requests.beside(witness) {
+                    try await Load.during(on: system, api: place.api, rate: 150) { _ in
+                        let end = ContinuousClock.now + Self.length
+                        while ContinuousClock.now < end { try await place.strike() }
+                        try await place.recover()
+                    }
+                }
+                let happened = await place.happened
+                print(
+                    happened.map { "\($0.key.rawValue) \($0.value)" }.sorted().joined(separator: ", "),
+                    "connections cut \(cutter.made.count)", separator: ", ")
+                try await Checker(system: system).check(records, api: place.api)
+                try await witness.check(records, requests)
+            }
+            await postgres.kill()
+            await disk?.remove()
+        }
+
+        /// Half of the connections live until something else ends them.
+        private static func cuts() -> @Sendable () -> ConnectionCutter.Cut {
+            let numbers = Mutex(SeededNumbers(stream: 8))
+            return {
+                numbers.withLock { numbers in
+                    switch Int.random(in: 0..<8, using: &numbers) {
+                    case 0: .request(.random(in: 2_000...200_000, using: &numbers))
+                    case 1: .answer(.random(in: 2_000...100_000, using: &numbers))
+                    case 2, 3: .commit(.random(in: 1...50, using: &numbers))
+                    default: .never
+                    }
+                }
+            }
+        }
+    }
+}
