@@ -217,7 +217,7 @@ private final class PoisonableStore: EventStore {
     func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome { try await inner.append(append) }
 
     func readStream(
-        _ stream: StreamName, from version: Int64, limit: Int
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent] {
         let error = state.withLock { state -> EventStoreError? in
             if let failure = state.failure { return failure }
@@ -226,7 +226,11 @@ private final class PoisonableStore: EventStore {
             return .corrupt(position: 7, reason: "a damaged row")
         }
         if let error { throw error }
-        return try await inner.readStream(stream, from: version, limit: limit)
+        return try await inner.readStream(stream, from: version, after: position, limit: limit)
+    }
+
+    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
+        try await inner.acceptances(of: commands)
     }
 
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {

@@ -46,7 +46,7 @@ extension JointError {
         switch error {
         case .invalid(let reason, _): self = .invalid(reason: reason)
         case .overloaded: self = .overloaded
-        case .corrupt(_, let reason): self = .broken(reason: reason)
+        case .corrupt, .retained: self = .broken(reason: error.debugDescription)
         case .unavailable, .closed: self = .unavailable(reason: error.debugDescription)
         }
     }
