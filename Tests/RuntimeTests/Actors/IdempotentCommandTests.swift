@@ -171,7 +171,7 @@ extension UUID128 {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct `A command that may be sent again, over Postgres` {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct `A command that may be sent again, over Postgres` {
     @Test(arguments: IdempotencyContract.clauses.map(\.0))
     func `keeps the contract`(_ clause: String) async throws {
         let body = try #require(IdempotencyContract.clauses.first { $0.0 == clause }?.1)

@@ -295,7 +295,7 @@ struct JointContract {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct `A command to several aggregates, over Postgres` {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct `A command to several aggregates, over Postgres` {
     @Test(arguments: JointContract.clauses.map(\.0))
     func `keeps the contract`(_ clause: String) async throws {
         let body = try #require(JointContract.clauses.first { $0.0 == clause }?.1)
