@@ -68,5 +68,7 @@ struct MinutelyReports: EventStore {
         LogPage(events: [], end: position)
     }
 
+    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] { [] }
+
     func head() async throws(EventStoreError) -> LogHead { LogHead(position: 1 << 40, recordedTime: Self.start) }
 }

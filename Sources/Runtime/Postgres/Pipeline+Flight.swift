@@ -17,6 +17,7 @@ struct Flight {
     /// What the next conversation finds, if all goes well.
     let leavesTransactionOpen: Bool
     var abort: Pipeline.Abort?
+    var isCopying = false
 
     private let statements: [Statement]
     private let plan: Pipeline.Plan
@@ -38,6 +39,12 @@ struct Flight {
             steps = []
             leavesTransactionOpen = inTransaction
             mayCommit = true
+        case .copy(let statement):
+            isScript = true
+            statements = [statement]
+            steps = []
+            leavesTransactionOpen = inTransaction
+            mayCommit = false
         case .batch(let batch):
             isScript = false
             statements = batch.map(\.statement)
@@ -70,6 +77,9 @@ struct Flight {
         case .broken(let reason): return .confused(reason)
         case .completed(let result): complete(result)
         case .failed(let error): fail(error, &prepared)
+        case .copying:
+            guard isScript else { return .confused("a copy among other statements") }
+            isCopying = true
         case .skipped: forgetPreparation(&prepared)
         case .warning: wasWarned = true
         case .end:
@@ -100,6 +110,7 @@ struct Flight {
         forgetPreparation(&prepared)
         guard failure == nil else { return }
         var error = error
+        if isScript { error.statement = statements.first?.name ?? "" }
         if !isScript, next < steps.count {
             switch steps[next] {
             case .execute(let index):

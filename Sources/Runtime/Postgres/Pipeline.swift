@@ -8,11 +8,12 @@
 struct Pipeline: ~Copyable {
     typealias ID = UInt64
 
-    /// Statements that travel together, up to one sync, or a script in the simple protocol.
+    /// Statements that travel together, up to one sync, or a script or a copy in the simple protocol.
     struct Conversation {
         enum Content {
             case batch([BoundStatement])
             case script(String)
+            case copy(Statement)
         }
 
         let id: ID
@@ -29,6 +30,8 @@ struct Pipeline: ~Copyable {
     enum Reply {
         case completed(Rows)
         case failed(PostgresError.ServerError)
+        /// The rows of a copy follow, outside of the replies.
+        case copying
         /// The server skipped the statement because of an earlier failure.
         case skipped
         /// The statement's replies are complete.
@@ -68,6 +71,8 @@ struct Pipeline: ~Copyable {
     var awaitsReplies: Bool { !flights.isEmpty }
     /// Whether the reply to come belongs to the simple protocol.
     var runsScript: Bool { flights.first?.isScript ?? false }
+    /// Whether the rows of a copy are to be taken before the next reply.
+    var isCopying: Bool { flights.first?.isCopying ?? false }
     /// Whether nothing is sent or waits.
     var isIdle: Bool { flights.isEmpty && waiting.isEmpty }
     /// The conversation that the server works on.
@@ -138,6 +143,11 @@ struct Pipeline: ~Copyable {
             cancelIfDoomed()
             sendWhatMayGo()
         }
+    }
+
+    /// The rows of the copy under way are complete, or the server has ended it.
+    mutating func endCopy() {
+        if !flights.isEmpty { flights[0].isCopying = false }
     }
 
     /// Fails everything: what was sent with what is known of its outcome, the rest with `reason`.

@@ -17,8 +17,13 @@ extension PostgresConnection {
     private func receive() {
         guard let isAlive = wire?.consumeInput() else { return }
         // Also when the connection is broken: what came before that is still to be read.
-        while pipeline.awaitsReplies, wire?.isBusy == false {
-            takeReply()
+        while pipeline.awaitsReplies {
+            if pipeline.isCopying {
+                guard takeCopy() else { break }
+            } else {
+                guard wire?.isBusy == false else { break }
+                takeReply()
+            }
         }
         deliverNotifications()
         if !isAlive { return lose(wire?.message ?? "") }
@@ -45,6 +50,8 @@ extension PostgresConnection {
         switch conversation.content {
         case .script(let sql):
             return wire?.exitPipeline() == true && wire?.sendScript(sql) == true
+        case .copy(let statement):
+            return wire?.exitPipeline() == true && wire?.sendScript(statement.sql) == true
         case .batch(let batch):
             // Prepared before the batch and outside of it, so that its failure does not undo the preparation.
             for prepare in plan.prepares {

@@ -12,6 +12,8 @@ package actor PostgresConnection {
     var watch: WatchToken?
     var wantsWrite = false
     var cancelHandle: CancelHandle?
+    /// What has arrived of the copies that were asked for.
+    var copies: [Pipeline.ID: CopiedRows] = [:]
     private var conversations: Pipeline.ID = 0
     private var callers: [Pipeline.ID: Caller] = [:]
 
@@ -63,7 +65,8 @@ package actor PostgresConnection {
     ) async throws(PostgresError) -> [Rows] {
         guard !statements.isEmpty else { return [] }
         let commits = statements.contains { $0.statement.effect == .commits }
-        return try await converse(.batch(statements), timeout: timeout, uncancellable: uncancellable || commits)
+        return try await converse(
+            .batch(statements), as: newConversation(), timeout: timeout, uncancellable: uncancellable || commits)
     }
 
     /// Runs one statement; like `run` in all else.
@@ -76,7 +79,7 @@ package actor PostgresConnection {
     /// Runs a text of several statements without parameters, such as a migration. What a script commits by itself stays
     /// committed, whatever error comes after.
     package func runScript(_ sql: String, timeout: Duration? = nil) async throws(PostgresError) {
-        _ = try await converse(.script(sql), timeout: timeout, uncancellable: false)
+        _ = try await converse(.script(sql), as: newConversation(), timeout: timeout, uncancellable: false)
     }
 
     /// Asks for what others NOTIFY on `channel`; it arrives at `notifications`, the newest 1,024 unread ones.
@@ -96,12 +99,15 @@ package actor PostgresConnection {
         end(.closed)
     }
 
-    private func converse(
-        _ content: Pipeline.Conversation.Content, timeout: Duration?, uncancellable: Bool
+    func newConversation() -> Pipeline.ID {
+        conversations += 1
+        return conversations
+    }
+
+    func converse(
+        _ content: Pipeline.Conversation.Content, as id: Pipeline.ID, timeout: Duration?, uncancellable: Bool
     ) async throws(PostgresError) -> [Rows] {
         if Task.isCancelled && !uncancellable { throw .cancelled }
-        conversations += 1
-        let id = conversations
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 var timer: TimerID?

@@ -155,6 +155,23 @@ struct Wire: ~Copyable {
         PQparameterStatus(handle, parameter).map { strcmp($0, "on") == 0 } ?? false
     }
 
+    enum CopyStep { case wait, end, failed }
+
+    /// Hands over each message of a copy that has arrived whole.
+    func takeCopy(_ body: (UnsafeRawBufferPointer) -> Void) -> CopyStep {
+        while true {
+            var message: UnsafeMutablePointer<CChar>?
+            let size = PQgetCopyData(handle, &message, 1)
+            defer { if let message { PQfreemem(message) } }
+            switch size {
+            case 0: return .wait
+            case -1: return .end
+            case ..<0: return .failed
+            default: body(UnsafeRawBufferPointer(start: message, count: Int(size)))
+            }
+        }
+    }
+
     func nextNotification() -> PostgresNotification? {
         guard let notification = PQnotifies(handle) else { return nil }
         defer { PQfreemem(notification) }

@@ -1,0 +1,42 @@
+extension PostgresConnection {
+    /// Takes the rows of a `copy ... to stdout (format binary)`, as many as fit into `byteLimit` but at least one.
+    ///
+    /// A copy takes no parameters; what it depends on has to be set on the connection. One that is cut at the limit is
+    /// cancelled, so that Postgres keeps no snapshot for rows that nobody takes.
+    /// - Parameter timeout: counts from the call; the copy is then cancelled and `timedOut` thrown.
+    package func copyOut(
+        _ statement: Statement, byteLimit: Int, timeout: Duration? = nil
+    ) async throws(PostgresError) -> CopiedRows {
+        let id = newConversation()
+        copies[id] = CopiedRows(byteLimit: byteLimit)
+        defer { copies[id] = nil }
+        do throws(PostgresError) {
+            _ = try await converse(.copy(statement), as: id, timeout: timeout, uncancellable: false)
+        } catch .cancelled where copies[id]?.isCut == true && !Task.isCancelled {
+            // As it should be.
+        }
+        guard let rows = copies[id] else { throw .misuse("the rows of a copy were taken twice") }
+        return rows
+    }
+
+    /// Takes what has arrived of the copy under way; false if more is to come.
+    func takeCopy() -> Bool {
+        guard let id = pipeline.running else { return false }
+        // Taken out meanwhile, or each row would copy those before it.
+        var rows = copies.removeValue(forKey: id)
+        let wasCut = rows?.isCut ?? true
+        let step = wire?.takeCopy { rows?.take($0) }
+        let isCut = rows?.isCut ?? true
+        copies[id] = rows
+        switch step {
+        case .end: pipeline.endCopy()
+        case .wait:
+            if isCut, !wasCut { giveUp(id, .cancelled) }
+            return false
+        case .failed, nil:
+            lose(wire?.message ?? "")
+            return false
+        }
+        return true
+    }
+}
