@@ -46,6 +46,7 @@ struct Server {
         }
         let store = PostgresEventStore(
             url: url, pool: pool, thread: appending, telemetry: KnownEvents.telemetry, logger: logger)
+        let feed = LogFeed(of: store, decoding: KnownEvents.aggregates, logger: logger)
         let snapshots = PostgresSnapshotStore(pool: pool, logger: logger)
         let devices = Directory<Device>(
             store: store, snapshots: snapshots, passivation: settings.passivation,
@@ -61,13 +62,13 @@ struct Server {
             redeliveryWindow: settings.redeliveryWindow)
         try await Self.openDefaultAccount(accounts)
 
-        let devicesView = ProjectionRunner(DevicesProjection.self, store: store, pool: pool, logger: logger)
-        let accountsView = ProjectionRunner(AccountsProjection.self, store: store, pool: pool, logger: logger)
-        let alertsView = ProjectionRunner(AlertsProjection.self, store: store, pool: pool, logger: logger)
+        let devicesView = ProjectionRunner(DevicesProjection.self, log: feed, pool: pool, logger: logger)
+        let accountsView = ProjectionRunner(AccountsProjection.self, log: feed, pool: pool, logger: logger)
+        let alertsView = ProjectionRunner(AlertsProjection.self, log: feed, pool: pool, logger: logger)
 
-        let rolloutsView = ProjectionRunner(RolloutsProjection.self, store: store, pool: pool, logger: logger)
+        let rolloutsView = ProjectionRunner(RolloutsProjection.self, log: feed, pool: pool, logger: logger)
         let rolloutDevicesView = ProjectionRunner(
-            RolloutDevicesProjection.self, store: store, pool: pool, logger: logger)
+            RolloutDevicesProjection.self, log: feed, pool: pool, logger: logger)
 
         let (posting, mailing) = (try TransferThread(name: "posting"), try TransferThread(name: "mailing"))
         let pump = DeliveryPump(
@@ -80,7 +81,7 @@ struct Server {
 
         let workflows = WorkflowRunner(
             KnownEvents.workflows,
-            store: store, pool: pool,
+            store: store, feed: feed, pool: pool,
             dispatch: CommandDispatch(alerts: DirectorySink(alerts), rollouts: DirectorySink(rollouts)),
             lease: PostgresLease(.workflows, url: url, on: reading, server: settings.mqtt.server, logger: logger),
             server: settings.mqtt.server, logger: logger,
@@ -99,7 +100,8 @@ struct Server {
             })
         tokens = PostgresTokenStore(pool: pool)
         http = HTTPGateway(
-            configuration: settings.http, store: store, devices: devices, accounts: accounts, alerts: alerts,
+            configuration: settings.http, store: store, feed: feed, devices: devices, accounts: accounts,
+            alerts: alerts,
             rollouts: rollouts, queries: PostgresFleetQueries(pool: pool),
             notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
@@ -115,7 +117,7 @@ struct Server {
         let diskWatch = DiskWatch(pool: pool, disk: settings.disk, logger: logger)
 
         services = [
-            pool, store, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
+            pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
             rolloutsView, rolloutDevicesView, purge, driftWatch, diskWatch, pump, dispatcher, workflows, mqtt, http,
         ]
         threads = [appending, reading, ingesting]

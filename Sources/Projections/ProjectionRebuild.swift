@@ -17,8 +17,6 @@ package struct ProjectionRebuild<P: WideProjection>: Sendable {
         package var events: Int64
     }
 
-    private static var pageSize: Int { 5_000 }
-
     private let store: any EventStore
     private let pool: PostgresPool
 
@@ -39,16 +37,19 @@ package struct ProjectionRebuild<P: WideProjection>: Sendable {
         let step = ProjectionStep<P>(generation: generation)
         var progress = Progress(position: 0, head: try await store.head().position, events: 0)
         while progress.position < progress.head {
-            let start = progress.position
-            let page = try await page(after: start)
-            let outcome = try await pool.withConnection { connection in
-                try await step.apply(page, from: start, on: connection)
+            try await store.streamLog(
+                after: progress.position, through: progress.head, category: P.category
+            ) { page in
+                let start = progress.position
+                let outcome = try await pool.withConnection { connection in
+                    try await step.apply(page, from: start, on: connection)
+                }
+                guard outcome == .moved else { throw RebuildError.disturbed }
+                progress.position = page.end
+                progress.events += Int64(page.events.count)
+                report(progress)
             }
-            guard outcome == .moved else { throw RebuildError.disturbed }
-            progress.position = page.end
-            progress.events += Int64(page.events.count)
-            progress.head = max(progress.head, page.end, store.signal.position)
-            report(progress)
+            progress.head = try await store.head().position
         }
         return try await takeOver(generation, after: progress)
     }
@@ -89,20 +90,12 @@ package struct ProjectionRebuild<P: WideProjection>: Sendable {
         let step = ProjectionStep<P>(generation: generation)
         var position = start
         var events: Int64 = 0
-        while position < end {
-            var page = try await page(after: position)
-            page.events.removeAll { $0.position > end }
-            page.end = min(page.end, end)
+        try await store.streamLog(after: start, through: end, category: P.category) { page in
             try await step.applyWithin(page, from: position, on: connection)
             position = page.end
             events += Int64(page.events.count)
         }
         return events
-    }
-
-    private func page(after position: Int64) async throws(EventStoreError) -> LogPage {
-        try await store.readLog(
-            after: position, where: LogFilter(category: P.category, scope: .all), limit: Self.pageSize)
     }
 }
 

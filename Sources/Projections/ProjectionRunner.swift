@@ -5,12 +5,15 @@ import ServiceLifecycle
 
 /// Keeps the live generation of a projection up to date, until graceful shutdown.
 package struct ProjectionRunner<P: WideProjection>: Service {
-    private let store: any EventStore
+    /// Positions behind the head above which the log is streamed.
+    private static var longWay: Int64 { 10_000 }
+
+    private let log: any LogSource
     private let pool: PostgresPool
     private let logger: Logger
 
-    package init(_ projection: P.Type, store: any EventStore, pool: PostgresPool, logger: Logger) {
-        self.store = store
+    package init(_ projection: P.Type, log: any LogSource, pool: PostgresPool, logger: Logger) {
+        self.log = log
         self.pool = pool
         self.logger = logger
     }
@@ -24,6 +27,8 @@ package struct ProjectionRunner<P: WideProjection>: Service {
         while !Task.isCancelled {
             do {
                 try await followFromCheckpoint { backoff.reset() }
+            } catch is Overtaken {
+                continue
             } catch {
                 if Task.isCancelled { return }
                 logger.warning(
@@ -36,10 +41,14 @@ package struct ProjectionRunner<P: WideProjection>: Service {
 
     private func followFromCheckpoint(_ progressed: () -> Void) async throws {
         guard var checkpoint = try await checkpoint() else { return }
-        let subscription = Subscription(to: store, where: LogFilter(category: P.category, scope: .all))
+        let subscription = Subscription(to: log, where: LogFilter(category: P.category, scope: .all))
         let step = ProjectionStep<P>(generation: checkpoint.generation)
         let tether = Gauge(label: "view_tether_length", dimensions: [("view", P.name)])
         while !Task.isCancelled {
+            if log.signal.position - checkpoint.position > Self.longWay {
+                try await catchUp(&checkpoint, step, tether, progressed)
+                continue
+            }
             let page = try await subscription.page(after: checkpoint.position)
             if page.end == checkpoint.position {
                 // Another server may have moved on, or a rebuild may have taken over.
@@ -47,22 +56,41 @@ package struct ProjectionRunner<P: WideProjection>: Service {
                 tether.record(0)
                 continue
             }
-            let start = checkpoint.position
-            let outcome: ProjectionStep<P>.Outcome
-            do {
-                outcome = try await pool.withConnection { connection in
-                    try await step.apply(page, from: start, on: connection)
-                }
-            } catch let error as EventCodecError {
-                try await note(failure: error, generation: checkpoint.generation)
-                throw error
-            }
-            guard outcome == .moved else { return }
-            checkpoint.position = page.end
+            try await take(page, &checkpoint, step)
             progressed()
-            tether.record(max(0, store.signal.position - page.end))
+            tether.record(max(0, log.signal.position - page.end))
         }
     }
+
+    private func catchUp(
+        _ checkpoint: inout Checkpoint, _ step: ProjectionStep<P>, _ tether: Gauge, _ progressed: () -> Void
+    ) async throws {
+        let head = try await log.head().position
+        try await log.streamLog(after: checkpoint.position, through: head, category: P.category) { page in
+            try Task.checkCancellation()
+            try await take(page, &checkpoint, step)
+            progressed()
+            tether.record(max(0, log.signal.position - page.end))
+        }
+    }
+
+    /// - Throws: ``Overtaken`` if another server has moved on, or a rebuild has taken over.
+    private func take(_ page: LogPage, _ checkpoint: inout Checkpoint, _ step: ProjectionStep<P>) async throws {
+        let start = checkpoint.position
+        let outcome: ProjectionStep<P>.Outcome
+        do {
+            outcome = try await pool.withConnection { connection in
+                try await step.apply(page, from: start, on: connection)
+            }
+        } catch let error as EventCodecError {
+            try await note(failure: error, generation: checkpoint.generation)
+            throw error
+        }
+        guard outcome == .moved else { throw Overtaken() }
+        checkpoint.position = page.end
+    }
+
+    private struct Overtaken: Error {}
 
     private struct Checkpoint: Equatable, Sendable {
         var generation: Int32

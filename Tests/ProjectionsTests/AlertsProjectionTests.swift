@@ -36,7 +36,7 @@ private struct Alarms {
     /// Runs the projection until the view has reached the head of the log.
     func withLiveView(_ body: @Sendable () async throws -> Void) async throws {
         let runner = ProjectionRunner(
-            AlertsProjection.self, store: log.store, pool: log.pool, logger: Logger(label: "test"))
+            AlertsProjection.self, log: log.store, pool: log.pool, logger: Logger(label: "test"))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await runner.run() }
             defer { group.cancelAll() }

@@ -40,7 +40,7 @@ private struct Fleet {
     /// Runs the projection until the view has reached the head of the log.
     func withLiveView<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value {
         let runner = ProjectionRunner(
-            DevicesProjection.self, store: log.store, pool: log.pool, logger: Logger(label: "test"))
+            DevicesProjection.self, log: log.store, pool: log.pool, logger: Logger(label: "test"))
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await runner.run() }
             defer { group.cancelAll() }
@@ -168,7 +168,7 @@ private struct Fleet {
             let stream = StreamName(category: "device", id: "odd")
             _ = try await log.store.append(Append([StreamChange(stream, expecting: 0, events: [odd])]))
             let runner = ProjectionRunner(
-                DevicesProjection.self, store: log.store, pool: log.pool, logger: Logger(label: "test"))
+                DevicesProjection.self, log: log.store, pool: log.pool, logger: Logger(label: "test"))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await runner.run() }
                 defer { group.cancelAll() }

@@ -18,12 +18,12 @@ private struct LiveRollouts {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     try await ProjectionRunner(
-                        RolloutsProjection.self, store: log.store, pool: log.pool, logger: logger
+                        RolloutsProjection.self, log: log.store, pool: log.pool, logger: logger
                     ).run()
                 }
                 group.addTask {
                     try await ProjectionRunner(
-                        RolloutDevicesProjection.self, store: log.store, pool: log.pool, logger: logger
+                        RolloutDevicesProjection.self, log: log.store, pool: log.pool, logger: logger
                     ).run()
                 }
                 defer { group.cancelAll() }

@@ -12,7 +12,7 @@ import Testing
             let devices = Directory<Device>(store: log.store, snapshots: log.snapshots)
             for id in ["a", "b", "c"] { try await register(id, devices) }
             let runner = ProjectionRunner(
-                DevicesProjection.self, store: log.store, pool: log.pool, logger: Logger(label: "test"))
+                DevicesProjection.self, log: log.store, pool: log.pool, logger: Logger(label: "test"))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await runner.run() }
                 defer { group.cancelAll() }

@@ -57,12 +57,9 @@ struct DeployCheck: Sendable {
         }
         let examples = try await count(upTo: result.head, into: &kinds)
         if readsAll || result.head <= Self.shortLog {
-            var position: Int64 = 0
-            while position < result.head {
-                let page = try await log.store.readLog(after: position, where: .everything, limit: 5_000)
-                for event in page.events where event.position <= result.head { take(event) }
-                position = page.end
-                progress(min(position, result.head), result.head)
+            try await log.store.streamLog(after: 0, through: result.head, category: nil) { page in
+                page.events.forEach(take)
+                progress(page.end, result.head)
             }
         } else {
             for (done, position) in examples.enumerated() {

@@ -37,6 +37,14 @@ enum KnownEvents {
         ViewFold(RolloutsProjection.self), ViewFold(RolloutDevicesProjection.self),
     ]
 
+    /// How the events of aggregates are decoded for all who follow the log.
+    static let aggregates: [String: LogFeed.Decoder] = [
+        Device.category: { event throws(EventCodecError) in try Device.codec.decode(event) },
+        Account.category: { event throws(EventCodecError) in try Account.codec.decode(event) },
+        Alert.category: { event throws(EventCodecError) in try Alert.codec.decode(event) },
+        Rollout.category: { event throws(EventCodecError) in try Rollout.codec.decode(event) },
+    ]
+
     /// How the events of each category are read.
     static let decoders = others.merging([
         Device.category: { event throws(EventCodecError) in _ = try Device.codec.decode(event) },

@@ -18,7 +18,8 @@ package struct HTTPGateway: Service {
     package let listening = Listening()
 
     package init(
-        configuration: HTTPConfiguration, store: any EventStore, devices: Directory<Device>,
+        configuration: HTTPConfiguration, store: any EventStore, feed: (any LogSource)? = nil,
+        devices: Directory<Device>,
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
         queries: any FleetQueries & RolloutQueries, notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
@@ -47,7 +48,7 @@ package struct HTTPGateway: Service {
         let ofTheServer: [Route] =
             WorkflowRoutes(queries: workflows).all
             + NotificationRoutes(ledger: notifications, accounts: accounts).all
-            + LogRoutes(store: store, streaming: streaming).all
+            + LogRoutes(store: store, feed: feed ?? store, streaming: streaming).all
             + IsolationRoutes(supervised: [devices, accounts, alerts, rollouts]).all
             + ProjectionRoutes(queries: queries).all
             + SessionRoutes(authenticator: authenticator, cookiesNeedTLS: configuration.cookiesNeedTLS).all

@@ -39,8 +39,10 @@ package struct RecordedEvent: Sendable, Hashable {
     /// When the log stored it; never decreases with position.
     package var recordedTime: Timestamp
     /// UTF-8 JSON, byte for byte as appended.
-    package var data: [UInt8]
+    package var data: [UInt8] { didSet { decoded = .none } }
     package var metadata: EventMetadata
+    /// Of these data, by whoever read the event first.
+    var decoded = DecodedPayload.none
 
     package init(
         position: Int64, stream: StreamName, version: Int64, recordedTime: Timestamp, event: NewEvent

@@ -120,7 +120,8 @@ package struct EventCodec<Event: Sendable>: Sendable {
     }
 
     package func decode(_ event: RecordedEvent) throws(EventCodecError) -> Event {
-        try decode(type: event.type, schemaVersion: event.schemaVersion, data: event.data)
+        if let known = event.decoded.value as? Event { return known }
+        return try decode(type: event.type, schemaVersion: event.schemaVersion, data: event.data)
     }
 }
 

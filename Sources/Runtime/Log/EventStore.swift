@@ -1,7 +1,7 @@
 /// The append-only log, and the only truth of the system.
 ///
 /// Two implementations answer the same contract suite: ``InMemoryEventStore`` and ``PostgresEventStore``.
-package protocol EventStore: Sendable {
+package protocol EventStore: LogSource {
     /// Stores the events of all changes if every expected version and every condition holds.
     ///
     /// Not cancelled with the calling task: once asked, the answer is awaited.
@@ -32,17 +32,8 @@ package protocol EventStore: Sendable {
     func readTails(_ tails: [StreamPlace], limit: Int) async throws(EventStoreError)
         -> [Result<[RecordedEvent], EventStoreError>]
 
-    /// The events after `position` that pass the filter, in position order, at most `limit`.
-    func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage
-
     /// Where the commands with these ids were accepted, as far as that is remembered.
     func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance]
-
-    /// The newest position and its recorded time; position 0 while the log is empty.
-    func head() async throws(EventStoreError) -> LogHead
-
-    /// Rises when something was appended, here or by another server.
-    var signal: LogSignal { get }
 }
 
 extension EventStore {
@@ -74,6 +65,20 @@ extension EventStore {
             }
         }
         return answers
+    }
+
+    package func streamLog(
+        after start: Int64, through end: Int64, category: String?, _ body: (LogPage) async throws -> Void
+    ) async throws {
+        var position = start
+        while position < end {
+            var page = try await readLog(
+                after: position, where: LogFilter(category: category, scope: .all), limit: 1_000)
+            page.events.removeAll { $0.position > end }
+            page.end = min(page.end, end)
+            try await body(page)
+            position = page.end
+        }
     }
 
     package func append(_ appends: [Append]) async -> [Result<AppendOutcome, EventStoreError>] {

@@ -6,6 +6,8 @@ struct RunnerContext: Sendable {
     let runner: String
     let hosts: [WorkflowHost]
     let store: any EventStore
+    /// Where events are read as they come; may trail the store by a moment.
+    let feed: (any LogSource)?
     let pool: PostgresPool
     let pace: RunnerPace
     /// Rises when commands were put into the outbox.

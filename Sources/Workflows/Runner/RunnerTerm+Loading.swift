@@ -79,15 +79,12 @@ extension RunnerTerm {
             start[table.name] = checkpoint.workflows.contains(table.name) ? checkpoint.foldedPosition : 0
         }
         var end = start.values.min() ?? position
-        while end < position {
-            let last = end
-            let page = try await context.patiently {
-                try await self.context.store.readLog(after: last, where: .everything, limit: 2_000)
+        try await context.patiently {
+            let position = self.position
+            try await self.context.store.streamLog(after: end, through: position, category: nil) { page in
+                for event in page.events { self.take(event, .observe(upTo: position), step, after: start) }
+                end = page.end
             }
-            for event in page.events where event.position <= position {
-                take(event, .observe(upTo: position), step, after: start)
-            }
-            end = page.end
         }
     }
 

@@ -54,11 +54,15 @@ actor RunnerTerm {
         let isCareful = position < carefulUpTo
         let limit = isCareful ? 1 : context.pace.pageSize
         let start = position
+        // Only the store can say that nothing is missing up to now, and only timers need to know.
+        let feed = context.feed.flatMap { nextDue > now || $0.signal.position - start >= Int64(limit) ? $0 : nil }
+        let source: any LogSource = feed ?? context.store
         let page = try await context.patiently {
-            try await self.context.store.readLog(after: start, where: .everything, limit: limit)
+            try await source.readLog(after: start, where: .everything, limit: limit)
         }
         let isFull = page.events.count == limit
-        let time = isFull ? page.events.last?.recordedTime ?? now : now
+        let isBehind = isFull || feed != nil
+        let time = isBehind ? page.events.last?.recordedTime ?? Timestamp(microseconds: .min) : now
         let step = StepRecord(due: DueTimers(horizon: time))
         var cutoff = Timestamp(microseconds: .max)
         if nextDue <= time { try await findTimers(dueBy: time, isCareful ? 1 : context.pace.timerLimit, step, &cutoff) }

@@ -20,16 +20,18 @@ package struct WorkflowRunner: Service {
 
     /// - Parameters:
     ///   - runner: the name under which checkpoint and generations are kept.
+    ///   - feed: where events are read as they come; the store itself if nil.
     ///   - lease: see ``PostgresLease`` with the role ``LeaseRole/workflows``.
     ///   - observe: is told what happens, in order, and may hold the runner up.
     package init(
-        _ hosts: [WorkflowHost], runner: String = "workflows", store: any EventStore, pool: PostgresPool,
-        dispatch: CommandDispatch, lease: any Lease, server: String, logger: Logger, pace: RunnerPace = RunnerPace(),
+        _ hosts: [WorkflowHost], runner: String = "workflows", store: any EventStore, feed: (any LogSource)? = nil,
+        pool: PostgresPool, dispatch: CommandDispatch, lease: any Lease, server: String, logger: Logger,
+        pace: RunnerPace = RunnerPace(),
         now: @escaping @Sendable () -> Timestamp = { .now() },
         observe: @escaping @Sendable (RunnerHappening) async -> Void = { _ in }
     ) {
         context = RunnerContext(
-            runner: runner, hosts: hosts, store: store, pool: pool, pace: pace, outbox: LogSignal(),
+            runner: runner, hosts: hosts, store: store, feed: feed, pool: pool, pace: pace, outbox: LogSignal(),
             metrics: RunnerMetrics(), logger: logger, observe: observe)
         self.dispatch = dispatch
         self.lease = lease
@@ -128,7 +130,7 @@ package struct WorkflowRunner: Service {
                 }
             } else {
                 let (position, idleTime) = (await term.position, await term.idleTime(at: now()))
-                await context.store.signal.wait(past: position, atMost: idleTime)
+                await (context.feed ?? context.store).signal.wait(past: position, atMost: idleTime)
             }
         }
     }

@@ -15,6 +15,7 @@ struct EventStoreContract {
         ("a stream is read from a version, in order", { try await $0.readsStream() }),
         ("the log is read by category, type, account and stream", { try await $0.readsLog() }),
         ("a page says how far it has seen", { try await $0.pageEnds() }),
+        ("a part of the log is streamed whole and in order", { try await $0.streamsLog() }),
         ("everything about an event comes back as it was", { try await $0.roundTrip() }),
         ("recorded time never decreases with position", { try await $0.recordedTime() }),
         ("concurrent appends to one stream are accepted once each version", { try await $0.race() }),
@@ -190,6 +191,33 @@ struct EventStoreContract {
         #expect(rest.events.isEmpty)
         #expect(rest.end == start + 9)
         #expect(try await store.readLog(after: rest.end, where: filter, limit: 5).end == rest.end)
+    }
+
+    func streamsLog() async throws {
+        let start = try await store.head().position
+        let category = "cat\(UInt32.random(in: 0...UInt32.max))"
+        for index in 0..<30 {
+            let stream = StreamName.fresh(index % 3 == 0 ? category : "noise")
+            _ = try await store.append(Append([StreamChange(stream, expecting: 0, events: .samples(50))]))
+        }
+        let all = try await store.readLog(after: start, where: .everything, limit: 10_000).events
+        for wanted in [nil, category] {
+            for (first, last) in [(start, start + 1_500), (start + 7, start + 1_203), (start + 9, start + 9)] {
+                var (events, end) = ([RecordedEvent](), first)
+                try await store.streamLog(after: first, through: last, category: wanted) { page in
+                    #expect(page.events.allSatisfy { $0.position > end && $0.position <= page.end })
+                    events += page.events
+                    end = page.end
+                }
+                #expect(end == last)
+                #expect(
+                    events
+                        == all.filter {
+                            $0.position > first && $0.position <= last
+                                && (wanted ?? $0.stream.category) == $0.stream.category
+                        })
+            }
+        }
     }
 
     func roundTrip() async throws {

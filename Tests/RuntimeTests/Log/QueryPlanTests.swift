@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Support
 import Testing
@@ -88,6 +89,29 @@ import Testing
                 ReadStatements.log(in: window, where: filter, limit: 10, telemetry: false), in: log)
             #expect(lifecycle.contains("events_lifecycle_4001"), "\(lifecycle)")
             #expect(!lifecycle.contains("telemetry"), "\(lifecycle)")
+        }
+    }
+
+    @Test func `that copies a part of the log goes by the index and sorts nothing`() async throws {
+        try await PostgresLog.with { log in
+            for _ in 0..<10 {
+                _ = try await log.store.append(
+                    Append([StreamChange(.fresh("plan"), expecting: 0, events: .samples(1_000))]))
+            }
+            let connection = try await PostgresConnection.connect(
+                to: try DatabaseURL(log.database.superuserURL), on: log.thread, logger: Logger(label: "test"))
+            try await connection.runScript("analyze events")
+            _ = try await connection.query(ReadStatements.bounds(after: 2_000, through: 4_000, category: "plan"))
+            for copy in [ReadStatements.logByCopy, ReadStatements.categoryByCopy] {
+                let query = copy.sql.dropFirst("copy (".count)
+                let end = try #require(query.range(of: ") to stdout", options: .backwards)).lowerBound
+                let rows = try await connection.query(
+                    Statement.unprepared("explain", "explain \(query[..<end])")())
+                let plan = try rows.map { try $0.text(0) }.joined(separator: "\n")
+                #expect(plan.contains("Index Scan"), "\(plan)")
+                #expect(!plan.contains("Sort"), "\(plan)")
+            }
+            await connection.close()
         }
     }
 }

@@ -5,6 +5,8 @@ import Runtime
 /// The log as a whole and stream by stream, as lists and as streams of server-sent events.
 struct LogRoutes: Sendable {
     let store: any EventStore
+    /// What event streams follow.
+    let feed: any LogSource
     let streaming: EventStreaming
 
     private static let pageSize = 200
@@ -24,7 +26,7 @@ struct LogRoutes: Sendable {
             scope: try caller.scope.narrowed(by: exchange.query["account"]))
         if EventStreaming.isWanted(by: exchange) {
             let subscription = Subscription(
-                to: store, where: filter, pageSize: Self.pageSize, pollInterval: Self.pollInterval)
+                to: feed, where: filter, pageSize: Self.pageSize, pollInterval: Self.pollInterval)
             return try streaming.response(
                 to: exchange, for: caller, after: try EventStreaming.start(of: exchange), id: \.position
             ) { place throws(EventStoreError) in

@@ -161,6 +161,24 @@ package final class PostgresEventStore: EventStore, Service {
         }
     }
 
+    package func streamLog(
+        after start: Int64, through end: Int64, category: String?, _ body: (LogPage) async throws -> Void
+    ) async throws {
+        try await streamLog(after: start, through: end, category: category) { raw in
+            LogPage(events: try raw.recordedEvents(), end: raw.end)
+        } _: { page in
+            try await body(page)
+        }
+    }
+
+    /// The same before anything is decoded: `transform` gets the rows as they came, beside `body`, and in any order.
+    package func streamLog<Value: Sendable>(
+        after start: Int64, through end: Int64, category: String?,
+        _ transform: @escaping @Sendable (RawEvents) throws -> Value, _ body: (Value) async throws -> Void
+    ) async throws {
+        try await LogStream(pool: pool, category: category, end: end).read(after: start, transform, body)
+    }
+
     package func head() async throws(EventStoreError) -> LogHead {
         try await read([ReadStatements.head()]) { results in
             guard let row = results[0].first else { throw PostgresError.misuse("log_head is empty") }

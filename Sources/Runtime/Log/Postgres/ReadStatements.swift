@@ -54,6 +54,33 @@ enum ReadStatements {
             .int8Array(tails.map(\.position)), .int8(tails.map(\.position).min() ?? 0), .int8(Int64(limit)))
     }
 
+    private static let bounds = Statement(
+        "set_read_bounds",
+        """
+        select set_config('fleetlog.after', $1, false), set_config('fleetlog.through', $2, false),
+            set_config('fleetlog.category', $3, false)
+        """)
+
+    private static let withinBounds = """
+         position > current_setting('fleetlog.after')::bigint
+            and position <= current_setting('fleetlog.through')::bigint order by position
+        """
+
+    /// What lies within the connection's bounds, since a COPY takes no parameters.
+    static let logByCopy = Statement.unprepared(
+        "copy_log", "copy (\(columns) where\(withinBounds)) to stdout (format binary)", effect: .reads)
+
+    static let categoryByCopy = Statement.unprepared(
+        "copy_category",
+        "copy (\(columns) where category = current_setting('fleetlog.category') and\(withinBounds)) "
+            + "to stdout (format binary)",
+        effect: .reads)
+
+    /// Sets the bounds of a copy on the same connection; they hold until others are set.
+    static func bounds(after start: Int64, through end: Int64, category: String?) -> BoundStatement {
+        bounds(.text(String(start)), .text(String(end)), .text(category ?? ""))
+    }
+
     /// The events of the window that pass the filter, the first of them up to the limit.
     static func log(
         in window: ReadWindow, where filter: LogFilter, limit: Int, telemetry: Bool
