@@ -76,6 +76,23 @@ struct PlainConnection: ~Copyable {
         guard PQgetResult(handle) == nil else { throw BenchmarkFailed("libpq: a second result") }
     }
 
+    /// Copies what `query` gives, in Postgres's binary format, leaves it be, and returns how many rows it was.
+    func copyOut(_ query: String) throws -> Int {
+        let start = PQexec(handle, "copy (\(query)) to stdout (format binary)")
+        defer { PQclear(start) }
+        guard PQresultStatus(start) == PGRES_COPY_OUT else { throw BenchmarkFailed("libpq: \(message)") }
+        var messages = 0
+        while true {
+            var message: UnsafeMutablePointer<CChar>?
+            guard PQgetCopyData(handle, &message, 0) > 0 else { break }
+            PQfreemem(message)
+            messages += 1
+        }
+        try checkNext()
+        guard PQgetResult(handle) == nil else { throw BenchmarkFailed("libpq: a second result") }
+        return messages - 1  // The last one only says that it is.
+    }
+
     private func send(_ statement: PlainBatch.Sent) -> Int32 {
         statement.bytes.withUnsafeBytes { bytes in
             let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)

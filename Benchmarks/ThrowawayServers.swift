@@ -45,13 +45,19 @@ struct ThrowawayServers: Sendable {
     }
 
     /// Lends the URL of a fresh database with the current schema, just after a checkpoint, and drops it afterwards.
+    ///
+    /// - Parameter fill: puts into it what is to be there; it is vacuumed and analysed then.
     func withDatabase<Value: Sendable>(
-        _ body: (String) async throws -> Value
+        filledBy fill: ((String) async throws -> Void)? = nil, _ body: (String) async throws -> Value
     ) async throws -> Value {
         let name = Self.newName()
         let urls = try await postgres.createDatabase(name, from: template)
         do {
+            try await fill?(urls.server)
             try await withConnection(urls.superuser) { connection in
+                if fill != nil {
+                    _ = try await connection.query(Statement.unprepared("settle", "vacuum analyze", effect: .reads)())
+                }
                 _ = try await connection.query(Statement.unprepared("checkpoint", "checkpoint", effect: .reads)())
             }
             let value = try await body(urls.server)
