@@ -54,7 +54,7 @@ struct MinutelyReports: EventStore {
     }
 
     func readStream(
-        _ stream: StreamName, from version: Int64, limit: Int
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent] {
         do {
             guard let device = Self.device(of: stream) else { return [] }

@@ -11,7 +11,8 @@ struct Fleetlog: AsyncParsableCommand {
             """,
         subcommands: [
             UpCommand.self, ServeCommand.self, MigrateCommand.self, ReplayCommand.self, AuditCommand.self,
-            CheckCommand.self, SnapshotsCommand.self, BackupCommand.self, RestoreCommand.self, RetainCommand.self, TokenCommand.self,
+            CheckCommand.self, SnapshotsCommand.self, BackupCommand.self, RestoreCommand.self, RetainCommand.self,
+            TokenCommand.self,
             SimulateCommand.self,
             BenchCommand.self,
         ])

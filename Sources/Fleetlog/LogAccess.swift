@@ -22,7 +22,9 @@ struct LogAccess: Sendable {
             LogAccess(
                 pool: pool,
                 store: PostgresEventStore(
-                    url: url, pool: pool, thread: thread, telemetry: KnownEvents.telemetry, logger: logger),
+                    url: url, pool: pool, thread: thread,
+                    // Before its migration a log has no partitions to pass by.
+                    telemetry: mayLackMigrations ? .unknown : KnownEvents.telemetry, logger: logger),
                 snapshots: PostgresSnapshotStore(pool: pool, logger: logger)))
     }
 

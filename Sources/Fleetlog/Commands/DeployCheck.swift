@@ -116,7 +116,10 @@ struct DeployCheck: Sendable {
     private func fold(_ stream: StreamName) async throws -> [AuditFinding] {
         var laws = (KnownEvents.laws + KnownEvents.folds).filter { $0.category == stream.category }
         var findings = AuditFindings()
-        for index in laws.indices { laws[index].begin(stream, snapshots: [], &findings) }
+        let floor = try await LogAudit.floor(of: stream, in: log.pool)
+        for index in laws.indices {
+            laws[index].begin(stream, floor: floor.version, snapshots: floor.snapshots, &findings)
+        }
         var version: Int64 = 0
         while true {
             let page = try await log.store.readStream(stream, from: version + 1, limit: 1_000)

@@ -11,7 +11,8 @@ final class ActorContext<D: Decider>: Sendable {
 
     init(
         executor: TurnExecutor, store: any EventStore, snapshots: any SnapshotStore, mailboxCapacity: Int,
-        redeliveryWindow: Duration, nextEventID: @escaping @Sendable () -> UUID128, memory: ActorMemory.Share, supervisor: Supervisor
+        redeliveryWindow: Duration, nextEventID: @escaping @Sendable () -> UUID128, memory: ActorMemory.Share,
+        supervisor: Supervisor
     ) {
         self.executor = executor
         self.store = store

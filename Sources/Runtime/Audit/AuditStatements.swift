@@ -20,6 +20,8 @@ enum AuditStatements {
         order by first_position
         """)
 
+    static let hasFloors = Statement("audit_has_floors", "select to_regclass('stream_floors') is not null")
+
     static let floors = Statement(
         "audit_floors", "select stream, version from stream_floors where stream = any($1)")
 

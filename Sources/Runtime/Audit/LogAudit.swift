@@ -71,7 +71,9 @@ package struct LogAudit: Sendable {
                 window.advance()
             }
         }
-        if position != report.head, position > report.head || ranges.note(missing: position + 1..<report.head + 1) != nil {
+        if position != report.head,
+            position > report.head || ranges.note(missing: position + 1..<report.head + 1) != nil
+        {
             report.findings.note(
                 .init(.positions, position: position, "the last event is here, and the head says \(report.head)"))
         }
@@ -156,6 +158,20 @@ package struct LogAudit: Sendable {
                     data: try row.bytes(4), uncompressedSize: Int(try row.int4(3))))
         }
         return found
+    }
+
+    /// Where the stream stands that has lost its older events, and the snapshot that stands for them; version 0 if it has
+    /// lost none.
+    package static func floor(
+        of stream: StreamName, in pool: PostgresPool
+    ) async throws -> (version: Int64, snapshots: [Snapshot]) {
+        let rows = try await pool.withConnection { try await $0.query(AuditStatements.hasFloors()) }
+        // A log that is to be migrated yet has lost nothing.
+        guard let row = rows.first, try row.bool(0) else { return (0, []) }
+        let audit = LogAudit(of: pool, laws: [])
+        let name = stream.description
+        guard let version = try await audit.floors(of: [name])[name] else { return (0, []) }
+        return (version, try await audit.snapshots(of: [name], [])[name] ?? [])
     }
 
     private func checkStrays(_ report: inout Report) async throws {

@@ -38,7 +38,8 @@ struct RetainedRanges {
         ranges.filter { $0.isFinished ? $0.missing != $0.events : $0.missing > $0.events }.map { range in
             AuditFinding(
                 .positions, position: range.first,
-                "\(range.events) events have left from here to position \(range.end - 1), and \(range.missing) are missing")
+                "\(range.events) events have left from here to position \(range.end - 1), and \(range.missing) are missing"
+            )
         }
     }
 }

@@ -129,7 +129,7 @@ struct Pipeline: ~Copyable {
         guard !flights.isEmpty else {
             switch reply {
             case .end, .warning: return
-            case .completed, .failed, .skipped, .sync, .broken: break
+            case .completed, .failed, .copying, .skipped, .sync, .broken: break
             }
             return actions.append(.abandon("a reply that nobody awaits"))
         }

@@ -32,7 +32,9 @@ package struct StreamFold: Sendable {
                             throw Self.uncovered(wanted[index], "version \(event.version) cannot be read: \(error)")
                         }
                     }
-                    if memories[index].version == before { throw Self.uncovered(wanted[index], "its events have an end") }
+                    if memories[index].version == before {
+                        throw Self.uncovered(wanted[index], "its events have an end")
+                    }
                 }
                 open.removeAll { memories[$0].version == wanted[$0].version }
             }

@@ -80,9 +80,13 @@ private final class RefusingStore: EventStore {
     }
 
     func readStream(
-        _ stream: StreamName, from version: Int64, limit: Int
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent] {
-        try await inner.readStream(stream, from: version, limit: limit)
+        try await inner.readStream(stream, from: version, after: position, limit: limit)
+    }
+
+    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
+        try await inner.acceptances(of: commands)
     }
 
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {

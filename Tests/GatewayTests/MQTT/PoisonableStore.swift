@@ -18,10 +18,14 @@ final class PoisonableStore: EventStore {
     func append(_ appends: [Append]) async -> [Result<AppendOutcome, EventStoreError>] { await inner.append(appends) }
 
     func readStream(
-        _ stream: StreamName, from version: Int64, limit: Int
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent] {
         if poisoned.withLock({ $0 == stream }) { throw .corrupt(position: 1, reason: "a damaged row") }
-        return try await inner.readStream(stream, from: version, limit: limit)
+        return try await inner.readStream(stream, from: version, after: position, limit: limit)
+    }
+
+    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
+        try await inner.acceptances(of: commands)
     }
 
     func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {

@@ -41,7 +41,8 @@ import Testing
             let arguments = Array(repeating: "null", count: 23).joined(separator: ", ")
             func plan(from position: Int) async throws -> String {
                 let rows = try await connection.query(
-                    Statement.unprepared("explain", "explain execute planned(\(arguments), \(position), \(position))")())
+                    Statement.unprepared("explain", "explain execute planned(\(arguments), \(position), \(position))")()
+                )
                 return try rows.map { try $0.text(0) }.joined(separator: "\n")
             }
             let whole = try await plan(from: 0)

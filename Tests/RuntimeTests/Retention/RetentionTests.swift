@@ -105,7 +105,8 @@ private enum Meter: Decider {
             let before = try await memories(log)
             #expect(before.map(\.version) == [1_002, 1_002, 1_002, 101])
             let plan = try await plan(retention)
-            #expect(plan.partitions.map(\.name) == ["events_telemetry_1", "events_telemetry_1001", "events_telemetry_2001"])
+            #expect(
+                plan.partitions.map(\.name) == ["events_telemetry_1", "events_telemetry_1001", "events_telemetry_2001"])
             #expect(plan.events == 3_000 - 7)
             try await retention.perform(plan) { _ in }
             #expect(try await memories(log) == before)
@@ -171,7 +172,8 @@ private enum Meter: Decider {
             #expect(isDone)
             #expect(try await memories(log) == before)
             #expect(try await findings(log).isEmpty)
-            #expect(try await log.texts("select count(*)::text from retained_ranges where finished_time is null") == ["0"])
+            #expect(
+                try await log.texts("select count(*)::text from retained_ranges where finished_time is null") == ["0"])
         }
     }
 
@@ -203,7 +205,9 @@ private enum Meter: Decider {
     @Test func `leaves alone what no state can stand for`() async throws {
         try await withLog { log, retention in
             try await log.tamper("update events set data = '{}' where stream = 'meter-b' and version = 7")
-            await #expect(throws: RetentionError.self) { try await retention.perform(try await plan(retention)) { _ in } }
+            await #expect(throws: RetentionError.self) {
+                try await retention.perform(try await plan(retention)) { _ in }
+            }
             #expect(try await log.store.readLog(after: 0, where: .everything, limit: 10_000).events.count == 3_107)
         }
     }

@@ -25,7 +25,7 @@ actor CommitLink {
         let results: [Rows]
         do throws(PostgresError) {
             results = try await run(batch.statements(expecting: head), connection)
-        } catch where error.lacksPartition {
+        } catch  where error.lacksPartition {
             logger.warning("The log had no partition for the next events")
             await makePartitions(connection)
             results = try await run(batch.statements(expecting: head), connection)
