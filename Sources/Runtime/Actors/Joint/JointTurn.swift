@@ -44,7 +44,9 @@ package struct JointTurn: Sendable {
     /// Holds the streams of all members to where they stood.
     var append: Append {
         Append(
-            changed.map { StreamChange($0.stream, expecting: $0.base.version, events: $0.events) },
+            changed.map {
+                StreamChange($0.stream, expecting: $0.base.version, at: $0.base.position, events: $0.events)
+            },
             conditions: members.values.filter { $0.events.isEmpty }.map {
                 StreamVersion($0.stream, at: $0.base.version)
             },

@@ -1,13 +1,16 @@
 /// The statements over `accepted_commands`.
 enum AcceptanceStatements {
-    /// Follows the events of its batch, so that the position of a command's last event can be found.
+    /// Follows the events of its batch, so that the position of a command's last event can be found; of
+    /// one that has left the log, at the stream's floor.
     private static let insert = Statement(
         "insert acceptances",
         """
         insert into accepted_commands (command_id, stream, version, position, fingerprint, recorded_time)
         select
             c.command_id, c.stream, c.version,
-            coalesce((select e.position from events e where e.stream = c.stream and e.version = c.version), 0),
+            coalesce(
+                (select e.position from events e where e.stream = c.stream and e.version = c.version),
+                (select f.position from stream_floors f where f.stream = c.stream and f.version = c.version), 0),
             c.fingerprint, head.recorded_time
         from unnest($1::int[], $2::uuid[], $3::text[], $4::bigint[], $5::uuid[])
             as c(append, command_id, stream, version, fingerprint)
