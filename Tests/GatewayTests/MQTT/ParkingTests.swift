@@ -37,20 +37,23 @@ private let sick = StreamName(category: "device", id: "d7")
     @Test func `has its messages parked, the others theirs committed, and all of them in order and once`() async throws
     {
         try await PostgresLog.with { log in
-            let (store, parking) = (PoisonableStore(log.store), PostgresParkingStore(pool: log.pool))
+            let store = PoisonableStore(log.store)
+            let parking = FaultyParkingStore(PostgresParkingStore(pool: log.pool), failing: .reading)
             let directory = try await directory(store, log)
             store.poison(sick)
-            try await GatewayHarness.with(store: store, devices: [], directory: directory, parking: parking) {
-                harness in
+            try await GatewayHarness.with(store: store, devices: [], directory: directory, parking: parking) { harness in
                 let publisher = try await harness.publisher()
                 try await publisher.publish(readings(1...10))
                 try await eventually { harness.happenings.tally.messages == 200 }
                 #expect(harness.happenings.tally.parked == 10)
                 #expect(harness.happenings.tally.recorded == 190)
+                store.heal()
+                try await eventually("the device is well") { (try? await harness.directory.recall("d7")) != nil }
+                // It could take these, but its earlier ones come first.
                 try await publisher.publish(readings(11...12))
                 try await eventually { harness.happenings.tally.messages == 240 }
                 #expect(try await parking.queues().mapValues(\.count) == ["d7": 12])
-                store.heal()
+                parking.recover()
                 try await eventually(within: .seconds(60)) { try await parking.queues().isEmpty }
                 try await publisher.publish(readings(13...13))
                 try await eventually { try await harness.readings(of: "d7").count == 13 }
@@ -67,7 +70,7 @@ private let sick = StreamName(category: "device", id: "d7")
             let parking = PostgresParkingStore(pool: log.pool)
             let directory = try await directory(store, log)
             store.poison(sick)
-            let dying = DyingParkingStore(parking, afterParking: false)
+            let dying = FaultyParkingStore(parking, failing: .removing)
             try await GatewayHarness.with(store: store, devices: [], directory: directory, parking: dying) { harness in
                 try await harness.publisher().publish(readings(1...1))
                 try await eventually { harness.happenings.tally.messages == 20 }
@@ -86,7 +89,7 @@ private let sick = StreamName(category: "device", id: "d7")
             let parking = PostgresParkingStore(pool: log.pool)
             let directory = try await directory(store, log)
             store.poison(sick)
-            let dying = DyingParkingStore(parking, afterParking: true)
+            let dying = FaultyParkingStore(parking, failing: .answeringToParking)
             try await GatewayHarness.with(
                 broker: broker, store: store, devices: [], directory: directory, parking: dying
             ) { harness in
@@ -112,28 +115,44 @@ private let sick = StreamName(category: "device", id: "d7")
     }
 }
 
-/// A store whose server dies before it hears that messages were parked, or before it removes any.
-private struct DyingParkingStore: ParkingStore {
-    private let inner: PostgresParkingStore
-    private let afterParking: Bool
+/// A store of which one thing does not work until it recovers, as if its server died there.
+private final class FaultyParkingStore: ParkingStore {
+    enum Fault: Sendable {
+        case reading, removing
+        /// The messages are parked all the same.
+        case answeringToParking
+    }
 
-    init(_ inner: PostgresParkingStore, afterParking: Bool) {
+    private let inner: PostgresParkingStore
+    private let fault: Mutex<Fault?>
+
+    init(_ inner: PostgresParkingStore, failing fault: Fault) {
         self.inner = inner
-        self.afterParking = afterParking
+        self.fault = Mutex(fault)
+    }
+
+    func recover() { fault.withLock { $0 = nil } }
+
+    private func fail(_ place: Fault) throws(ParkingError) {
+        if fault.withLock({ $0 == place }) { throw .unavailable(reason: "it fails here") }
     }
 
     func park(_ messages: [ParkedMessage], under generation: Int64) async throws(ParkingError) {
         try await inner.park(messages, under: generation)
-        if afterParking { throw .unavailable(reason: "no answer") }
+        try fail(.answeringToParking)
     }
 
     func queues() async throws(ParkingError) -> [String: ParkedQueue] { try await inner.queues() }
 
     func first(_ limit: Int, of device: String) async throws(ParkingError) -> [(id: Int64, message: ParkedMessage)] {
-        try await inner.first(limit, of: device)
+        try fail(.reading)
+        return try await inner.first(limit, of: device)
     }
 
-    func remove(_ ids: [Int64]) async throws(ParkingError) { throw .unavailable(reason: "the server is dead") }
+    func remove(_ ids: [Int64]) async throws(ParkingError) {
+        try fail(.removing)
+        try await inner.remove(ids)
+    }
 
     func removal(of id: Int64) -> SideRow? { inner.removal(of: id) }
 }
