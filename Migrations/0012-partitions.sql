@@ -171,3 +171,12 @@ create table retained_ranges (
     finished_time timestamptz
 );
 grant select on stream_floors, retained_ranges to fleetlog_server, fleetlog_retention;
+
+-- Where a stream stands. A function, since the statement of appends asks seldom, and would else open every partition of
+-- the log each time for the case that it asks.
+create function fleetlog_stream_version(of_stream text) returns bigint language plpgsql stable as $$
+begin
+    return greatest(
+        (select e.version from events e where e.stream = of_stream order by e.version desc limit 1),
+        (select f.version from stream_floors f where f.stream = of_stream));
+end $$;

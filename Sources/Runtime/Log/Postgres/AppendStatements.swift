@@ -96,11 +96,8 @@ package enum AppendStatements {
             coalesce((select array_agg(append) from refused), '{}'),
             coalesce((select array_agg(number order by number) from broken), '{}'),
             coalesce((
-                select array_agg(coalesce(actual, greatest((
-                    select e.version from events e where e.stream = b.stream order by e.version desc limit 1), (
-                    select f.version from stream_floors f where f.stream = b.stream)), 0)
-                    order by number)
-                from broken b), '{}'),
+                select array_agg(coalesce(actual, fleetlog_stream_version(stream), 0) order by number)
+                from broken), '{}'),
             set_config('fleetlog.refused', coalesce((select array_agg(append) from refused), '{}')::text, true)
         from head
         """)
