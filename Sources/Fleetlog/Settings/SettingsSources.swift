@@ -92,7 +92,8 @@ struct SettingsSources {
         "mqtt-host", "mqtt-port", "mqtt-username", "mqtt-secret-file", "mqtt-client-id", "mqtt-password-file",
         "mqtt-acl-file", "mqtt-pid-file", "webhook-allow-private", "smtp-url", "smtp-username", "smtp-secret-file",
         "smtp-from", "smtp-tls", "smtp-ca-file", "drift-check-seconds", "actor-memory-mb",
-        "actor-idle-seconds", "command-window-seconds", "redelivery-window-seconds", "log-level",
+        "actor-idle-seconds", "command-window-seconds", "redelivery-window-seconds", "database-disk",
+        "database-disk-watermark", "log-level",
     ]
 }
 

@@ -93,9 +93,5 @@ private final class RefusingStore: EventStore {
         try await inner.readLog(after: position, where: filter, limit: limit)
     }
 
-    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
-        try await inner.acceptances(of: commands)
-    }
-
     func head() async throws(EventStoreError) -> LogHead { try await inner.head() }
 }

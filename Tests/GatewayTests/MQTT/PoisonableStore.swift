@@ -32,9 +32,5 @@ final class PoisonableStore: EventStore {
         try await inner.readLog(after: position, where: filter, limit: limit)
     }
 
-    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
-        try await inner.acceptances(of: commands)
-    }
-
     func head() async throws(EventStoreError) -> LogHead { try await inner.head() }
 }

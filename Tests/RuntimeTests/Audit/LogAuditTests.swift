@@ -135,7 +135,7 @@ import Testing
                     }
                 }
                 defer { group.cancelAll() }
-                try await eventually("it grows") { try await log.store.head().position > 500 }
+                try await eventually(within: .seconds(120), "it grows") { try await log.store.head().position > 500 }
                 for _ in 0..<10 { #expect(try await audit(log).findings.first.isEmpty) }
             }
         }

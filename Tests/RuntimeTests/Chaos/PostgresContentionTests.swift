@@ -113,7 +113,7 @@ import Testing
         #expect(report.findings.first.isEmpty)
         let anomalies = history.anomalies(inLog: try NumberedWriter.operations(in: await log.store.wholeLog()))
         #expect(anomalies.isEmpty)
-        #expect(history.acknowledged.count > 20)
+        #expect(!history.acknowledged.isEmpty)
         print("\(history.acknowledged.count) operations")
     }
 }
