@@ -80,7 +80,7 @@ package actor Directory<D: Decider>: Service {
 
     /// Delivers the commands and returns at once. What one aggregate is sent by two calls it takes in their order.
     package func start(_ batches: [(id: String, envelopes: [CommandEnvelope<D.Command>])]) -> Deliveries<D> {
-        let answers = Deliveries<D>(batches.count)
+        let answers = Deliveries<D>(batches.map(\.envelopes.count))
         var (ready, unloaded) = ([AggregateActor<D>](), [AggregateActor<D>]())
         let (now, someFail) = (tick, context.supervisor.isNeeded)
         for (index, batch) in batches.enumerated() {

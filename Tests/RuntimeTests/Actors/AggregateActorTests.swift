@@ -192,6 +192,25 @@ import Testing
         #expect(try await directory.recall("a").state.sum == 800)
     }
 
+    @Test func `lets go whoever is cancelled, though the log has not answered`() async throws {
+        let directory = directory()
+        let gate = Gate()
+        store.intercept { _ in await gate.pass() }
+        let sender = Task { await directory.send([("a", [.add(1), .add(2)]), ("b", [.add(3)])]) }
+        await gate.someoneWaits()
+        sender.cancel()
+        let results = await sender.value
+        #expect(results.map(\.count) == [2, 1])
+        for result in results.joined() {
+            #expect(throws: DispatchError<Tally.Rejection>.unavailable(reason: "no longer waited for")) {
+                try result.get()
+            }
+        }
+        store.intercept(nil)
+        await gate.open()
+        #expect(try await directory.send(.add(4), to: "a").version == 3, "what was sent is stored all the same")
+    }
+
     @Test func `reports a stream that this program cannot read and leaves others alone`() async throws {
         let directory = directory()
         var event = NewEvent.added(1)
