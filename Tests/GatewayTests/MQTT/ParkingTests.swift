@@ -41,7 +41,8 @@ private let sick = StreamName(category: "device", id: "d7")
             let parking = FaultyParkingStore(PostgresParkingStore(pool: log.pool), failing: .reading)
             let directory = try await directory(store, log)
             store.poison(sick)
-            try await GatewayHarness.with(store: store, devices: [], directory: directory, parking: parking) { harness in
+            try await GatewayHarness.with(store: store, devices: [], directory: directory, parking: parking) {
+                harness in
                 let publisher = try await harness.publisher()
                 try await publisher.publish(readings(1...10))
                 try await eventually { harness.happenings.tally.messages == 200 }
