@@ -1,9 +1,12 @@
 import Logging
 import Support
-import Synchronization
 import Testing
 
 @testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 @Suite struct `The supervision of an actor` {
     private let start = ContinuousClock.now

@@ -1,9 +1,12 @@
 import Logging
 import Support
-import Synchronization
 import Testing
 
 @testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 /// What a feed must do over any store.
 struct LogFeedContract {

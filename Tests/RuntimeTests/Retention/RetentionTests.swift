@@ -1,9 +1,12 @@
 import Logging
 import Support
-import Synchronization
 import Testing
 
 @testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 /// A small aggregate most of whose events are telemetry.
 private enum Meter: Decider {
