@@ -1,6 +1,10 @@
-import Runtime
-import Synchronization
 import Testing
+
+@testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 @Suite struct `An aggregate's actor` {
     let store = InterposedStore()

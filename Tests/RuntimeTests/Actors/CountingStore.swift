@@ -1,5 +1,8 @@
-import Runtime
-import Synchronization
+@testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 /// A store that counts what is read of streams.
 final class CountingStore: EventStore {

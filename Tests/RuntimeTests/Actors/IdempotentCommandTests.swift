@@ -1,8 +1,12 @@
 import Logging
-import Runtime
 import Support
-import Synchronization
 import Testing
+
+@testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 /// What holds for commands whose acceptance is remembered; run in memory and over Postgres.
 struct IdempotencyContract {

@@ -1,5 +1,8 @@
-import Runtime
-import Synchronization
+@testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 /// An event store whose appends a test can hold, fail or precede.
 final class InterposedStore: EventStore {

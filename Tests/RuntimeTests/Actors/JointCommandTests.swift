@@ -1,8 +1,12 @@
 import Logging
-import Runtime
 import Support
-import Synchronization
 import Testing
+
+@testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 /// The tally under another category: an aggregate of another kind.
 private enum Purse: Decider {

@@ -1,5 +1,8 @@
-import Runtime
-import Synchronization
+@testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 /// A snapshot store that remembers which versions it was offered.
 final class OfferLog: SnapshotStore {

@@ -1,8 +1,12 @@
 import Logging
-import Runtime
 import Support
-import Synchronization
 import Testing
+
+@testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 /// Waking many actors at once; run in memory and over Postgres.
 struct WakingContract {

@@ -1,8 +1,12 @@
 import Installation
-import Runtime
 import Support
-import Synchronization
 import Testing
+
+@testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 @Suite(.timeLimit(.minutes(10))) struct `Postgres connections that are cut between a statement and its answer` {
     private static let seeds = (0..<(ChaosPlan.isLong ? 50 : 3)).map { ChaosPlan.seed + UInt64($0) }

@@ -1,8 +1,12 @@
 import Logging
-import Runtime
 import Support
-import Synchronization
 import Testing
+
+@testable import Runtime
+
+#if !SANITIZE_THREAD
+    import Synchronization
+#endif
 
 private final class Turns: Sendable {
     private let state = Mutex<[String]>([])
