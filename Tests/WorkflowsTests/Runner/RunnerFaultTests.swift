@@ -1,13 +1,10 @@
 import Aggregates
+import Runtime
 import Support
+import Synchronization
 import Testing
 
-@testable import Runtime
 @testable import Workflows
-
-#if !SANITIZE_THREAD
-    import Synchronization
-#endif
 
 /// A place in the runner's work at which it stops for good.
 enum FaultPoint: String, CaseIterable, Sendable {

@@ -1,14 +1,11 @@
 import Aggregates
 import Foundation
 import Logging
+import Runtime
 import Support
+import Synchronization
 
-@testable import Runtime
 @testable import Workflows
-
-#if !SANITIZE_THREAD
-    import Synchronization
-#endif
 
 /// Takes commands in memory and remembers them; what it is told to refuse, it refuses.
 final class MemorySink: CommandSink {

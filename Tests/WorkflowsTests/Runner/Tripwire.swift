@@ -1,11 +1,8 @@
 import Aggregates
+import Runtime
+import Synchronization
 
-@testable import Runtime
 @testable import Workflows
-
-#if !SANITIZE_THREAD
-    import Synchronization
-#endif
 
 /// A workflow for tests: raises an alert when a reading is above the account's limit, looks after it ten seconds
 /// later, and clears it when a reading is well below.
