@@ -87,7 +87,13 @@ struct Checker: Sendable {
     /// The answer to a command comes from the actor: its count and version must be those of the stream.
     private func actorsCountAsTheLog(_ records: [LoadRecord], _ api: API) async throws {
         for record in records {
-            let answer = try await api.rename(record.device, "checked \(UInt32.random(in: 0 ... .max))")
+            // Right after a fault a server may still be on its way back to Postgres.
+            var renamed: API.Answer?
+            try await eventually(within: .seconds(30), "a device is renamed") {
+                renamed = try await api.rename(record.device, "checked \(UInt32.random(in: 0 ... .max))")
+                return renamed?.status != 503
+            }
+            guard let answer = renamed else { throw Wrong("no device was renamed") }
             let device: API.Device = try answer.value()
             let stream = PostgresValue.text("device-\(record.device)")
             let readings = try await system.number(

@@ -56,7 +56,9 @@ extension TestedSystem {
     static let counts = [
         "devices": "select id, telemetry_count from devices",
         "accounts": "select id, 1::bigint from accounts",
-        "alerts": "select device, count(*) over (partition by device) from alerts",
+        "alerts":
+            // Silence comes of a clock that is turned.
+            "select device, count(*) filter (where kind = 'overheating') over (partition by device) from alerts",
         "rollouts": "select id, 1::bigint from rollouts",
         "rollout-devices": "select rollout || ' ' || device, 1::bigint from rollout_devices",
     ]

@@ -20,6 +20,9 @@ package actor IngestConnection {
     /// When a round is full.
     package struct RoundLimit: Sendable {
         package var messages = 4_000
+        /// The first round of a connection; each round after it may be twice as large. So a server that ends early again
+        /// and again acknowledges what its predecessors have stored before it stores more.
+        package var firstMessages = 64
         package var bytes = 16 << 20
         /// From its first message on; what is read by then is acknowledged as soon as it is settled.
         package var time = Duration.milliseconds(50)
@@ -50,6 +53,8 @@ package actor IngestConnection {
     private let clientID: String
     private let topics: [String]
     private let limit: RoundLimit
+    /// How many messages the next round may have.
+    private var roundMessages: Int
     private let thread: PollThread
     private var state = State.closed
     /// The broker has begun a new session, and the log does not say so yet. A later connection finds that session, and
@@ -66,6 +71,7 @@ package actor IngestConnection {
         self.clientID = clientID
         self.topics = topics
         self.limit = limit
+        roundMessages = min(limit.firstMessages, limit.messages)
         self.thread = thread
     }
 
@@ -81,6 +87,7 @@ package actor IngestConnection {
         do throws(MQTTError) {
             let present = try await greet(client)
             state = .reading(client)
+            roundMessages = min(limit.firstMessages, limit.messages)
             if !present { sessionIsUnrecorded = true }
             return !sessionIsUnrecorded
         } catch {
@@ -96,7 +103,7 @@ package actor IngestConnection {
     /// next one is asked for.
     package func nextRound(patience: Duration) async throws(MQTTError) -> [ReceivedMessage] {
         guard case .reading(let client) = state else { throw .misuse("a round is open") }
-        let messages = try await read(client, patience: patience, atMost: limit.partMessages)
+        let messages = try await read(client, patience: patience, atMost: min(limit.partMessages, roundMessages))
         if !messages.isEmpty {
             state = .holding(
                 client,
@@ -109,7 +116,7 @@ package actor IngestConnection {
     /// More of the open round; empty if it is full or nothing more comes.
     package func nextPart() async throws(MQTTError) -> [ReceivedMessage] {
         guard case .holding(let client, var round) = state else { throw .misuse("no round is open") }
-        let room = min(limit.partMessages, limit.messages - round.messages)
+        let room = min(limit.partMessages, roundMessages - round.messages)
         let time = round.lastPart < limit.partMessages ? limit.time : limit.backlogTime
         guard room > 0, round.bytes < limit.bytes, .now < round.start + time else { return [] }
         let messages = try await read(client, patience: limit.partPatience, atMost: room)
@@ -144,6 +151,7 @@ package actor IngestConnection {
             try client.write()
         }
         client.cork(false)
+        roundMessages = min(2 * roundMessages, limit.messages)
         state = .reading(client)
     }
 
