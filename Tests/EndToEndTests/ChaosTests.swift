@@ -15,8 +15,9 @@ extension EndToEnd {
             let disk = await SmallDisk.isPermitted() ? try await SmallDisk(megabytes: 600) : nil
             let postgres = try await ThrowawayPostgres.start(in: disk?.folder)
             try await TestedSystem.with(postgres: postgres) { system in
+                let prepared = Preparation()
                 let cutter = try ConnectionCutter(
-                    to: system.database.socketFolder, in: ThrowawayFolder.make(), choosing: Self.cuts())
+                    to: system.database.socketFolder, in: ThrowawayFolder.make(), choosing: Self.cuts(once: prepared))
                 let place = try await FaultyPlace(system, postgres, disk: disk, cutter: cutter)
                 try await place.api.configure(#"{"overheating":{"limit":50,"n":1,"seconds":0}}"#)
                 let renamed = try await place.api.register("renamed")
@@ -26,6 +27,7 @@ extension EndToEnd {
                 let witness = Witness(of: system)
                 let records = try await requests.beside(witness) {
                     try await Load.during(on: system, api: place.api, rate: 150) { _ in
+                        prepared.isOver.store(true, ordering: .relaxed)
                         let end = ContinuousClock.now + Self.length
                         while ContinuousClock.now < end { try await place.strike() }
                         try await place.recover()
@@ -42,11 +44,17 @@ extension EndToEnd {
             await disk?.remove()
         }
 
+        /// Connections of before are spared: what prepares the test is sent once.
+        private final class Preparation: Sendable {
+            let isOver = Atomic(false)
+        }
+
         /// Half of the connections live until something else ends them.
-        private static func cuts() -> @Sendable () -> ConnectionCutter.Cut {
+        private static func cuts(once prepared: Preparation) -> @Sendable () -> ConnectionCutter.Cut {
             let numbers = Mutex(SeededNumbers(stream: 8))
             return {
-                numbers.withLock { numbers in
+                guard prepared.isOver.load(ordering: .relaxed) else { return .never }
+                return numbers.withLock { numbers in
                     switch Int.random(in: 0..<8, using: &numbers) {
                     case 0: .request(.random(in: 2_000...200_000, using: &numbers))
                     case 1: .answer(.random(in: 2_000...100_000, using: &numbers))
