@@ -39,13 +39,13 @@ test: test-packages lint test-races test-all ## everything that must pass before
 test-all: ## all tests, against a real Postgres, broker and browser
 	@echo "==> Testing"
 	$(ONE_AT_A_TIME) swift build --build-tests
-	$(ONE_AT_A_TIME) swift test --skip-build --skip '$(HEAVY_SUITES)'
-	for suites in $(subst |, ,$(HEAVY_SUITES)); do $(ONE_AT_A_TIME) swift test --skip-build --filter "$$suites"; done
+	$(ONE_AT_A_TIME) scripts/swift-test --skip-build --skip '$(HEAVY_SUITES)'
+	for suites in $(subst |, ,$(HEAVY_SUITES)); do $(ONE_AT_A_TIME) scripts/swift-test --skip-build --filter "$$suites"; done
 
 test-races: ## the tests that need no server, under Thread Sanitizer
 	@echo "==> Testing for data races"
 	TSAN_OPTIONS=suppressions=$(CURDIR)/scripts/tsan-suppressions FLEETLOG_PACKAGE=core \
-	    $(ONE_AT_A_TIME) swift test --sanitize thread -Xswiftc -DSANITIZE_THREAD \
+	    $(ONE_AT_A_TIME) scripts/swift-test --sanitize thread -Xswiftc -DSANITIZE_THREAD \
 	    --scratch-path .build-tsan \
 	    --filter '$(RACE_SUITES)' --skip '$(RACE_SUITES_NOT)'
 
@@ -55,9 +55,9 @@ CHAOS_SECONDS ?= 60
 chaos: test-packages ## break servers, Postgres, connections, disk and clocks for CHAOS_SECONDS, then prove the log
 	@echo "==> Breaking what can break"
 	$(ONE_AT_A_TIME) swift build --build-tests
-	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) swift test --skip-build \
+	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) scripts/swift-test --skip-build \
 	    --filter 'PostgresContentionTests|PostgresConnectionCutTests'
-	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) swift test --skip-build \
+	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) scripts/swift-test --skip-build \
 	    --filter 'ChaosTests|FailoverTests|KilledServerTests'
 
 lint: ## format, and imports in the direction of the modules

@@ -17,7 +17,7 @@ extension EndToEnd {
                     try await Load.during(on: system, api: api, rate: 200) { _ in
                         try await system.growth(by: 200)
                         await postgres.killPrimary()
-                        try await eventually(within: .seconds(20), "the server is not ready", every: .milliseconds(50))
+                        try await eventually("the server is not ready", every: .milliseconds(50))
                         {
                             await api.readiness()?.status == 503
                         }
@@ -53,7 +53,7 @@ extension EndToEnd {
             }
             let oven = try await api.register("oven")
             try await system.connect(oven).report(80, of: oven.id)
-            try await eventually(within: .seconds(20), "the alert is raised", every: .milliseconds(100)) {
+            try await eventually("the alert is raised", every: .milliseconds(100)) {
                 try await api.alerts("?state=open").contains { $0.device == oven.id }
             }
         }

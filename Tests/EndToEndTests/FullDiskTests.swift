@@ -22,7 +22,7 @@ extension EndToEnd {
                         return try await api.rename(device, text).status == 503
                     }
                     let (head, acknowledged) = (try? await system.head, await load.acknowledged)
-                    try await eventually(within: .seconds(20), "the broker takes more", every: .milliseconds(100)) {
+                    try await eventually("the broker takes more", every: .milliseconds(100)) {
                         await load.acknowledged > acknowledged + 300
                     }
                     if let head, let now = try? await system.head, now > head + 300 {

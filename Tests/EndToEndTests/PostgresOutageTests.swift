@@ -19,7 +19,7 @@ extension EndToEnd {
 
                     await outage.begin(postgres)
                     let (start, before) = (ContinuousClock.now, await load.acknowledged)
-                    try await eventually(within: .seconds(10), "the server says that it is not ready") {
+                    try await eventually("the server says that it is not ready") {
                         guard let answer = await api.readiness(), answer.status == 503 else { return false }
                         return answer.text.contains("Postgres")
                     }
@@ -36,7 +36,7 @@ extension EndToEnd {
 
                     try await postgres.start()
                     try await system.growth(by: 100)
-                    try await eventually(within: .seconds(20), "the server is ready again", every: .milliseconds(100)) {
+                    try await eventually("the server is ready again", every: .milliseconds(100)) {
                         await api.readiness()?.status == 200
                     }
                 }
@@ -81,7 +81,7 @@ extension EndToEnd {
 
         private func end(_ server: ServerProcess) async throws {
             server.process.send(SIGTERM)
-            try await eventually(within: .seconds(20), "it ends", every: .milliseconds(100)) { server.hasEnded }
+            try await eventually("it ends", every: .milliseconds(100)) { server.hasEnded }
             let ending = await server.process.ended()
             guard ending == .exited(0) else { throw Wrong("it ended with \(ending)") }
         }

@@ -29,19 +29,19 @@ extension EndToEnd {
                         to: ids, groupSize: 2, successThreshold: 50, errorThreshold: 50)
                     // Until it waits for the last group there are twenty events and more.
                     let growth = Int.random(in: 3...18)
-                    try await eventually(within: .seconds(20), "it is under way", every: .milliseconds(5)) {
+                    try await eventually("it is under way", every: .milliseconds(5)) {
                         try await system.head >= head + growth
                     }
                     await first.kill()
                     let next = if let second { second } else { try await system.start() }
                     let api = system.api(next)
-                    try await eventually(within: .seconds(20), "the last group is open", every: .milliseconds(50)) {
+                    try await eventually("the last group is open", every: .milliseconds(50)) {
                         try await api.rollout(rollout.id).openedGroups == 3
                     }
                     guard try await api.rollout(rollout.id).state == "running" else { throw Wrong("it does not run") }
                     // These were away until now.
                     try await FirmwareDevice.running(Array(devices[4...])) {
-                        try await eventually(within: .seconds(20), "the rollout finishes", every: .milliseconds(50)) {
+                        try await eventually("the rollout finishes", every: .milliseconds(50)) {
                             try await api.rollout(rollout.id).state == "finished"
                         }
                     }

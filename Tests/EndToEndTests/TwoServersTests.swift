@@ -19,7 +19,7 @@ extension EndToEnd {
                     try await system.growth(by: 100)
                     await first.kill()
                     let start = ContinuousClock.now
-                    try await system.growth(by: 20, within: .seconds(10))
+                    try await system.growth(by: 20, within: .seconds(60))
                     guard ContinuousClock.now - start < .seconds(10) else { throw Wrong("the other was slow") }
                     try await commands.send(through: [two], rounds: 10)
                     try await system.growth(by: 100)
@@ -40,19 +40,19 @@ extension EndToEnd {
                     try await system.growth(by: 100)
                     first.freeze()
                     // The lease is stale after five seconds.
-                    try await system.growth(by: 100, within: .seconds(20))
+                    try await system.growth(by: 100, within: .seconds(60))
                     first.proceed()
-                    try await eventually(within: .seconds(20), "the first notices that it was left behind") {
+                    try await eventually("the first notices that it was left behind") {
                         ["Another server has taken over ingest", "A lease is lost"].contains {
                             first.hasLogged($0)
                         }
                     }
                     try await system.growth(by: 100)
-                    try await eventually(within: .seconds(20), "the first is ready as a candidate") {
+                    try await eventually("the first is ready as a candidate") {
                         await system.api(first).readiness()?.status == 200
                     }
                     await second.kill()
-                    try await system.growth(by: 100, within: .seconds(20))
+                    try await system.growth(by: 100, within: .seconds(60))
                 }
                 try await Checker(system: system).check(records, api: system.api(first))
             }
@@ -123,7 +123,7 @@ extension EndToEnd {
                     try await system.endListeningConnections(atLeast: servers.count)
                     try await system.appendSilently(to: "device-\(device.id)")
                     // No further append, no announcement: nothing but the views' own looking can find it.
-                    try await system.viewsCaughtUp(within: .seconds(10))
+                    try await system.viewsCaughtUp(within: .seconds(60))
                     for server in servers {
                         let (seen, head) = (try await system.api(server).device(device.id), try await system.head)
                         guard seen.version >= 2 else { throw Wrong("\(server.name) is behind \(head)") }

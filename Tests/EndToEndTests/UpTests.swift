@@ -47,7 +47,7 @@ extension EndToEnd {
 
                 // Both are looked after, also those that were taken over.
                 for pid in broker { kill(pid, SIGKILL) }
-                try await eventually(within: .seconds(20), "the broker is started again", every: .milliseconds(100)) {
+                try await eventually("the broker is started again", every: .milliseconds(100)) {
                     installation.processes["mosquitto"].map { $0.isDisjoint(with: broker) } ?? false
                 }
                 let postgres = installation.processes["postgres"] ?? []
@@ -106,7 +106,7 @@ extension EndToEnd {
         ) async throws {
             var last = ""
             do {
-                try await eventually(within: .seconds(15), "curl shows the reading", every: .milliseconds(200)) {
+                try await eventually("curl shows the reading", every: .milliseconds(200)) {
                     last = (try? await installation.paste("curl", of: server)) ?? "curl failed"
                     return last.contains("21.5") && last.contains("\"telemetryCount\":\(count)")
                 }

@@ -42,7 +42,7 @@ private struct Alarms {
             defer { group.cancelAll() }
             try await body()
             let head = try await log.store.head().position
-            try await eventually(within: .seconds(20), "the view at the head") {
+            try await eventually("the view at the head") {
                 try await queries.projections().first { $0.name == "alerts" }?.position ?? 0 >= head
             }
         }

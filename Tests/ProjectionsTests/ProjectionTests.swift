@@ -52,7 +52,7 @@ private struct Fleet {
 
     func viewReachesHead() async throws {
         let head = try await log.store.head().position
-        try await eventually(within: .seconds(20), "the view at the head") {
+        try await eventually("the view at the head") {
             try await queries().projections().first { $0.name == "devices" }?.position ?? 0 >= head
         }
     }

@@ -55,7 +55,7 @@ private struct LiveRollouts {
 
     func viewsReachHead() async throws {
         let head = try await log.store.head().position
-        try await eventually(within: .seconds(20), "the views at the head") {
+        try await eventually("the views at the head") {
             try await queries.projections().filter { $0.name.hasPrefix("rollout") }.allSatisfy { $0.position >= head }
         }
     }

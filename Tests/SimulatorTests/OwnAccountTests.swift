@@ -18,7 +18,7 @@ private func requests(opening: Int, settings: Int) async throws -> [FakeServer.R
     return asked.withLock { $0 }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `The account of a simulated fleet` {
+@Suite(.timeLimit(.minutes(5))) struct `The account of a simulated fleet` {
     @Test func `is opened, with settings that show something soon`() async throws {
         let asked = try await requests(opening: 201, settings: 200)
         try #require(asked.map(\.method) == ["POST", "PUT"])

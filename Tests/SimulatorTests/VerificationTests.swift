@@ -4,7 +4,7 @@ import Testing
 
 @testable import Simulator
 
-@Suite(.timeLimit(.minutes(1))) struct `Against a server that` {
+@Suite(.timeLimit(.minutes(5))) struct `Against a server that` {
     private let store = FakeFleetlog(ids: (1...20).map { "d\($0)" })
     private let server: FakeServer
 

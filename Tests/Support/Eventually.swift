@@ -3,8 +3,10 @@ package struct NeverHappened: Error, CustomStringConvertible {
 }
 
 /// Waits until `condition` holds, asking again and again: for what publishes no event that could be awaited.
+///
+/// The limit is for what never happens; it is long, so that a busy machine alone fails no test.
 package func eventually(
-    within limit: Duration = .seconds(10), _ what: String = "the condition",
+    within limit: Duration = .seconds(60), _ what: String = "the condition",
     every pause: Duration = .milliseconds(10), file: String = #fileID, line: Int = #line,
     _ condition: () async throws -> Bool
 ) async throws {

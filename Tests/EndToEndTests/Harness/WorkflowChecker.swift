@@ -40,7 +40,7 @@ struct WorkflowChecker: Sendable {
     }
 
     private func workflowsAreAtRest() async throws {
-        try await eventually(within: .seconds(20), "everything has left", every: .milliseconds(100)) {
+        try await eventually("everything has left", every: .milliseconds(100)) {
             try await system.number(
                 "waiting",
                 """

@@ -2,7 +2,7 @@ import Foundation
 import Gateway
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `An account over HTTP` {
+@Suite(.timeLimit(.minutes(5))) struct `An account over HTTP` {
     @Test func `is opened, renamed, switched off and on, and closed for good`() async throws {
         try await TestGateway.with { gateway in
             let opened = try await gateway.ask("POST", "/api/v1/accounts", #"{"id":"north","name":"North"}"#)

@@ -1,7 +1,7 @@
 import Gateway
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `An account's settings over HTTP` {
+@Suite(.timeLimit(.minutes(5))) struct `An account's settings over HTTP` {
     @Test func `are changed in part, and the rest keeps its value`() async throws {
         try await TestGateway.with { gateway in
             let path = "/api/v1/accounts/default/settings"

@@ -23,7 +23,7 @@ extension TestGateway {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `An alert over HTTP` {
+@Suite(.timeLimit(.minutes(5))) struct `An alert over HTTP` {
     @Test func `is read, acknowledged with a note, and seen as cleared`() async throws {
         try await TestGateway.with { gateway in
             try await gateway.raise("a-1")
@@ -108,7 +108,7 @@ extension TestGateway {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `The list of alerts over HTTP` {
+@Suite(.timeLimit(.minutes(5))) struct `The list of alerts over HTTP` {
     @Test func `is newest first, page by page, by state, device and account`() async throws {
         try await TestGateway.with { gateway in
             try await gateway.open("north")

@@ -4,7 +4,7 @@ import Runtime
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `A device over HTTP` {
+@Suite(.timeLimit(.minutes(5))) struct `A device over HTTP` {
     @Test func `is registered, and its key is shown this once`() async throws {
         try await TestGateway.with { gateway in
             let reply = try await gateway.ask(

@@ -3,7 +3,7 @@ import Gateway
 import Runtime
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `The log over HTTP` {
+@Suite(.timeLimit(.minutes(5))) struct `The log over HTTP` {
     @Test func `shows each event with exactly these fields`() async throws {
         try await TestGateway.with { gateway in
             let id = try await gateway.register()

@@ -1,7 +1,7 @@
 import Gateway
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `Input that nobody should send` {
+@Suite(.timeLimit(.minutes(5))) struct `Input that nobody should send` {
     @Test func `is refused with the field and what to do`() async throws {
         try await TestGateway.with { gateway in
             let cases = [

@@ -4,7 +4,7 @@ import Runtime
 import Support
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `Whoever looks after streams` {
+@Suite(.timeLimit(.minutes(5))) struct `Whoever looks after streams` {
     /// A device whose stream holds an event of a newer program.
     private func isolated(in gateway: TestGateway) async throws -> String {
         let event = NewEvent(

@@ -4,7 +4,7 @@ import Projections
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `Whoever watches the server` {
+@Suite(.timeLimit(.minutes(5))) struct `Whoever watches the server` {
     @Test func `learns whether it lives and why it is not ready`() async throws {
         try await TestGateway.with { gateway in
             #expect(try await gateway.ask("GET", "/healthz", token: "").status == 200)

@@ -1,6 +1,6 @@
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `The page` {
+@Suite(.timeLimit(.minutes(5))) struct `The page` {
     @Test func `is served with its files, and not sent again unchanged`() async throws {
         try await TestGateway.with { gateway in
             for path in [

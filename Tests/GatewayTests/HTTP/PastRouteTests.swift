@@ -3,7 +3,7 @@ import Gateway
 import Runtime
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `The past over HTTP` {
+@Suite(.timeLimit(.minutes(5))) struct `The past over HTTP` {
     private func recordedTimes(_ stream: String, _ gateway: TestGateway) async throws -> [Timestamp] {
         let name = try #require(StreamName(stream))
         return try await gateway.store.readStream(name, from: 1, limit: 100).map(\.recordedTime)

@@ -25,7 +25,7 @@ extension TestGateway {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `Rollouts over HTTP` {
+@Suite(.timeLimit(.minutes(5))) struct `Rollouts over HTTP` {
     @Test func `are created for devices by id, type or label`() async throws {
         try await TestGateway.with { gateway in
             let (first, second) = (try await gateway.register("1"), try await gateway.register("2"))

@@ -1,7 +1,7 @@
 import Gateway
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `A token that is bound to an account` {
+@Suite(.timeLimit(.minutes(5))) struct `A token that is bound to an account` {
     @Test func `sees nothing of the others, as if they did not exist`() async throws {
         try await TestGateway.with { gateway in
             try await gateway.open("north")

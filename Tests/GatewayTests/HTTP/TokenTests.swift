@@ -3,7 +3,7 @@ import Runtime
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `Whoever asks` {
+@Suite(.timeLimit(.minutes(5))) struct `Whoever asks` {
     @Test func `is refused on every guarded route without a token`() async throws {
         try await TestGateway.with { gateway in
             let open: Set = [
@@ -68,7 +68,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct `A session` {
+@Suite(.timeLimit(.minutes(5))) struct `A session` {
     @Test func `stands for a token until it is closed`() async throws {
         try await TestGateway.with { gateway in
             let cookie = try await logIn(gateway)

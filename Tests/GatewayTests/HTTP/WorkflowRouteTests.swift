@@ -1,7 +1,7 @@
 import Gateway
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct `Whoever looks after the workflows` {
+@Suite(.timeLimit(.minutes(5))) struct `Whoever looks after the workflows` {
     @Test func `learns how they are doing and which instances stand still`() async throws {
         try await TestGateway.with { gateway in
             let list = try await gateway.ask("GET", "/api/v1/workflows")

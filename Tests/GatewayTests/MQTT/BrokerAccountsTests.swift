@@ -26,7 +26,7 @@ private final class Verifiers: DeviceVerifiers {
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(1))) struct `The accounts of the broker` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct `The accounts of the broker` {
     private static func with(
         _ body: @escaping @Sendable (GatewayHarness, Verifiers) async throws -> Void
     ) async throws {

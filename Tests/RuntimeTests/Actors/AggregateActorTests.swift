@@ -185,7 +185,12 @@ import Testing
 
     @Test func `never loses a command to its going to sleep`() async throws {
         let directory = directory()
-        let sweeper = Task { while !Task.isCancelled { await directory.passivateAll() } }
+        let sweeper = Task {
+            while !Task.isCancelled {
+                await directory.passivateAll()
+                await Task.yield()
+            }
+        }
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<4 {
                 group.addTask { for _ in 0..<200 { _ = try? await directory.send(.add(1), to: "a") } }
