@@ -17,8 +17,7 @@ extension EndToEnd {
                     try await Load.during(on: system, api: api, rate: 200) { _ in
                         try await system.growth(by: 200)
                         await postgres.killPrimary()
-                        try await eventually("the server is not ready", every: .milliseconds(50))
-                        {
+                        try await eventually("the server is not ready", every: .milliseconds(50)) {
                             await api.readiness()?.status == 503
                         }
                         try await postgres.promoteStandby()

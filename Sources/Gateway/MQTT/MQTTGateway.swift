@@ -11,13 +11,15 @@ package struct MQTTGateway: Service, CredentialChanges {
     private let status = IngestStatus()
 
     /// - Parameters:
+    ///   - feed: where rollouts are followed; the store if nil.
     ///   - thread: libmosquitto looks names up and connects on it and blocks it meanwhile; lend it to nobody else.
     ///   - verifiers: what devices prove themselves with, for the files of the configuration.
     ///   - reloadBroker: makes the broker read those files again.
     ///   - observe: called with what happens, in order, for those who want to follow it.
     package init(
         _ configuration: MQTTConfiguration, directory: Directory<Device>, rollouts: Directory<Rollout>,
-        store: any EventStore, lease: any Lease, parking: any ParkingStore, ledger: any FirmwareLedger,
+        store: any EventStore, feed: (any LogSource)? = nil, lease: any Lease, parking: any ParkingStore,
+        ledger: any FirmwareLedger,
         verifiers: (any DeviceVerifiers)? = nil,
         on thread: PollThread, logger: Logger, reloadBroker: @escaping @Sendable () async throws -> Void = {},
         observe: @escaping @Sendable (IngestHappening) -> Void = { _ in }
@@ -55,7 +57,7 @@ package struct MQTTGateway: Service, CredentialChanges {
                 firmware: firmware, notices: link, logger: logger, observe: observe),
             parked: parked,
             delivery: FirmwareDelivery(
-                store: store, rollouts: rollouts, devices: directory, ledger: ledger, link: link, logger: logger),
+                log: feed ?? store, rollouts: rollouts, devices: directory, ledger: ledger, link: link, logger: logger),
             link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)
     }
 

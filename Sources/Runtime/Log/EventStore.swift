@@ -130,6 +130,9 @@ package struct LogFilter: Sendable, Hashable {
 
     package static let everything = LogFilter(scope: .all)
 
+    /// The one category that all admitted events are of; nil if they may be of several.
+    var onlyCategory: String? { category ?? stream?.category }
+
     package func admits(_ event: RecordedEvent) -> Bool {
         (category == nil || category == event.stream.category)
             && (type == nil || type == event.type)

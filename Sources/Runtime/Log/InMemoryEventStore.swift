@@ -55,7 +55,11 @@ package final class InMemoryEventStore: EventStore {
                     AppendReceipt(firstPosition: first, eventCount: ids.count, recordedTime: recordedTime)))
         }
         let outcome = try answer.get()
-        if case .accepted(let receipt) = outcome { signal.advance(to: receipt.lastPosition) }
+        if case .accepted(let receipt) = outcome, receipt.eventCount > 0 {
+            signal.advance(
+                from: receipt.firstPosition - 1, to: receipt.lastPosition,
+                by: Set(append.changes.map(\.stream.category)))
+        }
         return outcome
     }
 

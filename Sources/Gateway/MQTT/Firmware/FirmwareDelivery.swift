@@ -14,7 +14,7 @@ struct FirmwareDelivery: Sendable {
     /// Devices that the broker is told of before the rollout is looked at again.
     private static let batch = 500
 
-    let store: any EventStore
+    let log: any LogSource
     let rollouts: Directory<Rollout>
     let devices: Directory<Device>
     let ledger: any FirmwareLedger
@@ -37,7 +37,7 @@ struct FirmwareDelivery: Sendable {
     /// Returns if another server has moved the checkpoint.
     private func follow(_ progressed: () -> Void) async throws {
         let filter = LogFilter(category: Rollout.category, scope: .all)
-        let subscription = Subscription(to: store, where: filter, pageSize: 200)
+        let subscription = Subscription(to: log, where: filter, pageSize: 200)
         var position = try await ledger.position()
         while !Task.isCancelled {
             let page = try await subscription.page(after: position)

@@ -77,7 +77,7 @@ package final class LogFeed: LogSource, Service {
             return window?.eventCount ?? 0
         }
         metrics.took(upTo: page.end, kept: kept)
-        signal.advance(to: page.end)
+        signal.advance(from: position, to: page.end, by: Set(page.events.map(\.stream.category)))
     }
 
     /// What cannot be decoded stays as it is: whoever wants it meets the failure himself.

@@ -229,12 +229,16 @@ package actor GroupCommit {
     }
 
     private func answer(_ batch: [Queue.Entry], _ outcomes: [AppendOutcome]) async {
-        var (last, count) = (Int64(0), 0)
+        var (first, last, count) = (Int64.max, Int64(0), 0)
+        var categories: Set<String> = []
         for (entry, outcome) in zip(batch, outcomes) {
             switch outcome {
             case .accepted(let receipt):
-                last = max(last, receipt.lastPosition)
-                count += receipt.eventCount
+                if receipt.eventCount > 0 {
+                    (first, last) = (min(first, receipt.firstPosition), max(last, receipt.lastPosition))
+                    count += receipt.eventCount
+                    for change in entry.append.changes { categories.insert(change.stream.category) }
+                }
                 entry.ticket.answer(.success(outcome))
             case .conflict where entry.isUncertain:
                 await answerUncertain(entry, outcome)
@@ -244,7 +248,8 @@ package actor GroupCommit {
             }
         }
         if last > 0 {
-            signal.advance(to: last)
+            // All of a batch lies together.
+            signal.advance(from: first - 1, to: last, by: categories)
             appended.increment(by: count)
         }
         Failpoint.reached(.appendAnswered)
