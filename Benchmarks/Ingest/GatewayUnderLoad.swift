@@ -28,8 +28,8 @@ struct GatewayUnderLoad: Sendable {
             MQTTConfiguration(broker: address, server: "bench"), directory: directory,
             rollouts: Directory<Rollout>(store: store, snapshots: snapshots), store: store,
             lease: PostgresLease(.ingest, url: url, on: reading, server: "bench", logger: silent),
-            parking: PostgresParkingStore(pool: pool), ledger: PostgresFirmwareLedger(pool: pool), on: ingesting,
-            logger: silent, observe: { settled.note($0) })
+            parking: PostgresParkingStore(pool: pool, log: store), ledger: PostgresFirmwareLedger(pool: pool),
+            on: ingesting, logger: silent, observe: { settled.note($0) })
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await store.run() }
             group.addTask { try await snapshots.run() }

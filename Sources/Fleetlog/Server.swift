@@ -92,7 +92,7 @@ struct Server {
         let mqtt = MQTTGateway(
             settings.mqtt, directory: devices, rollouts: rollouts, store: store, feed: feed,
             lease: PostgresLease(.ingest, url: url, on: reading, server: settings.mqtt.server, logger: logger),
-            parking: PostgresParkingStore(pool: pool), ledger: PostgresFirmwareLedger(pool: pool),
+            parking: PostgresParkingStore(pool: pool, log: store), ledger: PostgresFirmwareLedger(pool: pool),
             verifiers: PostgresDeviceVerifiers(pool: pool), on: ingesting,
             logger: logger,
             reloadBroker: { [file = settings.brokerProcessFile] in

@@ -11,7 +11,7 @@ final class InMemoryParkingStore: ParkingStore {
 
     var all: [ParkedMessage] { state.withLock { $0.rows.map(\.message) } }
 
-    func park(_ messages: [ParkedMessage], under generation: Int64) async throws(ParkingError) {
+    func park(_ messages: [ParkedMessage], under fence: StreamVersion) async throws(ParkingError) {
         state.withLock { state in
             for message in messages {
                 state.rows.append((state.next, message))

@@ -17,10 +17,10 @@ import Testing
 
     @Test func `come back in order as they were stored`() async throws {
         try await PostgresLog.with { log in
-            let store = PostgresParkingStore(pool: log.pool)
+            let store = PostgresParkingStore(pool: log.pool, log: log.store)
             let generations = try await GenerationLog(store: log.store, server: "s", logger: GatewayHarness.logger)
                 .begin(sessionPresent: false)
-            try await store.park([message(1), message(2), message(3, device: "d2")], under: generations.current)
+            try await store.park([message(1), message(2), message(3, device: "d2")], under: generations.fence)
             let queues = try await store.queues()
             #expect(queues["d1"] == ParkedQueue(count: 2, oldest: message(1).receivedTime))
             #expect(queues["d2"] == ParkedQueue(count: 1, oldest: message(3).receivedTime))
@@ -33,14 +33,71 @@ import Testing
         }
     }
 
+    @Test func `are stored once, however often the answer to that is lost`() async throws {
+        try await PostgresLog.with { log in
+            let store = PostgresParkingStore(pool: log.pool, log: log.store)
+            let generations = try await GenerationLog(store: log.store, server: "s", logger: GatewayHarness.logger)
+                .begin(sessionPresent: false)
+            for _ in 1...3 {
+                try await store.park([message(1), message(2, device: "d2"), message(3)], under: generations.fence)
+            }
+            try await store.park([message(4)], under: generations.fence)
+            #expect(try await store.queues().mapValues(\.count) == ["d1": 3, "d2": 1])
+            #expect(try await store.first(10, of: "d1").map(\.message.stamp.number) == [1, 3, 4])
+        }
+    }
+
+    @Test func `share the commit of the events that are on their way`() async throws {
+        try await PostgresLog.with { log in
+            let store = PostgresParkingStore(pool: log.pool, log: log.store)
+            let generations = try await GenerationLog(store: log.store, server: "s", logger: GatewayHarness.logger)
+                .begin(sessionPresent: false)
+            let holder = try await PostgresConnection.connect(
+                to: try DatabaseURL(log.database.superuserURL), on: log.thread, logger: GatewayHarness.logger)
+            var round: Int64 = 0
+            try await eventually("they travel together") {
+                round += 1
+                let message = message(round)
+                let (first, second) = (try event(of: "ahead-\(round)"), try event(of: "beside-\(round)"))
+                try await holder.runScript("begin; select position from log_head for update")
+                async let ahead = log.store.append(first)
+                try await eventually("the batch ahead waits for the head") {
+                    try await log.texts(
+                        """
+                        select count(*)::text from pg_stat_activity
+                        where datname = current_database() and wait_event_type = 'Lock'
+                        """) == ["1"]
+                }
+                async let beside = log.store.append(second)
+                async let parking: Void = store.park([message], under: generations.fence)
+                try await holder.runScript("commit")
+                _ = try await (ahead, beside, parking)
+                return try await log.texts(
+                    """
+                    select xmin::text from events where stream = 'beside-\(round)'
+                    union select xmin::text from parked_messages where delivery_number = \(round)
+                    """
+                ).count == 1
+            }
+            await holder.close()
+        }
+    }
+
+    private func event(of stream: String) throws -> Append {
+        let event = NewEvent(
+            id: .v7(), type: "Noted", observedTime: .now(), data: Array("{}".utf8),
+            metadata: EventMetadata(principal: .system, account: .default, commandID: .v7()))
+        return Append([StreamChange(try #require(StreamName(stream)), expecting: 0, events: [event])])
+    }
+
     @Test func `are refused from a server that was left behind`() async throws {
         try await PostgresLog.with { log in
-            let store = PostgresParkingStore(pool: log.pool)
+            let store = PostgresParkingStore(pool: log.pool, log: log.store)
             let generationLog = GenerationLog(store: log.store, server: "s", logger: GatewayHarness.logger)
             let old = try await generationLog.begin(sessionPresent: false)
             let new = try await generationLog.begin(sessionPresent: true)
             #expect(new.open == [old.current])
-            await #expect(throws: ParkingError.fenced) { try await store.park([message(1)], under: old.current) }
+            await #expect(throws: ParkingError.fenced) { try await store.park([message(1)], under: old.fence) }
             #expect(try await store.queues().isEmpty)
         }
     }

@@ -38,7 +38,7 @@ private let sick = StreamName(category: "device", id: "d7")
     {
         try await PostgresLog.with { log in
             let store = PoisonableStore(log.store)
-            let parking = FaultyParkingStore(PostgresParkingStore(pool: log.pool), failing: .reading)
+            let parking = FaultyParkingStore(PostgresParkingStore(pool: log.pool, log: log.store), failing: .reading)
             let directory = try await directory(store, log)
             store.poison(sick)
             try await GatewayHarness.with(store: store, devices: [], directory: directory, parking: parking) {
@@ -68,7 +68,7 @@ private let sick = StreamName(category: "device", id: "d7")
     @Test func `leaves nothing parked behind when the server is killed right after the commit`() async throws {
         try await PostgresLog.with { log in
             let store = PoisonableStore(log.store)
-            let parking = PostgresParkingStore(pool: log.pool)
+            let parking = PostgresParkingStore(pool: log.pool, log: log.store)
             let directory = try await directory(store, log)
             store.poison(sick)
             let dying = FaultyParkingStore(parking, failing: .removing)
@@ -87,7 +87,7 @@ private let sick = StreamName(category: "device", id: "d7")
         let broker = try await ThrowawayBroker.start()
         try await PostgresLog.with { log in
             let store = PoisonableStore(log.store)
-            let parking = PostgresParkingStore(pool: log.pool)
+            let parking = PostgresParkingStore(pool: log.pool, log: log.store)
             let directory = try await directory(store, log)
             store.poison(sick)
             let dying = FaultyParkingStore(parking, failing: .answeringToParking)
@@ -138,8 +138,8 @@ private final class FaultyParkingStore: ParkingStore {
         if fault.withLock({ $0 == place }) { throw .unavailable(reason: "it fails here") }
     }
 
-    func park(_ messages: [ParkedMessage], under generation: Int64) async throws(ParkingError) {
-        try await inner.park(messages, under: generation)
+    func park(_ messages: [ParkedMessage], under fence: StreamVersion) async throws(ParkingError) {
+        try await inner.park(messages, under: fence)
         try fail(.answeringToParking)
     }
 

@@ -40,8 +40,9 @@ package enum ParkingError: Error, Sendable, Hashable {
 
 /// Where parked messages lie.
 package protocol ParkingStore: Sendable {
-    /// Stores the messages in order, all or none, if `generation` is still the current one.
-    func park(_ messages: [ParkedMessage], under generation: Int64) async throws(ParkingError)
+    /// Stores the messages in order, all or none, if the generation's stream still stands at `fence`. Those that are
+    /// there already, since only the answer was lost, are not stored again.
+    func park(_ messages: [ParkedMessage], under fence: StreamVersion) async throws(ParkingError)
 
     /// What lies there for each device.
     func queues() async throws(ParkingError) -> [String: ParkedQueue]

@@ -40,13 +40,13 @@ actor ParkedMessages {
     }
 
     /// Stores the messages before they are acknowledged.
-    func park(_ messages: [ParkedMessage], under generation: Int64) async throws(IngestEnd) {
+    func park(_ messages: [ParkedMessage], under fence: StreamVersion) async throws(IngestEnd) {
         if messages.isEmpty { return }
         for message in messages {
             queues[message.device, default: ParkedQueue(count: 0, oldest: message.receivedTime)].count += 1
         }
         do {
-            try await patiently { () async throws(ParkingError) in try await store.park(messages, under: generation) }
+            try await patiently { () async throws(ParkingError) in try await store.park(messages, under: fence) }
         } catch {
             for message in messages { subtract(1, from: message.device) }
             throw error

@@ -1,27 +1,37 @@
 package import Runtime
 
-/// Parked messages in the table of that name.
+/// Parked messages in the table of that name. They are written with an append, so that they share a commit with events
+/// that are on their way.
 package struct PostgresParkingStore: ParkingStore {
     private let pool: PostgresPool
+    private let log: any EventStore
 
-    package init(pool: PostgresPool) { self.pool = pool }
+    /// - Parameter log: the one in the same database.
+    package init(pool: PostgresPool, log: any EventStore) {
+        self.pool = pool
+        self.log = log
+    }
 
-    package func park(_ messages: [ParkedMessage], under generation: Int64) async throws(ParkingError) {
-        let inserted = try await attempt { connection in
-            let rows = try await connection.run([
-                Statement.begin(), Self.lockHead(),
-                Self.insert(
-                    .text(IngestStreams.generations.description), .int8(generation),
-                    .textArray(messages.map(\.device)), .textArray(messages.map(\.received.topic)),
-                    .bytesArray(messages.map(\.received.payload)), .int8Array(messages.map(\.stamp.generation)),
-                    .textArray(messages.map { $0.stamp.earlier.map(String.init).joined(separator: ",") }),
-                    .int8Array(messages.map(\.stamp.number)), .timestampArray(messages.map(\.receivedTime)),
-                    .textArray(messages.map { String($0.reason.prefix(1_000)) })),
-                Statement.commit(),
+    package func park(_ messages: [ParkedMessage], under fence: StreamVersion) async throws(ParkingError) {
+        guard let last = messages.last else { return }
+        let rows = SideRow(
+            Self.insert,
+            [
+                .textArray(messages.map(\.device)), .textArray(messages.map(\.received.topic)),
+                .bytesArray(messages.map(\.received.payload)), .int8Array(messages.map(\.stamp.generation)),
+                .textArray(messages.map { $0.stamp.earlier.map(String.init).joined(separator: ",") }),
+                .int8Array(messages.map(\.stamp.number)), .timestampArray(messages.map(\.receivedTime)),
+                .textArray(messages.map { String($0.reason.prefix(1_000)) }),
+                .text(last.device), .int8(last.stamp.generation), .int8(last.stamp.number),
+                .timestamp(last.receivedTime),
             ])
-            return rows[2].affected
+        do throws(EventStoreError) {
+            let outcome = try await log.append(Append([], conditions: [fence], sideRows: [rows]))
+            if case .accepted = outcome { return }
+        } catch {
+            throw .unavailable(reason: error.debugDescription)
         }
-        guard inserted == messages.count else { throw .fenced }
+        throw .fenced
     }
 
     package func queues() async throws(ParkingError) -> [String: ParkedQueue] {
@@ -60,19 +70,23 @@ package struct PostgresParkingStore: ParkingStore {
         }
     }
 
-    /// While the head is locked nobody appends, so the generation that the next statement reads cannot change.
-    private static let lockHead = Statement("lock the head to park", "select position from log_head for update")
-
+    /// An append without events is sent again if the answer to its COMMIT is lost. If it was committed, the last of its
+    /// messages is the newest of that message's device, since one server parks at a time, and one append after the other.
     private static let insert = Statement(
         "park messages",
         """
         insert into parked_messages (device, topic, payload, generation, earlier_generations, delivery_number,
             received_time, reason)
         select device, topic, payload, generation, string_to_array(earlier, ',')::bigint[], number, received, reason
-        from unnest($3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::text[], $8::bigint[], $9::timestamptz[],
-            $10::text[]) with ordinality
+        from unnest($2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::text[], $7::bigint[], $8::timestamptz[],
+            $9::text[]) with ordinality
             as message (device, topic, payload, generation, earlier, number, received, reason, place)
-        where $2 = (select coalesce(max(version), 0) from events where stream = $1 and class in (0, 2))
+        where fleetlog_accepted($1) and not exists (
+            select from (
+                select generation, delivery_number, received_time from parked_messages
+                where device = $10::text order by id desc limit 1
+            ) as newest
+            where (newest.generation, newest.delivery_number, newest.received_time) = ($11, $12, $13::timestamptz))
         order by place
         """)
 

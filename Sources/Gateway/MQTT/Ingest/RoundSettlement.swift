@@ -50,11 +50,13 @@ struct RoundSettlement: Sendable {
     func finish(_ started: Started) async throws(IngestEnd) -> RoundTally {
         let part = started.part
         var tally = RoundTally()
-        var parking = started.parking
+        // On its way beside the part's commands, it needs no commit of its own.
+        try await parked.park(started.parking, under: part.fence)
+        var parking: [ParkedMessage] = []
         let unknown = try await settle(started, parking: &parking, tally: &tally)
         let refused = try await firmware.settle(started.reports, parking: &parking, tally: &tally)
-        try await parked.park(parking, under: part.fence.version)
-        tally.parked = parking.count
+        try await parked.park(parking, under: part.fence)
+        tally.parked = started.parking.count + parking.count
         try await note(unknown, part.strays, refused, fence: part.fence, tally: &tally)
         return tally
     }
