@@ -70,6 +70,7 @@ struct Ingest: Sendable {
             let sessionPresent = try await connect()
             var generations = try await generationLog.begin(sessionPresent: sessionPresent)
             await connection.sessionIsRecorded()
+            await parked.expectNone()
             connected()
             status.become(.connected(generation: generations.current))
             observe(.connected(generation: generations.current, sessionPresent: sessionPresent))

@@ -5,7 +5,8 @@ import Runtime
 /// Applies parked messages in order as soon as their devices take them.
 ///
 /// While a device has parked messages its newer ones are parked too. A device counts as parked from before its first
-/// message is stored until after its last is removed, so none is left behind.
+/// message is stored until after its last is removed, and as long as one is on its way, so none is left behind or
+/// overtaken.
 actor ParkedMessages {
     private let store: any ParkingStore
     private let directory: Directory<Device>
@@ -14,6 +15,8 @@ actor ParkedMessages {
     private let logger: Logger
     private let metrics = ParkingMetrics()
     private var queues: [String: ParkedQueue] = [:]
+    /// Messages that wait behind parked ones and are not stored yet.
+    private var expected: [String: Int] = [:]
 
     init(
         store: any ParkingStore, directory: Directory<Device>, firmware: FirmwareSettlement,
@@ -26,8 +29,25 @@ actor ParkedMessages {
         self.logger = logger
     }
 
-    /// The devices with parked messages.
-    var devices: Set<String> { Set(queues.keys) }
+    /// The devices with parked messages, stored or on their way.
+    var devices: Set<String> { Set(queues.keys).union(expected.keys) }
+
+    /// Counts the messages as on their way: what comes after them may not overtake them, though all that were parked
+    /// before be applied meanwhile.
+    func expect(_ messages: [ParkedMessage]) {
+        for message in messages { expected[message.device, default: 0] += 1 }
+    }
+
+    /// To be called for a new connection, on which whatever was on its way comes again.
+    func expectNone() { expected = [:] }
+
+    /// Stores messages that were expected.
+    func parkExpected(_ messages: [ParkedMessage], under fence: StreamVersion) async throws(IngestEnd) {
+        try await park(messages, under: fence)
+        for message in messages {
+            expected[message.device] = expected[message.device].flatMap { $0 > 1 ? $0 - 1 : nil }
+        }
+    }
 
     /// Learns what an earlier server has parked; false if cancelled. To be called while nothing is parked or applied.
     func load() async -> Bool {

@@ -37,6 +37,7 @@ struct RoundSettlement: Sendable {
             parking += reports.filter { waiting.contains($0.parkingKey) }
                 .map { $0.parked("earlier messages are parked") }
             reports.removeAll { waiting.contains($0.parkingKey) }
+            await parked.expect(parking)
         }
         let batches = DeviceBatches(open)
         let answers = await directory.start(batches.batches)
@@ -51,7 +52,7 @@ struct RoundSettlement: Sendable {
         let part = started.part
         var tally = RoundTally()
         // On its way beside the part's commands, it needs no commit of its own.
-        try await parked.park(started.parking, under: part.fence)
+        try await parked.parkExpected(started.parking, under: part.fence)
         var parking: [ParkedMessage] = []
         let unknown = try await settle(started, parking: &parking, tally: &tally)
         let refused = try await firmware.settle(started.reports, parking: &parking, tally: &tally)
