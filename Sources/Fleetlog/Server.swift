@@ -22,9 +22,7 @@ struct Server {
     /// - Throws: if the database cannot be reached, is not durable, or has another schema than this program.
     static func start(_ settings: ServerSettings) async throws -> Server {
         let logger = Logger(label: "fleetlog")
-        #if DEBUG
-            settings.failpoint?.arm()
-        #endif
+        settings.failpoint?.arm()
         if let owner = settings.migrationDatabaseURL {
             _ = try await Migrator.migrate(DatabaseURL(owner), Schema.migrations, logger: logger)
         }

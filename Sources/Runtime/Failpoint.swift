@@ -73,9 +73,23 @@ package struct ArmedFailpoint: Sendable, Hashable {
         self.count = count
     }
 
-    #if DEBUG
-        package func arm() { Failpoint.arm(self) }
-    #endif
+    /// Nothing comes of it where ``Failpoint/exist`` is false.
+    package func arm() {
+        #if DEBUG
+            Failpoint.arm(self)
+        #endif
+    }
+}
+
+extension Failpoint {
+    /// Whether this build has them.
+    package static var exist: Bool {
+        #if DEBUG
+            true
+        #else
+            false
+        #endif
+    }
 }
 
 #if DEBUG

@@ -86,6 +86,18 @@ import Testing
         #expect(try ServerSettings(taken).failpoint == ArmedFailpoint("deliverySent:2"))
     }
 
+    @Test func `for a failpoint is refused where there are none, and before anything else is looked at`() throws {
+        let environment = ["FLEETLOG_FAILPOINT": "deliverySent"]
+        let refused = message {
+            _ = try ArmedFailpoint(try sources(environment: environment), exist: false)
+        }
+        #expect(refused == "FLEETLOG_FAILPOINT is set: only a debug build has failpoints")
+        #expect(try ArmedFailpoint(try sources(), exist: false) == nil)
+        let wrong = try sources(
+            flags: ["http-port": "eighty"], environment: ["FLEETLOG_FAILPOINT": "elsewhere"])
+        #expect(message { _ = try ServerSettings(wrong) }.hasPrefix("FLEETLOG_FAILPOINT is 'elsewhere'"))
+    }
+
     @Test func `that offers a choice names what can be chosen`() throws {
         let settings = try sources(flags: ["database-url": "postgresql://x/y", "metrics-access": "everybody"])
         #expect(message { _ = try ServerSettings(settings) }.contains("loopback or all"))

@@ -22,6 +22,8 @@ struct UpCommand: AsyncParsableCommand {
 
     func run() async throws {
         let sources = try SettingsSources(flags: options.given)
+        // The server refuses it too, but only when its Postgres runs.
+        _ = try ArmedFailpoint(sources)
         let simulated = try simulatedDevices()
         JSONLogHandler.bootstrap(
             level: sources.value("log-level") == nil ? .warning : try ServerSettings.logLevel(sources))

@@ -29,6 +29,8 @@ struct ServerSettings: Sendable {
     var failpoint: ArmedFailpoint?
 
     init(_ sources: SettingsSources) throws(SettingsError) {
+        // First, so that nothing else can be the reason that is given.
+        failpoint = try ArmedFailpoint(sources)
         databaseURL = try sources.required("database-url")
         migrationDatabaseURL = sources.value("migration-database-url")?.text
         databasePoolSize = try sources.number("database-pool-size", in: 1...200, default: 8)
@@ -59,7 +61,6 @@ struct ServerSettings: Sendable {
         commandWindow = .seconds(try sources.number("command-window-seconds", in: 60...31_536_000, default: 86_400))
         redeliveryWindow = .seconds(try sources.number("redelivery-window-seconds", in: 60...86_400, default: 600))
         logLevel = try Self.logLevel(sources)
-        failpoint = try Self.failpoint(sources)
     }
 
     static func logLevel(_ sources: SettingsSources) throws(SettingsError) -> Logger.Level {
@@ -69,21 +70,6 @@ struct ServerSettings: Sendable {
                 "\(origin) is '\(text)': give \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return level
-    }
-
-    /// Release builds have no failpoints, and refuse one instead of running on as if it would be honoured.
-    private static func failpoint(_ sources: SettingsSources) throws(SettingsError) -> ArmedFailpoint? {
-        guard let (text, origin) = sources.value("failpoint") else { return nil }
-        #if DEBUG
-            guard let failpoint = ArmedFailpoint(text) else {
-                throw SettingsError(
-                    "\(origin) is '\(text)': give a name, or name:n for the n-th time; the names are "
-                        + Failpoint.allCases.map(\.rawValue).joined(separator: ", "))
-            }
-            return failpoint
-        #else
-            throw SettingsError("\(origin) is set: only a debug build has failpoints")
-        #endif
     }
 
     /// The server keeps both of the broker's files or neither: one alone would let in whom the other shuts out.
