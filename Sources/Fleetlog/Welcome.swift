@@ -34,11 +34,6 @@ struct Welcome: Service {
     }
 }
 
-/// Lines for the person at the terminal, written at once also into a pipe.
-enum Console {
-    static func say(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
-}
-
 /// A device of the installation's own, registered over HTTP like any other, so that the first reading is one line.
 private struct FirstDevice {
     struct Device: Codable {

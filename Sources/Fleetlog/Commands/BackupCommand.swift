@@ -28,7 +28,7 @@ struct RestoreCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Backup.restore(from: file, to: installation.ownerURL())
-        print("Restored. Auditing the log:")
+        Console.say("Restored. Auditing the log:")
         let audit = try await AuditCheckCommand.audit(installation.serverURL())
         try audit.end(as: .text)
     }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Logging
 import Runtime
 
@@ -44,9 +43,9 @@ struct RetainCommand: AsyncParsableCommand {
             let retention = LogRetention(
                 of: log.pool, store: log.store, folds: KnownEvents.streamFolds, telemetry: KnownEvents.telemetry)
             let plan = try await retention.plan(before: cutoff)
-            print(plan.text)
+            Console.say(plan.text)
             if dryRun || plan.isEmpty { return }
-            guard yes || isConfirmed() else {
+            guard yes || Console.confirm("Shall they go? There is no way back but a backup.") else {
                 print("Nothing was done.")
                 throw ExitCode(1)
             }
@@ -66,12 +65,6 @@ struct RetainCommand: AsyncParsableCommand {
             }
             print("\(gone) events have left the log.")
         }
-    }
-
-    private func isConfirmed() -> Bool {
-        guard isatty(STDIN_FILENO) == 1 else { return false }
-        print("Shall they go? There is no way back but a backup. [y/N] ", terminator: "")
-        return readLine()?.lowercased().hasPrefix("y") ?? false
     }
 }
 
