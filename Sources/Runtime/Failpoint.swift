@@ -3,7 +3,7 @@
     internal import Synchronization
 #endif
 
-/// The places between two steps at which a server can be killed, to see what one that dies there leaves behind.
+/// The places between two steps at which a process can be killed, to see what one that dies there leaves behind.
 ///
 /// Debug builds only: in a release build a call of ``reached(_:if:)`` compiles to nothing.
 @usableFromInline package enum Failpoint: String, Sendable, Hashable, CaseIterable {
@@ -46,6 +46,18 @@
     case deliverySent
     /// Attempts have ended in the ledger too.
     case deliveryMarked
+
+    // Telemetry on its way out of the log.
+    /// The states at the floors of a page of streams are stored, and none of their events has left.
+    case retentionFloorsRaised
+    /// It is written down that a partition's events are to be missing, and they are still there.
+    case retentionAnnounced
+    /// A partition is out of the log, and still a table.
+    case retentionDetached
+    /// A partition is gone.
+    case retentionFinished
+    /// A page of events without a class is gone.
+    case retentionDeleted
 
     /// Kills the process if it is armed for this place, the condition holds, and it is the time that was asked for.
     @inlinable package static func reached(_ point: Failpoint, if condition: @autoclosure () -> Bool = true) {

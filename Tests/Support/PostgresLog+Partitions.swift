@@ -1,7 +1,7 @@
 import Runtime
 
 extension PostgresLog {
-    /// Makes the empty log's partitions so small that a test can fill them.
+    /// Makes the partitions, which must be empty, so small that a test can fill them; they begin behind the head.
     package func usePartitions(of positions: Int64) async throws {
         try await asSuperuser(
             """

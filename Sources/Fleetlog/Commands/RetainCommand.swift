@@ -38,6 +38,7 @@ struct RetainCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        try ArmedFailpoint(SettingsSources(flags: [:]))?.arm()
         let cutoff = Timestamp(microseconds: Timestamp.now().microseconds - (seconds ?? 0) * 1_000_000)
         try await LogAccess.with(installation.ownerURL()) { log in
             let retention = LogRetention(

@@ -81,7 +81,10 @@ package struct LogRetention: Sendable {
                 throw RetentionError.alreadyRunning
             }
             do {
-                try await perform(plan, keepsDetached, report)
+                try await perform(plan, keepsDetached) { step in
+                    Failpoint.reached(step.failpoint)
+                    try report(step)
+                }
             } catch {
                 _ = try? await lock.query(RetentionStatements.giveLock())
                 throw error

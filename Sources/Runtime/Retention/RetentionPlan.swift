@@ -40,6 +40,17 @@ package enum RetentionStep: Sendable, Hashable {
     case finished(partition: String)
     /// So many events are gone from among those without a class.
     case deleted(events: Int64)
+
+    /// Where a process is killed that dies right after it.
+    var failpoint: Failpoint {
+        switch self {
+        case .floors: .retentionFloorsRaised
+        case .announced: .retentionAnnounced
+        case .detached: .retentionDetached
+        case .finished: .retentionFinished
+        case .deleted: .retentionDeleted
+        }
+    }
 }
 
 package enum RetentionError: Error, Sendable, Hashable, CustomStringConvertible {
