@@ -33,10 +33,6 @@ extension EndToEnd {
                         try await place.recover()
                     }
                 }
-                let happened = await place.happened
-                print(
-                    happened.map { "\($0.key.rawValue) \($0.value)" }.sorted().joined(separator: ", "),
-                    "connections cut \(cutter.made.count)", separator: ", ")
                 try await Checker(system: system).check(records, api: place.api)
                 try await witness.check(records, requests)
             }

@@ -5,7 +5,7 @@ import Support
 
 /// Two servers on a Postgres of their own, and everything that can go wrong with them.
 actor FaultyPlace {
-    enum Fault: String, CaseIterable {
+    enum Fault: CaseIterable {
         case killServer, freezeServer, killPostgres, stopPostgres, fillDisk, turnServersClock, turnDatabasesClock
     }
 
@@ -19,7 +19,6 @@ actor FaultyPlace {
     private var numbers = SeededNumbers(stream: 7)
     /// Those that have not had their turn yet; then all begin again.
     private var ahead: [Fault] = []
-    private(set) var happened: [Fault: Int] = [:]
 
     /// - Parameter cutter: by which servers reach Postgres; their connections end again and again.
     init(_ system: TestedSystem, _ postgres: PrivatePostgres, disk: SmallDisk?, cutter: ConnectionCutter) async throws {
@@ -39,7 +38,6 @@ actor FaultyPlace {
     func strike() async throws {
         if ahead.isEmpty { ahead = Fault.allCases.shuffled(using: &numbers) }
         let fault = ahead.removeLast()
-        happened[fault, default: 0] += 1
         let index = Int.random(in: 0..<servers.count, using: &numbers)
         switch fault {
         case .killServer:

@@ -9,25 +9,8 @@ import Testing
 #endif
 
 /// The tally under another category: an aggregate of another kind.
-private enum Purse: Decider {
-    typealias State = Tally.State
-
+private enum Purse: TallyVariant {
     static let category = "purse"
-    static let stateVersion = Tally.stateVersion
-    static var initial: State { Tally.initial }
-    static let codec = Tally.codec
-
-    static func account(of state: State) -> AccountID { Tally.account(of: state) }
-
-    static func decide(
-        _ command: Tally.Command, in state: State, context: CommandContext
-    ) throws(Tally.Rejection) -> [Tally.Event] {
-        try Tally.decide(command, in: state, context: context)
-    }
-
-    static func evolve(_ state: inout State, with event: Tally.Event, observedAt time: Timestamp) {
-        Tally.evolve(&state, with: event, observedAt: time)
-    }
 }
 
 private typealias Refusal = DispatchError<Tally.Rejection>

@@ -40,6 +40,28 @@ enum Tally: Decider {
     }
 }
 
+/// The tally in all but what its conforming types say.
+protocol TallyVariant: Decider
+where
+    Command == Tally.Command, Event == Tally.Event, State == Tally.State, Rejection == Tally.Rejection
+{}
+
+extension TallyVariant {
+    static var stateVersion: Int32 { Tally.stateVersion }
+    static var initial: State { Tally.initial }
+    static var codec: EventCodec<Event> { Tally.codec }
+
+    static func account(of state: State) -> AccountID { Tally.account(of: state) }
+
+    static func decide(_ command: Command, in state: State, context: CommandContext) throws(Rejection) -> [Event] {
+        try Tally.decide(command, in: state, context: context)
+    }
+
+    static func evolve(_ state: inout State, with event: Event, observedAt time: Timestamp) {
+        Tally.evolve(&state, with: event, observedAt: time)
+    }
+}
+
 extension CommandEnvelope<Tally.Command> {
     static func add(
         _ amount: Int, id: UUID128 = .v7(), earlierIDs: [UUID128] = [], expectedVersion: Int64? = nil,

@@ -3,26 +3,9 @@ import Support
 import Testing
 
 /// The tally, written by several servers.
-private enum SharedTally: Decider {
-    typealias State = Tally.State
-
+private enum SharedTally: TallyVariant {
     static let category = Tally.category
-    static let stateVersion = Tally.stateVersion
     static let isWrittenByMany = true
-    static var initial: State { Tally.initial }
-    static let codec = Tally.codec
-
-    static func account(of state: State) -> AccountID { Tally.account(of: state) }
-
-    static func decide(
-        _ command: Tally.Command, in state: State, context: CommandContext
-    ) throws(Tally.Rejection) -> [Tally.Event] {
-        try Tally.decide(command, in: state, context: context)
-    }
-
-    static func evolve(_ state: inout State, with event: Tally.Event, observedAt time: Timestamp) {
-        Tally.evolve(&state, with: event, observedAt: time)
-    }
 }
 
 @Suite struct `An aggregate that several servers write` {

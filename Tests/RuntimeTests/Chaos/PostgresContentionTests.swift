@@ -114,7 +114,6 @@ import Testing
         let anomalies = history.anomalies(inLog: try NumberedWriter.operations(in: await log.store.wholeLog()))
         #expect(anomalies.isEmpty)
         #expect(!history.acknowledged.isEmpty)
-        print("\(history.acknowledged.count) operations")
     }
 }
 
