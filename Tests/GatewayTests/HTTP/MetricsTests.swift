@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import Installation
 import Metrics
 import Testing
 
@@ -32,26 +33,27 @@ import Testing
 
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool"), "needs promtool"))
     func `satisfy promtool`() async throws {
-        for label in ["fleetlog_append_conflicts", "fleetlog_events_appended_total", "telemetry_mqtt_connect_failures"]
-        {
-            Counter(label: label, factory: metrics).increment()
-        }
+        let counters = [
+            "fleetlog_append_conflicts", "fleetlog_events_appended_total", "telemetry_mqtt_connect_failures",
+            "fleetlog_snapshot_drift_checks_total", "fleetlog_snapshot_drift_total",
+        ]
+        for label in counters { Counter(label: label, factory: metrics).increment() }
         Recorder(label: "fleetlog_commit_batch_events", factory: metrics).record(3)
         Gauge(label: "view_tether_length", dimensions: [("view", "devices")], factory: metrics).record(7)
         Timer(label: "http_request_duration_seconds", dimensions: [("path", "/")], factory: metrics)
             .recordNanoseconds(1)
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/promtool")
-        process.arguments = ["check", "metrics"]
-        let (input, output) = (Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        try input.fileHandleForWriting.write(contentsOf: Data(metrics.text.utf8))
-        try input.fileHandleForWriting.close()
-        let complaints = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(complaints)")
+        let output = try await Command("/usr/bin/promtool", ["check", "metrics"]).output(input: metrics.text)
+        #expect(output.succeeded, "\(output.text)\(output.errors)")
+    }
+
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool"), "needs promtool"))
+    func `raise the alarms that their rules promise`() async throws {
+        let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../Alerts")
+        let files = try FileManager.default.contentsOfDirectory(atPath: tests.path).filter { $0.hasSuffix(".yml") }
+        #expect(files.count >= 2)
+        let output = try await Command(
+            "/usr/bin/promtool", ["test", "rules"] + files.map { tests.appending(path: $0).path }
+        ).output()
+        #expect(output.succeeded, "\(output.text)\(output.errors)")
     }
 }
