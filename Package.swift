@@ -28,6 +28,7 @@ let http: [Target.Dependency] = [
     .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
 ]
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 var targets: [Target] = [
@@ -102,7 +103,7 @@ if !core {
             name: "Benchmarks",
             dependencies: [
                 "Gateway", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CLinux",
-                "CMosquitto", "CCurl", logging,
+                "CMosquitto", "CCurl", logging, histogram,
             ], path: "Benchmarks", exclude: ["RESULTS.md"], swiftSettings: strict),
         .executableTarget(
             name: "Fleetlog",
@@ -134,6 +135,7 @@ if !core {
         .package(url: "https://github.com/apple/swift-nio", from: "2.90.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.30.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ]
 }
 

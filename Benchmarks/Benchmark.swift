@@ -2,6 +2,8 @@
 package enum Benchmark: String, CaseIterable, Sendable {
     /// Events per second through the event store, beside bare libpq and beside COPY.
     case append
+    /// Microseconds to an answer at 1,000 appends a second, beside bare libpq.
+    case latency
     /// Events per second out of the log, as they are stored and as typed events, beside bare libpq; what memory it takes.
     case read
     /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
@@ -30,6 +32,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
     ) async throws {
         switch self {
         case .append: try await AppendBenchmark().run(progress: progress, report: report)
+        case .latency: try await LatencyBenchmark().run(progress: progress, report: report)
         case .read: try await ReadBenchmark().run(progress: progress, report: report)
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)

@@ -5,7 +5,7 @@ struct CopiedEvents {
     /// What they are copied into.
     static let target = """
         events (position, stream, category, version, id, type, schema_version, account, observed_time, recorded_time,
-        principal, command_id, causation_id, correlation_id, trace_parent, data)
+        principal, command_id, causation_id, correlation_id, trace_parent, data, class)
         """
 
     private var copy = CopyText()
@@ -13,7 +13,7 @@ struct CopiedEvents {
     init(capacity: Int) { copy.bytes.reserveCapacity(capacity * 420) }
 
     mutating func add(_ event: NewEvent, to stream: StreamName, version: Int64, at position: Int64) {
-        copy.row(columns: 16)
+        copy.row(columns: 17)
         copy.integer(position)
         copy.text(stream.description)
         copy.text(stream.category)
@@ -30,6 +30,7 @@ struct CopiedEvents {
         copy.uuid(event.metadata.correlationID)
         copy.null()
         copy.field(event.data)
+        copy.integer(Int16(event.eventClass.rawValue))
     }
 
     /// All that was added, complete.

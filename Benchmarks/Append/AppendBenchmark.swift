@@ -26,7 +26,7 @@ struct AppendBenchmark {
             store.add(result.perSecond)
             plain.add(
                 try await servers.withDatabase { url in
-                    try await PlainWriters(writers: writers, events: result.events).run(on: url)
+                    try await PlainAppends(LogRows(writers: writers, events: result.events).batches).run(on: url)
                 })
             copy.add(
                 try await servers.withDatabase { url in

@@ -17,10 +17,11 @@ struct SampleEvents: Sendable {
     func event(of writer: Int, version: Int64) -> NewEvent {
         let time = Self.start + .milliseconds(version)
         let number = UInt64(writer) << 40 | UInt64(version)
-        let command = UUID128.v7(at: time, random: (mixed(number), mixed(number ^ 0x5bd1_e995)))
+        let command = UUID128.v7(at: time, random: (Self.mixed(number), Self.mixed(number ^ 0x5bd1_e995)))
         return NewEvent(
-            id: .v7(at: time, random: (mixed(~number), mixed(~number ^ 0x5bd1_e995))), type: "TelemetryRecorded",
-            observedTime: time, data: Self.payloads[(writer &+ Int(version)) & 63],
+            id: .v7(at: time, random: (Self.mixed(~number), Self.mixed(~number ^ 0x5bd1_e995))),
+            type: "TelemetryRecorded",
+            class: .telemetry, observedTime: time, data: Self.payloads[(writer &+ Int(version)) & 63],
             metadata: EventMetadata(
                 principal: .device("bench\(writer)"), account: .default, commandID: command, correlationID: command))
     }
@@ -31,7 +32,7 @@ struct SampleEvents: Sendable {
     }
 
     // The finalizer of SplitMix64: ids must differ, and the system's random numbers would cost as much as an append.
-    private func mixed(_ number: UInt64) -> UInt64 {
+    static func mixed(_ number: UInt64) -> UInt64 {
         var mixed = (number &+ 0x9e37_79b9_7f4a_7c15)
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb

@@ -91,10 +91,10 @@ struct ColdDevices: Sendable {
     }
 
     private func percentile(_ count: Int, _ body: (StreamName) async throws -> Void) async throws -> Duration {
-        var durations: [Duration] = []
+        var latencies = Latencies()
         for stream in streams.prefix(count) {
-            durations.append(try await ContinuousClock().measure { try await body(stream) })
+            latencies.add(try await ContinuousClock().measure { try await body(stream) })
         }
-        return durations.sorted()[durations.count * 99 / 100]
+        return latencies.percentile(99)
     }
 }

@@ -24,6 +24,7 @@ struct BenchFleet: Sendable {
         let encoded = try Device.codec.encode(.registered(registered))
         var event = sample.event(of: device, version: 0)
         event.type = encoded.type
+        event.eventClass = encoded.eventClass
         event.data = encoded.data
         event.observedTime = start
         return StreamChange(sample.stream(of: device), expecting: 0, events: [event])
@@ -81,7 +82,8 @@ struct BenchFleet: Sendable {
                 Rollout.evolve(&state, with: event, observedAt: start)
                 let encoded = try Rollout.codec.encode(event)
                 return NewEvent(
-                    id: .v7(), type: encoded.type, schemaVersion: encoded.schemaVersion, observedTime: start,
+                    id: .v7(), type: encoded.type, schemaVersion: encoded.schemaVersion, class: encoded.eventClass,
+                    observedTime: start,
                     data: encoded.data,
                     metadata: EventMetadata(principal: .system, account: .default, commandID: .v7()))
             }

@@ -97,7 +97,7 @@ struct WorkflowsBenchmark {
             """)
         let row = try await log.pool.withConnection { try await $0.query(reaction(.int8(head))).first }
         guard let row, try row.int8(0) > 100 else { throw BenchmarkFailed("the workflows decided nothing") }
-        return (try row.float8(1), follower.percentile(99))
+        return (try row.float8(1), follower.percentile(99) / .milliseconds(1))
     }
 
     /// Every alert has been raised and cleared, the rollout was seen to its end, and nothing waits for the runner.
@@ -138,22 +138,10 @@ struct WorkflowsBenchmark {
             guard let page = try? await subscription.page(after: position) else { break }
             let now = Timestamp.now()
             for event in page.events where event.type == "TelemetryRecorded" {
-                latencies.add((now - event.recordedTime) / .milliseconds(1))
+                latencies.add(now - event.recordedTime)
             }
             position = page.end
         }
         return latencies
-    }
-}
-
-/// Times in milliseconds.
-struct Latencies: Sendable {
-    private var values: [Double] = []
-
-    mutating func add(_ value: Double) { values.append(value) }
-
-    func percentile(_ percent: Int) -> Double {
-        let sorted = values.sorted()
-        return sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * percent / 100)]
     }
 }

@@ -1,0 +1,22 @@
+import Runtime
+
+/// Appends of one event each that are due at fixed times, whether or not those before them are answered.
+///
+/// What one takes is counted from the time at which it was due, so that a slow answer shows in all that were kept waiting
+/// by it (coordinated omission).
+struct Pace: Sendable {
+    let perSecond: Int
+    let seconds: Int
+
+    private static let secondsOfWarmingUp = 1
+
+    /// One a second to each of as many streams.
+    var appends: [Append] {
+        Array(LogRows(writers: perSecond, events: perSecond * (seconds + Self.secondsOfWarmingUp)).batches.joined())
+    }
+
+    func isCounted(_ number: Int) -> Bool { number >= perSecond * Self.secondsOfWarmingUp }
+
+    /// When the append is due, from the beginning.
+    func delay(of number: Int) -> Duration { .seconds(1) * number / perSecond }
+}
