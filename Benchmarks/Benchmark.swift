@@ -4,6 +4,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case append
     /// Microseconds to an answer at 1,000 appends a second, beside bare libpq.
     case latency
+    /// Commands per second to one actor from 1,000 commanders, beside bare libpq.
+    case actor
     /// Events per second out of the log, as they are stored and as typed events, beside bare libpq; what memory it takes.
     case read
     /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
@@ -33,6 +35,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         switch self {
         case .append: try await AppendBenchmark().run(progress: progress, report: report)
         case .latency: try await LatencyBenchmark().run(progress: progress, report: report)
+        case .actor: try await ActorBenchmark().run(progress: progress, report: report)
         case .read: try await ReadBenchmark().run(progress: progress, report: report)
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)
