@@ -3,7 +3,6 @@ import Runtime
 
 /// A log of telemetry, stored by COPY, and the ways to read it through.
 struct ReadLog: Sendable {
-    private static let devices = 10_000
     private static let columns = """
         position, stream, version, id, type, schema_version, account, observed_time, recorded_time, principal,
         command_id, causation_id, correlation_id, trace_parent, data
@@ -12,7 +11,7 @@ struct ReadLog: Sendable {
     let store: PostgresEventStore
 
     /// Every device reports in turn.
-    static func fill(_ url: String, events: Int64) async throws {
+    static func fill(_ url: String, events: Int64, devices: Int = 10_000) async throws {
         try await onThreadOfItsOwn {
             let connection = try PlainConnection(url)
             let sample = SampleEvents()
