@@ -104,7 +104,11 @@ if !core {
             dependencies: [
                 "Gateway", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CLinux",
                 "CMosquitto", "CCurl", logging, histogram,
-            ], path: "Benchmarks", exclude: ["RESULTS.md"], swiftSettings: strict),
+            ], path: "Benchmarks", exclude: ["RESULTS.md"],
+            resources: [
+                .embedInCode("Peers/requirements.txt"), .embedInCode("Peers/umadb_writers.py"),
+                .embedInCode("Peers/eventsourcing_writers.py"),
+            ], swiftSettings: strict),
         .executableTarget(
             name: "Fleetlog",
             dependencies: [

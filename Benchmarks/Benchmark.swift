@@ -8,6 +8,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case actor
     /// Events per second to many small streams, to a few hot ones, and to a mixture, beside bare libpq.
     case shapes
+    /// Events per second beside UmaDB and eventsourcing.
+    case peers
     /// Events per second out of the log, as they are stored and as typed events, beside bare libpq; what memory it takes.
     case read
     /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
@@ -39,6 +41,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .latency: try await LatencyBenchmark().run(progress: progress, report: report)
         case .actor: try await ActorBenchmark().run(progress: progress, report: report)
         case .shapes: try await ShapesBenchmark().run(progress: progress, report: report)
+        case .peers: try await PeersBenchmark().run(progress: progress, report: report)
         case .read: try await ReadBenchmark().run(progress: progress, report: report)
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)

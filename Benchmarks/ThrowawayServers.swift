@@ -69,6 +69,20 @@ struct ThrowawayServers: Sendable {
         }
     }
 
+    /// Lends the owner's URL of a database without our schema, and drops it afterwards.
+    func withEmptyDatabase<Value: Sendable>(_ body: (String) async throws -> Value) async throws -> Value {
+        let name = Self.newName()
+        let urls = try await postgres.createDatabase(name)
+        do {
+            let value = try await body(urls.owner)
+            try await postgres.dropDatabase(name)
+            return value
+        } catch {
+            try? await postgres.dropDatabase(name)
+            throw error
+        }
+    }
+
     /// Lends a fresh broker, and stops it afterwards.
     func withBroker<Value: Sendable>(_ body: (PrivateBroker) async throws -> Value) async throws -> Value {
         let port = PortCheck(
