@@ -1,4 +1,4 @@
-/// The benchmarks by name. Each brings its own throw-away servers and ends within 10 minutes.
+/// The benchmarks by name. Each brings its own throw-away servers and ends within 10 minutes, but for ``growth``.
 package enum Benchmark: String, CaseIterable, Sendable {
     /// Events per second through the event store, beside bare libpq and beside COPY.
     case append
@@ -27,14 +27,22 @@ package enum Benchmark: String, CaseIterable, Sendable {
     /// Webhooks per second from notifications to the ledger, beside libcurl alone; also beside a dead receiver.
     case webhooks
 
+    /// Rates of a log of many millions of events, beside one of a million.
+    case growth
+
+    /// All that end within minutes.
+    package static let short = allCases.filter { $0 != .growth }
+
     /// Runs of each contender; the median counts.
     static let runs = 5
 
     /// Runs the benchmark and hands over each measure as it is complete.
     ///
-    /// - Parameter progress: a line for the terminal now and then.
+    /// - Parameters:
+    ///   - sizes: of the log for ``growth``, in millions of events.
+    ///   - progress: a line for the terminal now and then.
     package func run(
-        progress: @Sendable (String) -> Void, report: @Sendable (Measure) throws -> Void
+        sizes: [Int], progress: @Sendable (String) -> Void, report: @Sendable (Measure) throws -> Void
     ) async throws {
         switch self {
         case .append: try await AppendBenchmark().run(progress: progress, report: report)
@@ -50,6 +58,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .wake: try await WakeBenchmark().run(progress: progress, report: report)
         case .memory: try await MemoryBenchmark().run(progress: progress, report: report)
         case .webhooks: try await WebhooksBenchmark().run(progress: progress, report: report)
+        case .growth: try await GrowthBenchmark(sizes: sizes).run(progress: progress, report: report)
         }
     }
 }

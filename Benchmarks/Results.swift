@@ -81,7 +81,10 @@ package struct Results: Sendable {
         "- `webhooks.alone.libcurl`: webhooks per second from notifications in their table to answers in the ledger, eight",
         "  accounts with four mailboxes each, beside libcurl alone posting the same bodies, 64 at once, to the same",
         "  receiver in this process. The aim is 500/s.",
-        "- `webhooks.dead.libcurl`: the same, with 1,000 more notifications for a mailbox that never answers.", "",
+        "- `webhooks.dead.libcurl`: the same, with 1,000 more notifications for a mailbox that never answers.",
+        "- `growth.<millions>m.<what>`: a log of so many million events beside one of a million, by `fleetlog bench growth`:",
+        "  `append` from 1,000 writers, `stream` to read whole streams of 100 events one after the other, `log` to read half a",
+        "  million events in order of position, `wake` of 2,000 actors asked at once. The aim is a ratio of 0.8.", "",
     ]
 
     private static func grouped(_ value: Double) -> String {

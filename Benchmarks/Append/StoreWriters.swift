@@ -4,6 +4,8 @@ import Runtime
 struct StoreWriters {
     let writers: Int
     let time: Duration
+    /// The number of the first one, so that others can have written before.
+    var firstWriter = 0
 
     struct Result {
         let events: Int
@@ -29,7 +31,7 @@ struct StoreWriters {
         let begin = ContinuousClock.now
         let end = begin + time
         let events = try await withThrowingTaskGroup(of: Int64.self) { group in
-            for writer in 0..<writers {
+            for writer in firstWriter..<firstWriter + writers {
                 group.addTask {
                     let sample = SampleEvents()
                     var version: Int64 = 0
@@ -49,7 +51,7 @@ struct StoreWriters {
     /// The connection is open and the statements are prepared when the clock starts, as they are in a server.
     private func warmUp(_ store: PostgresEventStore) async throws {
         for version in 1...20 as ClosedRange<Int64> {
-            _ = try await store.append(SampleEvents().append(of: writers, version: version))
+            _ = try await store.append(SampleEvents().append(of: firstWriter + writers, version: version))
         }
     }
 }

@@ -8,7 +8,7 @@ struct ReadBenchmark {
     func run(progress: @Sendable (String) -> Void, report: @Sendable (Measure) throws -> Void) async throws {
         let seen = try await ThrowawayServers.with { servers in
             try await servers.withDatabase(filledBy: { url in
-                try await ReadLog.fill(url, events: Self.events * 3)
+                try await FilledLog(events: Self.events * 3, devices: 10_000).fill(url)
             }) { url in
                 progress("read: \(Self.events * 3) events are stored")
                 return try await BenchLog.with(url) { log in try await Self.measured(log, url, progress: progress) }

@@ -8,7 +8,7 @@ struct ShapesBenchmark {
         try await ThrowawayServers.with { servers in
             let (streams, versions) = ShapedLane.filled
             let filled = try await servers.filled { url in
-                try await ReadLog.fill(url, events: Int64(streams * versions), devices: streams)
+                try await FilledLog(events: Int64(streams * versions), devices: streams).fill(url)
             }
             for shape in LogShape.allCases {
                 let writers = ShapedWriters(shape: shape, time: time)
