@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up down build test test-all test-races chaos lint bench packages test-packages
+.PHONY: help up down build test test-all test-races chaos lint bench instructions packages test-packages
 
 RUN_PACKAGES := postgresql mosquitto mosquitto-clients libpq-dev libmosquitto-dev liblz4-dev libcurl4-openssl-dev ca-certificates pkg-config curl
 TEST_PACKAGES := chromium chromium-driver python3-selenium prometheus python3-aiosmtpd libnss-wrapper
@@ -70,8 +70,18 @@ bench: build ## the benchmarks, each beside its ceiling; results in Benchmarks/R
 	@echo "==> Measuring"
 	@exec .build/release/fleetlog bench all --write Benchmarks/RESULTS.md
 
+instructions: packages ## instructions of an appended and of a read event, beside Benchmarks/INSTRUCTIONS.md
+	@scripts/packages valgrind binutils
+	swift build -c release --product PureWorkload
+	@scripts/instructions
+
 packages:
 	@scripts/packages $(RUN_PACKAGES)
 
-test-packages:
+test-instructions: packages ## instructions of an appended and of a read event, beside Benchmarks/INSTRUCTIONS.md
+	@scripts/packages valgrind binutils
+	swift build -c release --product PureWorkload
+	@scripts/instructions
+
+packages:
 	@scripts/packages $(RUN_PACKAGES) $(TEST_PACKAGES)

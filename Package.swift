@@ -104,7 +104,7 @@ if !core {
             dependencies: [
                 "Gateway", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CLinux",
                 "CMosquitto", "CCurl", logging, histogram,
-            ], path: "Benchmarks", exclude: ["RESULTS.md"],
+            ], path: "Benchmarks", exclude: ["RESULTS.md", "INSTRUCTIONS.md"],
             resources: [
                 .embedInCode("Peers/requirements.txt"), .embedInCode("Peers/umadb_writers.py"),
                 .embedInCode("Peers/eventsourcing_writers.py"),
@@ -116,6 +116,8 @@ if !core {
                 "Simulator", "Benchmarks",
                 arguments, logging, metrics, lifecycle, signals, yaml,
             ], swiftSettings: strict),
+        .executableTarget(
+            name: "PureWorkload", dependencies: ["Benchmarks"], swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [

@@ -8,15 +8,22 @@ struct CopiedEvents {
         principal, command_id, causation_id, correlation_id, trace_parent, data, class)
         """
 
+    /// Whether the rows are as readers copy them out of the log.
+    private let asRead: Bool
+    /// What precedes the first row.
+    static let headerSize = 19
     private var copy = CopyText()
 
-    init(capacity: Int) { copy.bytes.reserveCapacity(capacity * 420) }
+    init(capacity: Int, asRead: Bool = false) {
+        self.asRead = asRead
+        copy.bytes.reserveCapacity(capacity * 420)
+    }
 
     mutating func add(_ event: NewEvent, to stream: StreamName, version: Int64, at position: Int64) {
-        copy.row(columns: 17)
+        copy.row(columns: asRead ? 15 : 17)
         copy.integer(position)
         copy.text(stream.description)
-        copy.text(stream.category)
+        if !asRead { copy.text(stream.category) }
         copy.integer(version)
         copy.uuid(event.id)
         copy.text(event.type)
@@ -30,7 +37,7 @@ struct CopiedEvents {
         copy.uuid(event.metadata.correlationID)
         copy.null()
         copy.field(event.data)
-        copy.integer(Int16(event.eventClass.rawValue))
+        if !asRead { copy.integer(Int16(event.eventClass.rawValue)) }
     }
 
     /// All that was added, complete.

@@ -13,7 +13,7 @@ package struct CopiedRows: Sendable {
     package private(set) var isCut = false
     private let byteLimit: Int
 
-    init(byteLimit: Int) {
+    package init(byteLimit: Int) {
         self.byteLimit = byteLimit
     }
 
@@ -23,7 +23,7 @@ package struct CopiedRows: Sendable {
     package func range(of row: Int) -> Range<Int> { (row == 0 ? 0 : ends[row - 1])..<ends[row] }
 
     /// Takes one message of the copy, which holds one row. The first row is taken whatever its size.
-    mutating func take(_ message: UnsafeRawBufferPointer) {
+    package mutating func take(_ message: UnsafeRawBufferPointer) {
         let row = UnsafeRawBufferPointer(rebasing: message.dropFirst(isBegun ? 0 : Self.headerSize))
         isBegun = true
         guard row.count > Self.trailerSize, !isCut else { return }

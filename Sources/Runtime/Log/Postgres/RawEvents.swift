@@ -4,7 +4,7 @@ package struct RawEvents: Sendable {
     /// Every event up to here is in these or in those before.
     package let end: Int64
 
-    init(_ rows: CopiedRows, end: Int64) {
+    package init(_ rows: CopiedRows, end: Int64) {
         self.rows = rows
         self.end = end
     }
