@@ -95,7 +95,8 @@ private let sick = StreamName(category: "device", id: "d7")
                 broker: broker, store: store, devices: [], directory: directory, parking: dying
             ) { harness in
                 try await harness.publisher().publish(readings(1...5))
-                try await eventually { try await (parking.queues()["d7"]?.count ?? 0) >= 5 }
+                // All of them, or those of the round's first part: the rest waits behind the answer that never comes.
+                try await eventually { try await parking.queues()["d7"] != nil }
                 #expect(harness.happenings.tally.messages == 0)
             }
             try await GatewayHarness.with(
