@@ -28,7 +28,7 @@ struct LogOfSize: Sendable {
         let events = millions * 1_000_000
         // The numbers below are those of the devices that are woken, and of the writers.
         let filled = FilledLog(events: Int64(events), devices: events / versions, firstDevice: 1_000_000)
-        return try await servers.withDatabase(filledBy: { try await filled.fill($0) }) { url in
+        return try await servers.withDatabase(filledBy: filled.fill) { url in
             try await BenchLog.with(url) { log in
                 let cold = try await ColdDevices(count: coldDevices, log: log)
                 return try await body(LogOfSize(url: url, log: log, filled: filled, cold: cold))
