@@ -22,15 +22,17 @@ package final class LogSignal: Sendable {
             return max(unknown, categories[category] ?? 0)
         }
 
+        /// Those whose wait is over, in the order in which they came.
         mutating func takeReady() -> [CheckedContinuation<Void, Never>] {
             let ready = waiters.filter { position(of: $0.value.category) > $0.value.position }
             for key in ready.keys { waiters[key] = nil }
-            return ready.values.map(\.continuation)
+            return ready.sorted { $0.key < $1.key }.map(\.value.continuation)
         }
     }
     private let state = Mutex(State())
+    private let clock: any Clock<Duration>
 
-    package init() {}
+    package init(clock: any Clock<Duration> = ContinuousClock()) { self.clock = clock }
 
     /// The highest position heard of.
     package var position: Int64 { state.withLock { $0.position } }
@@ -73,7 +75,7 @@ package final class LogSignal: Sendable {
     package func wait(past position: Int64, in category: String? = nil, atMost limit: Duration) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.wait(past: position, in: category) }
-            group.addTask { try? await Task.sleep(for: limit) }
+            group.addTask { [clock] in try? await clock.sleep(for: limit) }
             await group.next()
             group.cancelAll()
         }

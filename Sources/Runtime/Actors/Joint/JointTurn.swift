@@ -3,6 +3,10 @@ package struct JointTurn: Sendable {
     private let command: JointCommand
     private let nextEventID: @Sendable () -> UUID128
     private var members: [StreamName: any JointMemberTurn]
+    /// By the names of their streams, so that the same members always make the same append.
+    private var ordered: [any JointMemberTurn] {
+        members.values.sorted { $0.stream.description < $1.stream.description }
+    }
 
     init(
         _ command: JointCommand, _ members: [StreamName: any JointMemberTurn],
@@ -38,8 +42,8 @@ package struct JointTurn: Sendable {
         return turn
     }
 
-    private var addressed: [any JointMemberTurn] { members.values.filter(\.isAddressed) }
-    private var changed: [any JointMemberTurn] { members.values.filter { !$0.events.isEmpty } }
+    private var addressed: [any JointMemberTurn] { ordered.filter(\.isAddressed) }
+    private var changed: [any JointMemberTurn] { ordered.filter { !$0.events.isEmpty } }
 
     /// Holds the streams of all members to where they stood.
     var append: Append {
@@ -47,7 +51,7 @@ package struct JointTurn: Sendable {
             changed.map {
                 StreamChange($0.stream, expecting: $0.base.version, at: $0.base.position, events: $0.events)
             },
-            conditions: members.values.filter { $0.events.isEmpty }.map {
+            conditions: ordered.filter { $0.events.isEmpty }.map {
                 StreamVersion($0.stream, at: $0.base.version)
             },
             sideRows: changed.flatMap(\.sideRows),

@@ -17,11 +17,12 @@ package final class LogFeed: LogSource, Service {
     private let limits: FeedWindow.Limits
     private let pageSize: Int
     private let pollInterval: Duration
+    private let clock: any Clock<Duration>
     private let logger: Logger
     private let window: Mutex<FeedWindow?> = Mutex(nil)
     private let metrics = FeedMetrics()
     /// Rises when the feed has more, not when the store has.
-    package let signal = LogSignal()
+    package let signal: LogSignal
 
     /// - Parameters:
     ///   - decoders: by the category of the stream; other events are left to who reads them.
@@ -31,14 +32,16 @@ package final class LogFeed: LogSource, Service {
 
     init(
         of store: any EventStore, decoding decoders: [String: Decoder], limits: FeedWindow.Limits,
-        pageSize: Int = 1_000,
-        pollInterval: Duration = .seconds(1), logger: Logger
+        pageSize: Int = 1_000, pollInterval: Duration = .seconds(1), clock: any Clock<Duration> = ContinuousClock(),
+        logger: Logger
     ) {
         self.store = store
         self.decoders = decoders
         self.limits = limits
         self.pageSize = pageSize
         self.pollInterval = pollInterval
+        self.clock = clock
+        signal = LogSignal(clock: clock)
         self.logger = logger
     }
 
@@ -56,7 +59,7 @@ package final class LogFeed: LogSource, Service {
             } catch {
                 if Task.isCancelled { return }
                 logger.warning("The log cannot be followed", metadata: ["reason": "\(error.debugDescription)"])
-                try? await Task.sleep(for: backoff.next())
+                try? await clock.sleep(for: backoff.next())
             }
         }
     }

@@ -4,8 +4,9 @@ package struct AppendBatch: Sendable {
     package let mark: KnownVersions.Mark
     /// All statements of the batch's transaction but the lock, encoded.
     private var encoded: [BoundStatement] = []
-    private var claims: [StreamVersion] = []
-    private var isKnown: [Bool] = []
+    private(set) var claims: [StreamVersion] = []
+    /// Which of them hold if the head is found where it is expected.
+    private(set) var isKnown: [Bool] = []
     /// Where the search for each claim's stream may begin.
     private var claimPositions: [Int64] = []
     /// Whether telemetry can be among each claim's events.

@@ -2,7 +2,7 @@ import Logging
 
 /// The one connection that appends travel on; opened on demand, and again after each loss. It lives on the connection's
 /// thread.
-actor CommitLink {
+actor CommitLink: CommitTransport {
     private let url: DatabaseURL
     private nonisolated let thread: PollThread
     private let logger: Logger
@@ -17,9 +17,6 @@ actor CommitLink {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    /// Never cancelled and never timed out: what was sent is answered, or its outcome is unknown.
-    ///
-    /// - Parameter head: where the head is expected.
     func commit(_ batch: AppendBatch, expecting head: Int64?) async throws(PostgresError) -> AppendBatch.Answer {
         let connection = try await connected()
         let results: [Rows]
@@ -64,7 +61,6 @@ actor CommitLink {
         }
     }
 
-    /// The receipt of an append that had been committed after all; nil if others took its place.
     func lookUp(_ append: Append) async throws(PostgresError) -> AppendReceipt? {
         guard let change = append.changes.first, let event = change.events.first else { return nil }
         let rows = try await connected().query(

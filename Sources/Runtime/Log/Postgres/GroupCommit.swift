@@ -6,8 +6,8 @@ import Metrics
 /// While one batch commits the next one fills, and is encoded as soon as it is full, so that Postgres need not wait for
 /// it; nobody waits for a timer. Each append gets an answer of its own.
 ///
-/// It lives on the connection's thread: between the answer to one batch and the sending of the next no other thread has
-/// to wake.
+/// It lives on the executor of its transport, which is the connection's thread: between the answer to one batch and the
+/// sending of the next no other thread has to wake.
 package actor GroupCommit {
     private typealias Queue = CommitQueue<CommitTicket>
 
@@ -30,7 +30,7 @@ package actor GroupCommit {
         case closed
     }
 
-    private let link: CommitLink
+    private let link: any CommitTransport
     private let signal: LogSignal
     private let logger: Logger
     private var phase = Phase.idle
@@ -44,21 +44,28 @@ package actor GroupCommit {
     /// How many appends the last batch held.
     private var lastAnswered = 0
     private let limits: CommitQueue<Never>.Limits
-    private nonisolated let thread: PollThread
+    private nonisolated let executor: UnownedSerialExecutor
+    private let now: @Sendable () -> ContinuousClock.Instant
+    private let giveWay: @Sendable () async -> Void
 
     private let batchSize = Recorder(label: "fleetlog_commit_batch_events", aggregate: true)
     private let appended = Counter(label: "fleetlog_events_appended_total")
     private let conflicts = Counter(label: "fleetlog_append_conflicts_total")
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor }
 
+    /// - Parameter giveWay: lets others run first.
     init(
-        link: CommitLink, thread: PollThread, signal: LogSignal, limits: CommitQueue<Never>.Limits,
-        telemetry: TelemetryTypes, logger: Logger
+        link: any CommitTransport, signal: LogSignal, limits: CommitQueue<Never>.Limits, telemetry: TelemetryTypes,
+        logger: Logger, now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+        giveWay: @escaping @Sendable () async -> Void = { await Task.yield() }
     ) {
         self.link = link
         known = KnownVersions(telemetry: telemetry)
-        self.thread = thread
+        // Kept alive by the transport, which is kept alive here.
+        executor = link.unownedExecutor
+        self.now = now
+        self.giveWay = giveWay
         self.signal = signal
         self.logger = logger
         self.limits = limits
@@ -161,14 +168,14 @@ package actor GroupCommit {
     /// Lets those who were just answered come again, as long as more do: otherwise every other batch would hold a single
     /// append. They come from other threads, within microseconds; whoever stays away is not waited for.
     private func gather() async {
-        var (waiting, since) = (0, ContinuousClock.now)
+        var (waiting, since) = (0, now())
         while ready == nil, queue.count < lastAnswered, queue.waitingEvents < limits.batchEvents {
             if queue.count > waiting {
-                (waiting, since) = (queue.count, .now)
-            } else if .now - since > Self.patience {
+                (waiting, since) = (queue.count, now())
+            } else if now() - since > Self.patience {
                 return
             }
-            await Task.yield()
+            await giveWay()
         }
     }
 

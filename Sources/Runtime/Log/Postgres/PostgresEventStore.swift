@@ -23,7 +23,7 @@ package final class PostgresEventStore: EventStore, Service {
         self.telemetry = telemetry
         signal = LogSignal()
         groupCommit = GroupCommit(
-            link: CommitLink(url: url, thread: thread, logger: logger), thread: thread, signal: signal, limits: limits,
+            link: CommitLink(url: url, thread: thread, logger: logger), signal: signal, limits: limits,
             telemetry: telemetry, logger: logger)
         announcer = LogAnnouncer(url: url, thread: thread, signal: signal, logger: logger)
         headWatch = HeadWatch(pool: pool, logger: logger)
