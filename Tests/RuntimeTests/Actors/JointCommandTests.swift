@@ -49,6 +49,7 @@ struct JointContract {
         ("its id is refused for another command", { try await $0.reused() }),
         ("without a change, the streams stand together as they were seen", { try await $0.none() }),
         ("actors that are awake know at once what was stored", { try await $0.actorsKnow() }),
+        ("actors that are awake are not behind an answer without changes", { try await $0.actorsKnowOfOthers() }),
         ("joint and single commands to the same streams lose nothing", { try await $0.contention() }),
     ]
 
@@ -182,6 +183,35 @@ struct JointContract {
             let many = await tallies.send([(tally.id, [.add(0)]), (fresh, [.add(1)])])
             #expect(try many[0][0].get().version == 2)
         }
+    }
+
+    func actorsKnowOfOthers() async throws {
+        let ((tallies, _), (others, _)) = (directories(), directories())
+        for effect in [CommandReceipt.Effect.unchanged, .duplicate] {
+            let (tally, other) = (tallies.member(fresh), tallies.member(fresh))
+            let command = JointCommand.fresh()
+            try await tallies.send(.add(1), to: tally.id)
+            try await others.send(.add(1), to: tally.id)
+            if effect == .duplicate {
+                let members = [others.member(tally.id), others.member(other.id)]
+                _ = try await joint.perform(command, with: members) { turn throws(Refusal) in
+                    try turn.send(.add(0), to: members[0])
+                }
+            }
+            let receipt = try await joint.perform(command, with: [tally, other]) { turn throws(Refusal) in
+                try turn.send(.add(0), to: tally)
+            }
+            #expect(receipt.effect == effect && receipt.receipts[tally.stream]?.version == 2)
+            #expect(try await tallies.recall(tally.id).version == 2)
+        }
+        let id = fresh
+        try await tallies.send(.add(1), to: id)
+        try await others.send(.add(1), to: id)
+        let member = tallies.member(id)
+        _ = try await joint.perform(.fresh(), with: [member]) { turn throws(Refusal) in
+            try turn.send(.add(0), to: member)
+        }
+        #expect(try await tallies.send(.add(1, expectedVersion: 2), to: id).version == 3)
     }
 
     func contention() async throws {

@@ -36,7 +36,9 @@ package struct JointDecisions: Sendable {
                 throw JointError(error)
             }
             switch earlier {
-            case .accepted(let receipt): return receipt
+            case .accepted(let receipt):
+                await note(members) { turns[$0.stream]?.base.version }
+                return receipt
             case .reused: throw .reused
             case .none: break
             }
@@ -49,10 +51,10 @@ package struct JointDecisions: Sendable {
             let append = turn.append
             do throws(EventStoreError) {
                 guard case .accepted(let stored) = try await store.append(append) else { continue }
-                // Before anybody is answered, so that no actor decides upon less than was answered.
-                for member in members {
-                    guard let change = append.changes.first(where: { $0.stream == member.stream }) else { continue }
-                    await member.note(version: change.expectedVersion + Int64(change.events.count))
+                await note(members) { member in
+                    append.changes.first { $0.stream == member.stream }.map {
+                        $0.expectedVersion + Int64($0.events.count)
+                    } ?? turns[member.stream]?.base.version
                 }
                 return turn.receipt(append, stored)
             } catch {
@@ -62,6 +64,12 @@ package struct JointDecisions: Sendable {
             }
         }
         throw .contended
+    }
+
+    /// Before anybody is answered, so that no actor decides upon less than was answered; one that has nothing new may be
+    /// behind too, if another server has written to its stream.
+    private func note(_ members: [any JointMember], _ version: (any JointMember) -> Int64?) async {
+        for member in members { if let version = version(member) { await member.note(version: version) } }
     }
 
     private enum Earlier {
