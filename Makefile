@@ -12,7 +12,7 @@ export DEVICES ?= 50
 # Suites without Postgres and broker, run under Thread Sanitizer.
 RACE_SUITES ?= AggregatesTests|RuntimeTests|OverheatingTests|SilenceTests|RolloutDriverTests|RolloutTogetherTests|DueTimersTests|AddressPolicyTests|RetryScheduleTests|WebhookSignatureTests
 # The last are pure and long: nothing can race in them, and they keep the processors from those that wait.
-RACE_SUITES_NOT ?= Postgres|LISTEN|SnapshotThinningTests|RecentCommandsTests|RolloutProperties
+RACE_SUITES_NOT ?= Postgres|LISTEN|SnapshotThinningTests|RecentCommandsTests|RolloutProperties|SimulationTests
 
 # Each of these loads two cores on its own; beside each other they would run into each other's time limits.
 HEAVY_SUITES := RuntimeTests|WorkflowsTests|GatewayTests|EndToEndTests
@@ -55,6 +55,8 @@ CHAOS_SECONDS ?= 60
 chaos: test-packages ## break servers, Postgres, connections, disk and clocks for CHAOS_SECONDS, then prove the log
 	@echo "==> Breaking what can break"
 	$(ONE_AT_A_TIME) swift build --build-tests
+	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) FLEETLOG_SIMULATION_SCHEDULES=$$(($(CHAOS_SECONDS) * 100)) \
+	    $(ONE_AT_A_TIME) scripts/swift-test --skip-build --filter 'SimulationTests'
 	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) scripts/swift-test --skip-build \
 	    --filter 'PostgresContentionTests|PostgresConnectionCutTests'
 	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) scripts/swift-test --skip-build \
