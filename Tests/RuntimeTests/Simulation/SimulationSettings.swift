@@ -6,7 +6,7 @@ enum SimulationSettings {
     /// Of the first schedule; `FLEETLOG_SIMULATION_SEED`.
     static let seed = given ?? (ChaosPlan.isLong ? ChaosPlan.seed * 1_000_000 : 1)
     /// `FLEETLOG_SIMULATION_SCHEDULES`; whoever names a seed alone wants that one schedule.
-    static let schedules = number("FLEETLOG_SIMULATION_SCHEDULES") ?? (given == nil ? 1_000 : 1)
+    static let schedules = number("FLEETLOG_SIMULATION_SCHEDULES") ?? (given == nil ? 2_000 : 1)
     /// Whether what happens is printed; `FLEETLOG_SIMULATION_TRACE=1`.
     static let isTraced = number("FLEETLOG_SIMULATION_TRACE") == 1
 
