@@ -84,17 +84,19 @@ extension EventStore {
     package func append(_ appends: [Append]) async -> [Result<AppendOutcome, EventStoreError>] {
         await withTaskGroup(of: (Int, Result<AppendOutcome, EventStoreError>).self) { group in
             for (index, append) in appends.enumerated() {
-                group.addTask {
-                    do throws(EventStoreError) {
-                        return (index, .success(try await self.append(append)))
-                    } catch {
-                        return (index, .failure(error))
-                    }
-                }
+                group.addTask { (index, await self.outcome(of: append)) }
             }
             var answers = [Result<AppendOutcome, EventStoreError>](repeating: .failure(.closed), count: appends.count)
             for await (index, answer) in group { answers[index] = answer }
             return answers
+        }
+    }
+
+    private func outcome(of append: Append) async -> Result<AppendOutcome, EventStoreError> {
+        do throws(EventStoreError) {
+            return .success(try await self.append(append))
+        } catch {
+            return .failure(error)
         }
     }
 }
