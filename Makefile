@@ -80,10 +80,5 @@ instructions: packages ## instructions of an appended and of a read event, besid
 packages:
 	@scripts/packages $(RUN_PACKAGES)
 
-test-instructions: packages ## instructions of an appended and of a read event, beside Benchmarks/INSTRUCTIONS.md
-	@scripts/packages valgrind binutils
-	swift build -c release --product PureWorkload
-	@scripts/instructions
-
-packages:
+test-packages:
 	@scripts/packages $(RUN_PACKAGES) $(TEST_PACKAGES)
