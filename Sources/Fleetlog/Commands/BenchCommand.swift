@@ -17,7 +17,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Write the results as a page to this file, for example Benchmarks/RESULTS.md.", completion: .file())
     var write: String?
 
-    @Option(help: "For growth: a size of the log, in millions of events. 50 needs 40 GB of disk.")
+    @Option(help: "For growth: a size of the log, in millions of events, each of which takes about 1 GB of disk.")
     var size = [10]
 
     func run() async throws {
