@@ -5,7 +5,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(1))) struct `A message of a device with parked messages` {
+@Suite(.timeLimit(.minutes(5))) struct `A message of a device with parked messages` {
     private let parking = InMemoryParkingStore()
     private let directory = Directory<Device>(store: InMemoryEventStore(), snapshots: InMemorySnapshotStore())
     private let parked: ParkedMessages
