@@ -39,7 +39,8 @@ var targets: [Target] = [
     .systemLibrary(name: "CLinux"),
     .systemLibrary(name: "CProcess"),
     .target(
-        name: "Runtime", dependencies: ["CLibPQ", "CLinux", "CLZ4", logging, metrics, lifecycle], swiftSettings: strict),
+        name: "Runtime", dependencies: ["CLibPQ", "CLinux", "CLZ4", crypto, logging, metrics, lifecycle],
+        swiftSettings: strict),
     .target(
         name: "Migrations", path: "Migrations",
         resources: [
@@ -50,6 +51,7 @@ var targets: [Target] = [
             .embedInCode("0009-rollouts.sql"), .embedInCode("0010-alerts.sql"),
             .embedInCode("0011-snapshots-of-the-past.sql"),
             .embedInCode("0012-partitions.sql"), .embedInCode("0013-accepted-commands.sql"),
+            .embedInCode("0020-seals.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

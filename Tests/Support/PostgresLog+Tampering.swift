@@ -15,6 +15,9 @@ extension PostgresLog {
                 end loop;
             end $$;
             alter table log_head disable trigger all;
+            alter table seal_blocks disable trigger all;
+            alter table seal_nodes disable trigger all;
+            alter table signed_heads disable trigger all;
             \(sql);
             do $$
             declare part regclass;
@@ -25,7 +28,13 @@ extension PostgresLog {
                 end loop;
             end $$;
             alter table log_head enable always trigger log_head_forward_only;
-            alter table log_head enable always trigger log_head_no_truncate
+            alter table log_head enable always trigger log_head_no_truncate;
+            alter table seal_blocks enable always trigger seal_blocks_append_only;
+            alter table seal_blocks enable always trigger seal_blocks_no_truncate;
+            alter table seal_nodes enable always trigger seal_nodes_append_only;
+            alter table seal_nodes enable always trigger seal_nodes_no_truncate;
+            alter table signed_heads enable always trigger signed_heads_append_only;
+            alter table signed_heads enable always trigger signed_heads_no_truncate
             """)
         await connection.close()
     }

@@ -16,6 +16,8 @@ package struct AuditFinding: Sendable, Hashable, Codable, CustomStringConvertibl
         case snapshots
         /// A view is what a rebuild would make of the log.
         case views
+        /// The log is what was sealed and signed.
+        case seals
     }
 
     package var law: Law

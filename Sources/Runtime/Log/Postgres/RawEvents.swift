@@ -1,6 +1,6 @@
 /// Events of the log as Postgres sent them, in one buffer, in position order.
 package struct RawEvents: Sendable {
-    private let rows: CopiedRows
+    let rows: CopiedRows
     /// Every event up to here is in these or in those before.
     package let end: Int64
 

@@ -1,0 +1,77 @@
+/// Compares a log, leaf by leaf, with its seals and its signed heads. Pure: whoever has the leaves brings them in order.
+package struct SealCheck: Sendable {
+    private let trusted: Set<SealVerifier>
+    /// Those that are trusted, and those that a head has announced that one of them has signed.
+    private var keys: Set<SealVerifier>
+    private var tree = TreeFrontier()
+    private var lastProven: Int64 = 0
+    private var isBroken = false
+    package private(set) var heads = 0
+    package private(set) var findings = AuditFindings()
+    /// The nodes of the level of blocks and above that the leaves have completed since they were last taken.
+    private var nodes: [(node: TreeNode, hash: TreeHash)] = []
+
+    package init(trusting trusted: Set<SealVerifier>) {
+        self.trusted = trusted
+        keys = trusted
+    }
+
+    /// The position of the last leaf.
+    package var position: Int64 { tree.size }
+
+    /// Takes the next position.
+    ///
+    /// - Parameters:
+    ///   - leaf: of the event; nil if it is not there.
+    ///   - sealed: what the leaf was when it was sealed; nil if it is not sealed yet.
+    ///   - mayBeMissing: whether it has left the log by retention.
+    package mutating func take(_ leaf: TreeHash?, sealed: TreeHash?, mayBeMissing: Bool = false) {
+        let position = tree.size + 1
+        if let leaf, let sealed, leaf != sealed {
+            note(position, "the event is not the one that was sealed")
+        } else if leaf == nil, !mayBeMissing {
+            note(position, "the event is missing")
+        }
+        tree.append(sealed ?? leaf ?? .emptyLeaf) { node, hash in
+            if node.level >= SealBlock.level { nodes.append((node, hash)) }
+        }
+    }
+
+    /// Takes a head that covers everything up to the last position taken.
+    package mutating func take(_ head: SignedHead) {
+        heads += 1
+        guard head.isSigned(byOneOf: keys) else {
+            return note(head.size, "the head of \(head.time) is not signed by a key that is trusted")
+        }
+        if head.root == tree.root {
+            lastProven = head.size
+            keys.formUnion(head.keys)
+        } else if !isBroken {
+            // Every later head covers the same positions.
+            isBroken = true
+            note(
+                lastProven + 1,
+                "from here to position \(head.size) the log is not what the head of \(head.time) has signed")
+        }
+    }
+
+    /// Takes a head that covers more than there is.
+    package mutating func take(beyondEnd head: SignedHead) {
+        heads += 1
+        guard head.isSigned(byOneOf: keys) else {
+            return note(head.size, "the head of \(head.time) is not signed by a key that is trusted")
+        }
+        note(
+            tree.size + 1,
+            "from here on events are cut off: the head of \(head.time) covers up to position \(head.size)")
+    }
+
+    package mutating func note(_ position: Int64, _ problem: String) {
+        findings.note(AuditFinding(.seals, position: position, problem))
+    }
+
+    mutating func takeNodes() -> [(node: TreeNode, hash: TreeHash)] {
+        defer { nodes = [] }
+        return nodes
+    }
+}
