@@ -18,6 +18,12 @@ create table seal_nodes (
     primary key (level, number)
 );
 
+-- The leaves of events that left the log before their block was full.
+create table departed_leaves (
+    position bigint primary key,
+    leaf bytea not null check (length(leaf) = 32)
+);
+
 create table signed_heads (
     -- The position of the last event that it covers.
     size bigint not null,
@@ -29,7 +35,7 @@ create table signed_heads (
 do $$
 declare part text;
 begin
-    foreach part in array array['seal_blocks', 'seal_nodes', 'signed_heads'] loop
+    foreach part in array array['seal_blocks', 'seal_nodes', 'departed_leaves', 'signed_heads'] loop
         execute format(
             'create trigger %I before update or delete on %I
                 for each row execute function refuse_to_change_history()', part || '_append_only', part);
@@ -42,3 +48,4 @@ begin
 end $$;
 
 grant select, insert on seal_blocks, seal_nodes, signed_heads to fleetlog_server;
+grant select on departed_leaves to fleetlog_server;

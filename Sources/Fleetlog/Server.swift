@@ -100,7 +100,7 @@ struct Server {
         http = HTTPGateway(
             configuration: settings.http, store: store, feed: feed, devices: devices, accounts: accounts,
             alerts: alerts,
-            rollouts: rollouts, queries: PostgresFleetQueries(pool: pool),
+            rollouts: rollouts, queries: PostgresFleetQueries(pool: pool), seals: SealedTree(pool: pool),
             notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
             readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
@@ -112,11 +112,17 @@ struct Server {
                 .init(alerts, store: store, snapshots: snapshots), .init(rollouts, store: store, snapshots: snapshots),
             ], interval: settings.driftCheckInterval, logger: logger)
 
+        let sealer = LogSealer(
+            pool: pool,
+            lease: PostgresLease(.seals, url: url, on: reading, server: settings.mqtt.server, logger: logger),
+            keys: { [seals = settings.seals] in try seals.keyFile?.keys() ?? [] },
+            publish: { [seals = settings.seals] head in seals.keep(head, logger: logger) }, logger: logger)
         let diskWatch = DiskWatch(pool: pool, disk: settings.disk, logger: logger)
 
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            rolloutsView, rolloutDevicesView, purge, driftWatch, diskWatch, pump, dispatcher, workflows, mqtt, http,
+            rolloutsView, rolloutDevicesView, sealer, purge, driftWatch, diskWatch, pump, dispatcher, workflows, mqtt,
+            http,
         ]
         threads = [appending, reading, ingesting]
         transfers = [posting, mailing]

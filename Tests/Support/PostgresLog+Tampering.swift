@@ -17,6 +17,7 @@ extension PostgresLog {
             alter table log_head disable trigger all;
             alter table seal_blocks disable trigger all;
             alter table seal_nodes disable trigger all;
+            alter table departed_leaves disable trigger all;
             alter table signed_heads disable trigger all;
             \(sql);
             do $$
@@ -33,6 +34,8 @@ extension PostgresLog {
             alter table seal_blocks enable always trigger seal_blocks_no_truncate;
             alter table seal_nodes enable always trigger seal_nodes_append_only;
             alter table seal_nodes enable always trigger seal_nodes_no_truncate;
+            alter table departed_leaves enable always trigger departed_leaves_append_only;
+            alter table departed_leaves enable always trigger departed_leaves_no_truncate;
             alter table signed_heads enable always trigger signed_heads_append_only;
             alter table signed_heads enable always trigger signed_heads_no_truncate
             """)

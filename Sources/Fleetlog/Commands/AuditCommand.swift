@@ -4,7 +4,11 @@ import Runtime
 
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "audit", abstract: "Prove what the log promises.", subcommands: [AuditCheckCommand.self],
+        commandName: "audit", abstract: "Prove what the log promises.",
+        subcommands: [
+            AuditCheckCommand.self, AuditVerifyCommand.self, AuditHeadCommand.self, AuditExportCommand.self,
+            AuditKeyCommand.self,
+        ],
         defaultSubcommand: AuditCheckCommand.self)
 }
 

@@ -41,6 +41,7 @@ struct UpCommand: AsyncParsableCommand {
     }
 
     private func serve(_ foundation: Foundation, simulated: Int, logger: Logger) async throws {
+        try SealKeyFile(path: foundation.path + "/seal-key").createIfAbsent()
         let settings = try ServerSettings(
             SettingsSources(flags: foundation.settings(over: SettingsSources(flags: options.given), options.given)))
         let (server, token) = try await untilInterrupted {
@@ -116,6 +117,7 @@ private struct Foundation {
     func settings(over sources: SettingsSources, _ given: [String: String]) -> [String: String] {
         var given = given
         if sources.value("database-disk") == nil { given["database-disk"] = path }
+        if sources.value("seal-key-file") == nil { given["seal-key-file"] = path + "/seal-key" }
         if sources.value("webhook-allow-private") == nil { given["webhook-allow-private"] = "loopback" }
         return given.merging(
             [

@@ -129,6 +129,16 @@ struct ServerOptions: ParsableArguments {
     )
     var redeliveryWindowSeconds: Int?
 
+    @Option(
+        help:
+            "File of the key that signs the heads of the log; without it none is signed. (FLEETLOG_SEAL_KEY_FILE)"
+    )
+    var sealKeyFile: String?
+
+    @Option(
+        help: "File that each signed head is added to, best on another machine's disk. (FLEETLOG_SEAL_HEADS_FILE)")
+    var sealHeadsFile: String?
+
     @Option(help: "trace, debug, info (default), notice, warning, error or critical. (FLEETLOG_LOG_LEVEL)")
     var logLevel: String?
 
@@ -154,7 +164,8 @@ struct ServerOptions: ParsableArguments {
             "drift-check-seconds": driftCheckSeconds.map(String.init),
             "actor-memory-mb": actorMemoryMB.map(String.init), "actor-idle-seconds": actorIdleSeconds.map(String.init),
             "command-window-seconds": commandWindowSeconds.map(String.init),
-            "redelivery-window-seconds": redeliveryWindowSeconds.map(String.init), "log-level": logLevel,
+            "redelivery-window-seconds": redeliveryWindowSeconds.map(String.init),
+            "seal-key-file": sealKeyFile, "seal-heads-file": sealHeadsFile, "log-level": logLevel,
         ]
     }
 }

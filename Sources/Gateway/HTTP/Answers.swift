@@ -17,6 +17,8 @@ extension HTTPField.Name {
     static let lastEventID = HTTPField.Name(wellFormed: "Last-Event-ID")
     /// How far the log, or the view that was read, has come.
     static let position = HTTPField.Name(wellFormed: "Fleetlog-Position")
+    /// Where a list goes on that is no JSON.
+    static let next = HTTPField.Name(wellFormed: "Fleetlog-Next")
     static let fetchSite = HTTPField.Name(wellFormed: "Sec-Fetch-Site")
     static let host = HTTPField.Name(wellFormed: "Host")
 

@@ -21,7 +21,7 @@ package struct HTTPGateway: Service {
         configuration: HTTPConfiguration, store: any EventStore, feed: (any LogSource)? = nil,
         devices: Directory<Device>,
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
-        queries: any FleetQueries & RolloutQueries, notifications: any NotificationLedger,
+        queries: any FleetQueries & RolloutQueries, seals: any SealQueries, notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
@@ -49,6 +49,7 @@ package struct HTTPGateway: Service {
             WorkflowRoutes(queries: workflows).all
             + NotificationRoutes(ledger: notifications, accounts: accounts).all
             + LogRoutes(store: store, feed: feed ?? store, streaming: streaming).all
+            + SealRoutes(store: store, seals: seals).all
             + IsolationRoutes(supervised: [devices, accounts, alerts, rollouts]).all
             + ProjectionRoutes(queries: queries).all
             + SessionRoutes(authenticator: authenticator, cookiesNeedTLS: configuration.cookiesNeedTLS).all

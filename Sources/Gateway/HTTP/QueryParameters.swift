@@ -40,6 +40,14 @@ struct QueryParameters: Sendable {
         return limit
     }
 
+    /// A position that must be given.
+    func position(_ name: String) throws(Problem) -> Int64 {
+        guard let position = self[name].flatMap({ Int64($0) }), position >= 1 else {
+            throw .malformed(name, "\(name) must be a position, a number from 1.")
+        }
+        return position
+    }
+
     /// A position or version to continue after; 0 if there is none.
     func after() throws(Problem) -> Int64 {
         guard let text = self["after"] else { return 0 }

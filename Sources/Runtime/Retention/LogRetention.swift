@@ -109,6 +109,7 @@ package struct LogRetention: Sendable {
                 try await raiseFloors(report) { stream in
                     RetentionStatements.streams(of: name)(.text(stream), .int8(Self.streamsAtOnce))
                 }
+                try await DepartingLeaves(pool: pool).keep(partition.firstPosition..<partition.endPosition)
                 _ = try await query(
                     RetentionStatements.announce(
                         .int8(partition.firstPosition), .int8(partition.endPosition), .int8(partition.events),
@@ -136,6 +137,7 @@ package struct LogRetention: Sendable {
         guard var start = try extent.int8(ifPresent: 0), let last = try extent.int8(ifPresent: 1) else { return }
         while start <= last {
             let end = min(start + Self.positionsAtOnce, last + 1)
+            try await DepartingLeaves(pool: pool).keep(start..<end)
             let results: [Rows]
             do {
                 results = try await run([

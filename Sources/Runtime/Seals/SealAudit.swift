@@ -6,6 +6,8 @@ package struct SealAudit: Sendable {
         /// Up to where the leaves were sealed.
         package var sealed: Int64 = 0
         package var heads = 0
+        /// Events that are not there, and of which the retention says that they have left.
+        package var departed: Int64 = 0
         package var findings = AuditFindings()
     }
 
@@ -49,9 +51,12 @@ package struct SealAudit: Sendable {
                     SealBlock.hash(at: Int(position - 1 - block << SealBlock.level), in: $0)
                 }
                 if wasSealed == nil, position <= sealed { check.note(position, "its seal is missing") }
-                check.take(
-                    leaf, sealed: wasSealed,
-                    mayBeMissing: leaf == nil && retained.note(missing: position..<position + 1) == nil)
+                if case .present(let hash) = leaf {
+                    check.take(hash, sealed: wasSealed)
+                } else {
+                    let hasLeft = retained.note(missing: position..<position + 1) == nil
+                    check.take(nil, sealed: wasSealed ?? leaf.hash, mayBeMissing: hasLeft)
+                }
                 while let next = heads.first, next.size == position { check.take(heads.removeFirst()) }
             }
             try await compareNodes(&check)
@@ -60,7 +65,10 @@ package struct SealAudit: Sendable {
         for beyond in try await heads(behind: head, through: .max, &check) where beyond.size > head {
             check.take(beyondEnd: beyond)
         }
-        return Report(head: check.position, sealed: sealed, heads: check.heads, findings: check.findings)
+        for finding in retained.findings { check.note(finding) }
+        return Report(
+            head: check.position, sealed: sealed, heads: check.heads, departed: check.departed, findings: check.findings
+        )
     }
 
     /// Those of the log and those kept elsewhere, oldest first.

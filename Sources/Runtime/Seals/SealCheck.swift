@@ -7,6 +7,7 @@ package struct SealCheck: Sendable {
     private var lastProven: Int64 = 0
     private var isBroken = false
     package private(set) var heads = 0
+    package private(set) var departed: Int64 = 0
     package private(set) var findings = AuditFindings()
     /// The nodes of the level of blocks and above that the leaves have completed since they were last taken.
     private var nodes: [(node: TreeNode, hash: TreeHash)] = []
@@ -29,8 +30,8 @@ package struct SealCheck: Sendable {
         let position = tree.size + 1
         if let leaf, let sealed, leaf != sealed {
             note(position, "the event is not the one that was sealed")
-        } else if leaf == nil, !mayBeMissing {
-            note(position, "the event is missing")
+        } else if leaf == nil {
+            if mayBeMissing { departed += 1 } else { note(position, "the event is missing") }
         }
         tree.append(sealed ?? leaf ?? .emptyLeaf) { node, hash in
             if node.level >= SealBlock.level { nodes.append((node, hash)) }
@@ -67,7 +68,17 @@ package struct SealCheck: Sendable {
     }
 
     package mutating func note(_ position: Int64, _ problem: String) {
-        findings.note(AuditFinding(.seals, position: position, problem))
+        note(AuditFinding(.seals, position: position, problem))
+    }
+
+    mutating func note(_ finding: AuditFinding) { findings.note(finding) }
+
+    /// What was found up to the last position taken.
+    ///
+    /// - Parameter sealed: up to where the leaves were sealed; all of them if nil.
+    package func report(sealed: Int64? = nil) -> SealAudit.Report {
+        SealAudit.Report(
+            head: position, sealed: sealed ?? position, heads: heads, departed: departed, findings: findings)
     }
 
     mutating func takeNodes() -> [(node: TreeNode, hash: TreeHash)] {

@@ -21,6 +21,17 @@ enum SealStatements {
         "insert into seal_nodes (level, number, hash) select * from unnest($1::int[], $2::bigint[], $3::bytea[])",
         effect: .writes)
 
+    static let departedLeaves = Statement(
+        "seal_departed_leaves",
+        "select position, leaf from departed_leaves where position > $1 and position <= $2")
+
+    static let storeDepartedLeaves = Statement(
+        "seal_store_departed_leaves",
+        """
+        insert into departed_leaves (position, leaf) select * from unnest($1::bigint[], $2::bytea[])
+        on conflict (position) do nothing
+        """, effect: .writes)
+
     static let storeHead = Statement(
         "seal_store_head", "insert into signed_heads (size, time, note) values ($1, $2, $3)", effect: .writes)
 

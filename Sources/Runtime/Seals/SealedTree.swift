@@ -10,6 +10,13 @@ package struct SealedTree: Sendable {
         package var root: TreeHash
         /// A head of that size, if one was signed.
         package var head: SignedHead?
+
+        package init(
+            position: Int64, size: Int64, leaf: TreeHash, path: [TreeHash], root: TreeHash, head: SignedHead?
+        ) {
+            (self.position, self.size, self.leaf) = (position, size, leaf)
+            (self.path, self.root, self.head) = (path, root, head)
+        }
     }
 
     /// That a log begins with what it was before.
@@ -18,6 +25,10 @@ package struct SealedTree: Sendable {
         package var to: Int64
         package var roots: (from: TreeHash, to: TreeHash)
         package var path: [TreeHash]
+
+        package init(from: Int64, to: Int64, roots: (from: TreeHash, to: TreeHash), path: [TreeHash]) {
+            (self.from, self.to, self.roots, self.path) = (from, to, roots, path)
+        }
     }
 
     private let store: SealStore
@@ -115,7 +126,7 @@ package struct SealedTree: Sendable {
         let head = try await store.pool.withConnection { try await $0.query(ReadStatements.head()) }
         let end = min(try head.first?.int8(0) ?? 0, (block + 1) << SealBlock.level)
         try await reader.read(after: block << SealBlock.level, through: end) { leaves in
-            for leaf in leaves { (leaf ?? .emptyLeaf).append(to: &bytes) }
+            for leaf in leaves { (leaf.hash ?? .emptyLeaf).append(to: &bytes) }
         }
         return bytes
     }

@@ -34,7 +34,7 @@ struct SealingTerm {
         var open = OpenBlocks(behind: frontier)
         try await reader.read(after: frontier.size, through: end) { leaves in
             for leaf in leaves {
-                open.append(leaf ?? .emptyLeaf)
+                open.append(leaf.hash ?? .emptyLeaf)
                 if open.blocks.count == Self.blocksAtOnce {
                     try await store.store(open)
                     open.forgetClosed()
@@ -50,7 +50,7 @@ struct SealingTerm {
     mutating func sign(at head: Int64, _ time: Timestamp, with keys: [SealKey]) async throws -> SignedHead {
         var tree = frontier
         try await reader.read(after: frontier.size, through: head) { leaves in
-            for leaf in leaves { tree.append(leaf ?? .emptyLeaf) }
+            for leaf in leaves { tree.append(leaf.hash ?? .emptyLeaf) }
         }
         let signed = try SignedHead(size: head, root: tree.root, time: time, signedBy: keys)
         try await store.store(signed)

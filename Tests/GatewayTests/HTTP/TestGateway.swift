@@ -72,7 +72,8 @@ struct TestGateway: Sendable {
         gateway = HTTPGateway(
             configuration: configuration, store: store, devices: devices, accounts: accounts, alerts: alerts,
             rollouts: rollouts,
-            queries: queries, notifications: ledger, workflows: OneStoppedWorkflow(), tokens: tokens,
+            queries: queries, seals: SealsInMemory(store: store), notifications: ledger,
+            workflows: OneStoppedWorkflow(), tokens: tokens,
             credentials: credentials, readiness: readiness,
             metrics: PrometheusMetrics(),
             logger: logger)

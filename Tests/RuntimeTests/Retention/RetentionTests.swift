@@ -218,6 +218,40 @@ private enum Meter: Decider {
         }
     }
 
+    @Test func `leaves what was sealed and signed provable, and what is signed later too`() async throws {
+        try await withLog { log, retention in
+            let key = try SealKey(name: "fleetlog-test", seed: Array(repeating: 1, count: 32))
+            func sign() async throws -> SignedHead {
+                var term = try await SealingTerm(log.pool)
+                let head = try await log.store.head().position
+                try await term.seal(through: head)
+                return try await term.sign(at: head, .now(), with: [key])
+            }
+            func verify() async throws -> SealAudit.Report {
+                try await SealAudit(of: log.pool, trusting: [key.verifier]).run { _, _ in }
+            }
+            let directory = Directory<Meter>(store: log.store, snapshots: log.snapshots)
+            try await send((0..<943).map { .read($0) }, to: "d", directory)
+            let before = try await sign()
+            // The last partition that leaves ends in a block that is not full.
+            #expect(before.size == 4_050)
+            let plan = try await plan(retention)
+            try await retention.perform(plan) { _ in }
+            let report = try await verify()
+            #expect(report.findings.first.isEmpty)
+            #expect(report.departed == plan.events)
+            try await send((0..<200).map { .read($0) }, to: "d", directory)
+            let after = try await sign()
+            #expect(try await verify().findings.first.isEmpty)
+            let proof = try await SealedTree(pool: log.pool).consistency(from: before.size, to: after.size)
+            #expect(
+                TreeProof.verifies(from: before.size, before.root, to: after.size, after.root, proof.path))
+            try await log.tamper("delete from events where type = 'Named' and position < 500")
+            let lost = try await verify().findings.first
+            #expect(lost.map(\.law) == [.positions] && lost.map(\.position) == [1])
+        }
+    }
+
     @Test func `is no excuse for what is lost besides`() async throws {
         try await withLog { log, retention in
             try await retention.perform(try await plan(retention)) { _ in }

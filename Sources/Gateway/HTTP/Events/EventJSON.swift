@@ -44,7 +44,7 @@ extension [UInt8] {
     mutating func append(raw text: String) { self += text.utf8 }
 
     /// A JSON string with its quotes.
-    fileprivate mutating func append(text: String) {
+    mutating func append(text: String) {
         append(UInt8(ascii: "\""))
         for byte in text.utf8 {
             switch byte {

@@ -141,3 +141,36 @@ struct JSONCursor {
             : malformed("a control character in a string")
     }
 }
+
+extension JSONCursor {
+    /// Passes any one value, which is checked no further than is needed to find its end.
+    mutating func skipValue() throws(MalformedPayload) {
+        var depth = 0
+        repeat {
+            switch peek() {
+            case UInt8(ascii: "\""): _ = try string()
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                next += 1
+                depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                next += 1
+                depth -= 1
+            case UInt8(ascii: ","), UInt8(ascii: ":"):
+                guard depth > 0 else { throw malformed("a value is missing") }
+                next += 1
+            case .none: throw malformed("the text ends within a value")
+            default:
+                while next < bytes.count, !Self.endsWord(bytes[next]) { next += 1 }
+            }
+        } while depth > 0
+        guard depth == 0 else { throw malformed("a bracket closes nothing") }
+    }
+
+    private static func endsWord(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: ","), UInt8(ascii: "}"), UInt8(ascii: "]"), UInt8(ascii: ":"), UInt8(ascii: "\""), 0...0x20:
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+
+struct AuditKeyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "key", abstract: "Make or change the key that signs the heads of the log.",
+        subcommands: [Create.self, Rotate.self])
+
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Make a key file for --seal-key-file, and its public half beside it.")
+
+        @Argument(help: "The key's file, which must not exist yet.")
+        var file: String
+
+        func run() async throws {
+            let keys = SealKeyFile(path: file)
+            try keys.create()
+            print("The key is in \(file); give \(keys.publicPath) to those who are to verify the log.")
+        }
+    }
+
+    struct Rotate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Put a new key in force, from the next head on; the server need not be restarted.",
+            discussion: """
+                Heads are signed by the new key and by the one before, until the next change: so whoever trusts the old \
+                one learns of the new one.
+                """)
+
+        @Argument(help: "The key's file; without it the one of the installation in --folder.")
+        var file: String?
+
+        @Option(help: "Folder of the private installation.")
+        var folder = ".fleetlog"
+
+        @Flag(help: "The old key signs nothing more: somebody else may know it. Give the new public key to all.")
+        var dropOld = false
+
+        func run() async throws {
+            let keys = SealKeyFile(path: file ?? folder + "/seal-key")
+            try keys.rotate(dropsOld: dropOld)
+            print("A new key is in force; its public half is the first line of \(keys.publicPath).")
+        }
+    }
+}

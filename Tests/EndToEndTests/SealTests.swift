@@ -1,0 +1,94 @@
+import Foundation
+import Installation
+import Runtime
+import Support
+import Testing
+
+extension EndToEnd {
+    @Suite(.timeLimit(.minutes(5))) struct `A sealed log` {
+        @Test func `is proved by the program, and betrays whoever changes it, in the database and in an export`()
+            async throws
+        {
+            try await TestedSystem.with { system in
+                let folder = try ThrowawayFolder.make()
+                defer { ThrowawayFolder.remove(folder) }
+                let (key, heads, export) = (folder + "/key", folder + "/heads", folder + "/log.ndjson")
+                _ = try await Executable.run(["audit", "key", "create", key])
+                let mode = try FileManager.default.attributesOfItem(atPath: key)[.posixPermissions] as? Int
+                guard mode == 0o600 else { throw Wrong("the key's file has the mode \(mode ?? 0)") }
+                let server = try await system.start(
+                    more: ["FLEETLOG_SEAL_KEY_FILE": key, "FLEETLOG_SEAL_HEADS_FILE": heads])
+                let api = system.api(server)
+                for number in 1...20 { _ = try await api.register("sealed-\(number)") }
+                let registered = try await system.head
+                await server.kill()
+
+                _ = try await Executable.run(["audit", "key", "rotate", key])
+                // So that the next server need not wait a minute before it signs all of it.
+                try await PostgresLog.with(system.database) { try await $0.tamper("delete from signed_heads") }
+                let next = try await system.start(
+                    "next", more: ["FLEETLOG_SEAL_KEY_FILE": key, "FLEETLOG_SEAL_HEADS_FILE": heads])
+                try await eventually("a head covers all devices") {
+                    let answer = try await system.api(next).send("GET", "/api/v1/audit/heads/latest")
+                    guard answer.status == 200 else { return false }
+                    let head: Head = try answer.value()
+                    return head.size >= registered
+                }
+                await next.kill()
+
+                let verify = ["audit", "verify", "--key", key + ".pub", "--database-url", system.database.serverURL]
+                let clean = try await Executable.output(verify + ["--head", heads])
+                guard clean.succeeded, clean.text.contains("Nothing was altered") else {
+                    throw Wrong("a log as it was is judged \(clean.text)\(clean.errors)")
+                }
+                let newest = try await Executable.run(
+                    ["audit", "head", "--database-url", system.database.serverURL])
+                guard try String(contentsOfFile: heads, encoding: .utf8).contains(newest) else {
+                    throw Wrong("the newest head is not in its file: \(newest)")
+                }
+                _ = try await Executable.run(
+                    ["audit", "export", export, "--database-url", system.database.serverURL])
+                try await Self.judge(export, key, heads)
+
+                _ = try await PostgresLog.with(system.database) { log in
+                    try await log.tamper("update events set account = 'other' where position = 7")
+                }
+                let changed = try await Executable.output(verify + ["--json"])
+                guard !changed.succeeded, changed.text.contains(#""ok":false"#) else {
+                    throw Wrong("an altered log is judged \(changed.text)\(changed.errors)")
+                }
+                let unkeyed = try await Executable.output(
+                    ["audit", "verify", "--folder", folder, "--database-url", system.database.serverURL])
+                guard !unkeyed.succeeded, unkeyed.errors.contains("no public key") else {
+                    throw Wrong("without a key it says \(unkeyed.text)\(unkeyed.errors)")
+                }
+            }
+        }
+
+        private struct Head: Decodable { var size: Int }
+
+        /// An export alone, whole and changed.
+        private static func judge(_ export: String, _ key: String, _ heads: String) async throws {
+            let verify = ["audit", "verify", "--key", key + ".pub", "--head", heads, "--export"]
+            let clean = try await Executable.output(verify + [export])
+            guard clean.succeeded else { throw Wrong("a whole export is judged \(clean.text)\(clean.errors)") }
+            var lines = try String(contentsOfFile: export, encoding: .utf8).split(separator: "\n")
+            let changed = export + ".changed"
+            func expect(_ finding: String) async throws {
+                try lines.joined(separator: "\n").write(toFile: changed, atomically: true, encoding: .utf8)
+                let output = try await Executable.output(verify + [changed])
+                guard !output.succeeded, output.text.contains(finding) else {
+                    throw Wrong("instead of '\(finding)' it says \(output.text)\(output.errors)")
+                }
+            }
+            let whole = lines
+            lines[4] = Substring(lines[4].replacing("sealed-", with: "cheated-"))
+            try await expect("position 5: the event is not the one that was sealed")
+            lines = whole
+            lines.remove(at: 4)
+            try await expect("position 5: the event is missing")
+            lines = whole.filter { !$0.contains(#""type":"fleetlog.head""#) }.dropLast(whole.count / 2)
+            try await expect("from here on events are cut off")
+        }
+    }
+}
