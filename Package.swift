@@ -34,6 +34,7 @@ let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 var targets: [Target] = [
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
     .systemLibrary(name: "CLinux"),
@@ -91,8 +92,8 @@ if !core {
         .target(
             name: "Gateway",
             dependencies: [
-                "Projections", "Workflows", "Aggregates", "Runtime", "CMosquitto", logging, metrics, lifecycle, crypto,
-                cryptoExtras,
+                "Projections", "Workflows", "Aggregates", "Runtime", "CMosquitto", "CZlib", logging, metrics,
+                lifecycle, crypto, cryptoExtras,
             ] + http,
             resources: [
                 .embedInCode("Page/index.html"), .embedInCode("Page/page.css"), .embedInCode("Page/favicon.svg"),

@@ -103,6 +103,7 @@ struct Server {
             rollouts: rollouts, queries: PostgresFleetQueries(pool: pool), seals: SealedTree(pool: pool),
             notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
+            deviceKeys: PostgresDeviceKeys(pool: pool),
             readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
         let purge = AcceptancePurge(pool: pool, window: settings.commandWindow, logger: logger)

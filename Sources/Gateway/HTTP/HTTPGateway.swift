@@ -23,14 +23,16 @@ package struct HTTPGateway: Service {
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
         queries: any FleetQueries & RolloutQueries, seals: any SealQueries, notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
-        credentials: any CredentialChanges, readiness: any ReadinessCheck,
+        credentials: any CredentialChanges, deviceKeys: any DeviceKeys, readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {
         self.configuration = configuration
         self.logger = logger
         let authenticator = Authenticator(store: tokens)
+        let deviceAuthenticator = DeviceAuthenticator(keys: deviceKeys)
         pipeline = RequestPipeline(
-            configuration: configuration, authenticator: authenticator, metrics: metrics, logger: logger)
+            configuration: configuration, authenticator: authenticator, devices: deviceAuthenticator,
+            metrics: metrics, logger: logger)
         let slots = StreamSlots(limit: configuration.streamLimit)
         let streaming = EventStreaming(
             slots: slots, authenticator: authenticator, heartbeatInterval: configuration.heartbeatInterval,
@@ -40,6 +42,7 @@ package struct HTTPGateway: Service {
             DeviceRoutes(
                 store: store, devices: devices, accounts: standings, queries: queries, credentials: credentials
             ).all
+            + TelemetryRoutes(devices: devices, authenticator: deviceAuthenticator, metrics: metrics).all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all
             + AlertRoutes(store: store, alerts: alerts, queries: queries).all
             + RolloutRoutes(store: store, rollouts: rollouts, queries: queries).all

@@ -14,7 +14,10 @@ struct IdempotencyKey: Sendable {
     let fingerprint: UUID128
 
     /// Nil without the header.
-    init?(_ exchange: Exchange, _ caller: Caller) throws(Problem) {
+    init?(_ exchange: Exchange, _ caller: Caller) throws(Problem) { try self.init(exchange, of: caller.principal) }
+
+    /// Nil without the header.
+    init?(_ exchange: Exchange, of principal: Principal) throws(Problem) {
         let keys = exchange.request.headers[values: .idempotencyKey]
         guard let key = keys.first else { return nil }
         guard keys.count == 1, (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20..<0x7f).contains($0) })
@@ -22,9 +25,16 @@ struct IdempotencyKey: Sendable {
             throw .malformed("Idempotency-Key", "Idempotency-Key must be one text of 1 to 255 ASCII characters.")
         }
         let request = exchange.request
-        let identity = "\(caller.principal)\n\(request.method.rawValue) \(request.uri.path)\n\(key)"
+        let identity = "\(principal)\n\(request.method.rawValue) \(request.uri.path)\n\(key)"
         digest = Array(SHA256.hash(data: Data(identity.utf8)))
         fingerprint = RequestFingerprint.of(exchange)
+    }
+
+    /// Tells a device's message from others with the same content.
+    var delivery: DeliveryStamp {
+        let id = commandID
+        return DeliveryStamp(
+            generation: Int64(bitPattern: id.high), earlier: [], number: Int64(bitPattern: id.low))
     }
 
     var commandID: UUID128 { UUID128(hash: digest) }

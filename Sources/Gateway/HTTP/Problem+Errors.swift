@@ -140,6 +140,13 @@ extension Problem {
         }
     }
 
+    init(_ error: DeviceKeysError) {
+        switch error {
+        case .unavailable(let reason):
+            self = .unavailable("Keys cannot be checked right now.", retryAfter: 5, cause: reason)
+        }
+    }
+
     static let noDevice = Problem.notFound("There is no device with this id.")
     static let noAccount = Problem.notFound("There is no account with this id.")
     static let noAlert = Problem.notFound("There is no alert with this id.")

@@ -94,6 +94,15 @@ extension Problem {
     static let forbidden = Problem(
         .forbidden, "forbidden", "This token may not do that", "Use a token with the role or account that is needed.")
 
+    static let deviceUnauthorized = Problem(
+        .unauthorized, "unauthorized", "Which device are you?",
+        "Send the device's id and key as Authorization: Basic, or its key as a bearer token and its id as device_id.",
+        headers: [.wwwAuthenticate: #"Bearer realm="fleetlog", Basic realm="fleetlog""#])
+
+    static let foreignDevice = Problem(
+        .forbidden, "foreign-device", "This is another device's", "A device speaks for itself only.",
+        field: "device_id")
+
     static let crossSite = Problem(
         .forbidden, "cross-site", "This request comes from another site",
         "A request with a cookie must come from a page of this server; programs send a bearer token instead.")

@@ -8,6 +8,7 @@ import Runtime
 struct RequestPipeline: Sendable {
     let configuration: HTTPConfiguration
     let authenticator: Authenticator
+    let devices: DeviceAuthenticator
     let metrics: any MetricsFactory
     let logger: Logger
 
@@ -46,6 +47,15 @@ struct RequestPipeline: Sendable {
             return try await withDeadline(configuration.requestTimeout) { () throws(Problem) in
                 try await work(exchange)
             }
+        case .device(let bodyLimit, let work):
+            let claim = try devices.claim(of: head(request, route, context, body: []))
+            var device: ProvenDevice?
+            if let named = claim.device { device = try await devices.prove(claim, is: named) }
+            let exchange = try await exchange(request, route, context, atMost: bodyLimit)
+            let proven = device
+            return try await withDeadline(configuration.requestTimeout) { () throws(Problem) in
+                try await work(exchange, claim, proven)
+            }
         case .guarded(let permission, let work):
             // Before the body is read: strangers may not fill memory.
             let caller = try await authenticator.caller(of: head(request, route, context, body: []))
@@ -59,10 +69,10 @@ struct RequestPipeline: Sendable {
     }
 
     private func exchange(
-        _ request: Request, _ route: Route, _ context: GatewayContext
+        _ request: Request, _ route: Route, _ context: GatewayContext, atMost limit: Int = .max
     ) async throws(Problem) -> Exchange {
         let body = try await request.wholeBody(
-            atMost: configuration.largestBody, within: configuration.bodyTimeout)
+            atMost: min(limit, configuration.largestBody), within: configuration.bodyTimeout)
         return try head(request, route, context, body: body)
     }
 

@@ -4,14 +4,19 @@ import Runtime
 
 /// One method at one path, and who may use it.
 ///
-/// There are two ways to build a route, and no third: open to everybody, or guarded by a permission. Only a guarded
-/// route's work is ever given a caller, so work on anybody's data cannot be built without naming its permission.
+/// There are three ways to build a route, and no fourth: open to everybody, guarded by a permission, or for a device with
+/// its own key. Only a guarded route's work is ever given a caller, so work on anybody's data cannot be built without
+/// naming its permission.
 package struct Route: Sendable {
     typealias OpenWork = @Sendable (Exchange) async throws(Problem) -> Response
     typealias GuardedWork = @Sendable (Exchange, Caller) async throws(Problem) -> Response
 
+    typealias DeviceWork = @Sendable (Exchange, DeviceClaim, ProvenDevice?) async throws(Problem) -> Response
+
     enum Access: Sendable {
         case open(OpenWork)
+        /// The device is proven if the header or the query names it; otherwise the work must see to that.
+        case device(bodyLimit: Int, DeviceWork)
         case guarded(Permission, GuardedWork)
     }
 
@@ -31,6 +36,13 @@ package struct Route: Sendable {
         _ method: HTTPRequest.Method, _ path: String, needs permission: Permission, _ work: @escaping GuardedWork
     ) -> Route {
         Route(method: method, path: path, access: .guarded(permission, work))
+    }
+
+    /// A route that needs a device's own key.
+    static func device(
+        _ method: HTTPRequest.Method, _ path: String, bodyLimit: Int, _ work: @escaping DeviceWork
+    ) -> Route {
+        Route(method: method, path: path, access: .device(bodyLimit: bodyLimit, work))
     }
 
     package var methodName: String { method.rawValue }

@@ -20,6 +20,7 @@ enum MetricHelp {
         "fleetlog_deliveries_dead_total": "Deliveries that were given up.",
         "fleetlog_deliveries_pending": "Deliveries that wait, for their turn or for another attempt.",
         "fleetlog_delivery_attempts_total": "Attempts at deliveries, by outcome.",
+        "fleetlog_http_readings_total": "Readings that came by HTTP, by outcome.",
         "fleetlog_ingest_messages_total": "Telemetry messages brought to an end, by outcome.",
         "fleetlog_ingest_round_messages": "Messages of one round of ingest.",
         "fleetlog_ingest_round_seconds": "Time from reading a round to its acknowledgement.",

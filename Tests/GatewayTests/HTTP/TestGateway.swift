@@ -16,6 +16,7 @@ struct TestGateway: Sendable {
     let queries: FoldedQueries
     let tokens: TokensInMemory
     let credentials = CredentialChangesHeard()
+    let keys: any DeviceKeys
     let readiness = ReadinessSwitch()
     let gateway: HTTPGateway
     private let group: ServiceGroup
@@ -32,9 +33,10 @@ struct TestGateway: Sendable {
         _ configuration: HTTPConfiguration = HTTPConfiguration(port: 0),
         store: any EventStore = InMemoryEventStore(), ledger: any NotificationLedger = EmptyLedger(),
         tokens: TokensInMemory = TokensInMemory(), admin: String? = nil,
+        keys: any DeviceKeys = NoDeviceKeys(),
         _ body: @Sendable (TestGateway) async throws -> Void
     ) async throws {
-        var test = TestGateway(configuration, store, ledger, tokens)
+        var test = TestGateway(configuration, store, ledger, tokens, keys)
         let group = test.group
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
@@ -58,9 +60,10 @@ struct TestGateway: Sendable {
 
     private init(
         _ configuration: HTTPConfiguration, _ store: any EventStore, _ ledger: any NotificationLedger,
-        _ tokens: TokensInMemory
+        _ tokens: TokensInMemory, _ keys: any DeviceKeys
     ) {
         self.tokens = tokens
+        self.keys = keys
         self.store = store
         let snapshots = InMemorySnapshotStore()
         devices = Directory(store: store, snapshots: snapshots)
@@ -73,8 +76,8 @@ struct TestGateway: Sendable {
             configuration: configuration, store: store, devices: devices, accounts: accounts, alerts: alerts,
             rollouts: rollouts,
             queries: queries, seals: SealsInMemory(store: store), notifications: ledger,
-            workflows: OneStoppedWorkflow(), tokens: tokens,
-            credentials: credentials, readiness: readiness,
+            workflows: OneStoppedWorkflow(), tokens: tokens, credentials: credentials, deviceKeys: keys,
+            readiness: readiness,
             metrics: PrometheusMetrics(),
             logger: logger)
         group = ServiceGroup(configuration: .init(services: [gateway], logger: logger))

@@ -38,3 +38,8 @@ final class ReadinessSwitch: ReadinessCheck {
 
     func reasonsAgainst() async -> [String] { reasons.withLock { $0 } }
 }
+
+/// No device has a key.
+struct NoDeviceKeys: DeviceKeys {
+    func verify(device: String, key: String) async throws(DeviceKeysError) -> Bool { false }
+}

@@ -24,6 +24,20 @@ private let d1 = StreamName(category: "device", id: "d1")
         }
     }
 
+    @Test func `records a reading in CBOR`() async throws {
+        try await GatewayHarness.with { harness in
+            let publisher = try await harness.publisher()
+            // {"seq": 7, "temperature": 24.5}, and one that ends too early
+            let message = bytes("a2 63 736571 07 6b 74656d7065726174757265 f9 4e20")
+            try await publisher.publish(
+                [message, Array(message.dropLast())].map { ("devices/d1/telemetry", $0) }, qos: 1)
+            try await eventually { harness.happenings.tally.messages == 2 }
+            #expect(harness.happenings.tally.recorded == 1 && harness.happenings.tally.malformed == 1)
+            let data = try await harness.readings(of: "d1").map { String(decoding: $0.data, as: UTF8.self) }
+            #expect(data == [#"{"clock":"server","metrics":{"temperature":24.5},"seq":7}"#])
+        }
+    }
+
     @Test func `acknowledges nothing before it is committed`() async throws {
         let store = GatedStore()
         let broker = try await ThrowawayBroker.start()

@@ -11,6 +11,7 @@ struct LogRoutes: Sendable {
 
     private static let pageSize = 200
     private static let pollInterval = Duration.seconds(2)
+    private static let (searchPage, pagesOfSearch) = (1_000, 20)
 
     var all: [Route] {
         [
@@ -20,7 +21,11 @@ struct LogRoutes: Sendable {
     }
 
     private func events(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "category", "account", "type")
+        try exchange.query.allow("after", "limit", "category", "account", "type", "device_id", "from", "to")
+        if let device = exchange.query["device_id"] { return try await events(of: device, exchange, caller) }
+        for name in ["from", "to"] where exchange.query[name] != nil {
+            throw .malformed(name, "\(name) needs device_id: the log as a whole is read by position.")
+        }
         let filter = LogFilter(
             category: exchange.query["category"], type: exchange.query["type"],
             scope: try caller.scope.narrowed(by: exchange.query["account"]))
@@ -44,6 +49,39 @@ struct LogRoutes: Sendable {
         } catch {
             throw Problem(error)
         }
+    }
+
+    /// Those of one device whose observed time lies within bounds, in the order in which they were stored.
+    private func events(of device: String, _ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        for name in ["category", "account"] where exchange.query[name] != nil {
+            throw .malformed(name, "\(name) says nothing beside device_id.")
+        }
+        if EventStreaming.isWanted(by: exchange) {
+            throw .malformed("device_id", "Follow /api/v1/streams/device-\(device)/events instead.")
+        }
+        let scope = caller.scope
+        let (from, to) = (try exchange.query.time("from"), try exchange.query.time("to"))
+        let (after, limit) = (try exchange.query.after(), try exchange.query.limit())
+        guard let stream = StreamName("device-\(device)"), try await isVisible(stream, to: scope) else {
+            throw .noDevice
+        }
+        let type = exchange.query["type"]
+        var (found, end): ([RecordedEvent], Int64) = ([], after)
+        // A request looks at a bounded stretch; its answer says where to go on, even if it has found nothing.
+        for _ in 0..<Self.pagesOfSearch {
+            let page = try await read(stream, from: end.next, limit: Self.searchPage)
+            for event in page {
+                if found.count == limit { break }
+                end = event.version
+                guard type == nil || type == event.type, scope.includes(event.metadata.account),
+                    from.map({ $0 <= event.observedTime }) ?? true, to.map({ event.observedTime < $0 }) ?? true
+                else { continue }
+                found.append(event)
+            }
+            if found.count == limit { break }
+            if page.count < Self.searchPage { return .bytes(EventJSON.list(found, next: nil)) }
+        }
+        return .bytes(EventJSON.list(found, next: end))
     }
 
     private func streamEvents(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
@@ -109,6 +147,18 @@ extension AccountScope {
         guard let account = account.map({ AccountID($0) }) else { return self }
         guard includes(account) else { throw .noAccount }
         return .only(account)
+    }
+}
+
+extension QueryParameters {
+    /// An instant; nil if it is not given.
+    fileprivate func time(_ name: String) throws(Problem) -> Timestamp? {
+        guard let text = self[name] else { return nil }
+        guard let time = Timestamp(text) else {
+            throw .malformed(
+                name, "\(name) must be an RFC 3339 time such as 2026-11-21T08:00:00Z, a + written as %2B.")
+        }
+        return time
     }
 }
 

@@ -18,6 +18,16 @@ package struct TelemetryMessage: Sendable {
         from device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
         fence: StreamVersion?, sideRows: [SideRow] = []
     ) {
+        self.init(
+            from: device, received, stamp: stamp, receivedTime: receivedTime, fence: fence, sideRows: sideRows,
+            Result { () throws(MalformedPayload) in try TelemetryPayload.readings(of: received.payload) })
+    }
+
+    /// The same of a message that has been read already.
+    init(
+        from device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
+        fence: StreamVersion?, sideRows: [SideRow] = [], _ readings: Result<[Reading], MalformedPayload>
+    ) {
         self.device = device
         self.received = received
         self.stamp = stamp
@@ -25,7 +35,7 @@ package struct TelemetryMessage: Sendable {
         let identity = MessageIdentity(device: device, message: received, stamp: stamp)
         let principal = Principal.device(device)
         do throws(MalformedPayload) {
-            let readings = try TelemetryPayload.readings(of: received.payload)
+            let readings = try readings.get()
             fault = nil
             envelopes = readings.enumerated().map { index, reading in
                 let (id, earlier) = identity.command(of: reading, at: index)

@@ -4,6 +4,8 @@ import Runtime
 /// Reads the readings out of a message's JSON text.
 struct TelemetryParser {
     var text: JSONCursor
+    /// Set if readings may come as events.
+    var events: EventEnvelope?
 
     mutating func message() throws(MalformedPayload) -> [Reading] {
         var readings: [Reading] = []
@@ -49,10 +51,14 @@ struct TelemetryParser {
                 if known.seq { throw Self.twice(key) }
                 known.seq = true
                 reading.seq = try seq()
+            case _ where events != nil && EventEnvelope.keys.contains(key):
+                try events?.read(key, from: &text)
+                if key == "payload" { try metric(key, depth: 1, into: &reading.metrics) }
             default:
                 try metric(key, depth: 1, into: &reading.metrics)
             }
         }
+        try events?.open(&reading)
         if reading.metrics.isEmpty {
             throw MalformedPayload("a reading has no metric", advice: "send at least one value beside ts and seq")
         }
@@ -117,7 +123,7 @@ struct TelemetryParser {
         return number
     }
 
-    private static func twice(_ key: String) -> MalformedPayload {
+    static func twice(_ key: String) -> MalformedPayload {
         MalformedPayload("a key appears twice", advice: "send \"\(key.prefix(64))\" once in a reading")
     }
 }

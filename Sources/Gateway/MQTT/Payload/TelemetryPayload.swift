@@ -1,19 +1,37 @@
 import Runtime
 
-/// A telemetry message: one reading, or an array of readings.
+/// A telemetry message: one reading, or an array of readings, in JSON or CBOR.
 ///
 /// The parser is our own because Foundation's keeps the last of two equal keys without a word, and a second `seq` or
 /// `ts` would change what a message is taken for. It takes 0.9 µs for a typical reading, JSONSerialization 3.8 µs.
 package enum TelemetryPayload {
     package static func readings(of payload: [UInt8]) throws(MalformedPayload) -> [Reading] {
+        try text(of: payload).withParser { (parser) throws(MalformedPayload) in try parser.message() }
+    }
+
+    /// The same with a device's id in each reading, and with readings in the form of events, as HTTP takes them.
+    ///
+    /// - Returns: the readings, and the ids that they name.
+    package static func events(
+        of payload: [UInt8]
+    ) throws(MalformedPayload) -> (readings: [Reading], devices: Set<String>) {
+        try text(of: payload).withParser { (parser) throws(MalformedPayload) in
+            parser.events = EventEnvelope()
+            return (try parser.message(), parser.events?.devices ?? [])
+        }
+    }
+
+    /// The JSON text that is to be parsed.
+    private static func text(of payload: [UInt8]) throws(MalformedPayload) -> [UInt8] {
         guard payload.count <= TelemetryLimits.bytes else {
             throw MalformedPayload(
                 "the message has \(payload.count) bytes", advice: "send at most \(TelemetryLimits.bytes) bytes")
         }
+        if CBORText.isCBOR(payload) { return try CBORText.json(of: payload) }
         guard (try? UTF8Span(validating: payload.span)) != nil else {
             throw MalformedPayload("the message is not UTF-8", advice: "encode the JSON text as UTF-8")
         }
-        return try payload.withParser { (parser) throws(MalformedPayload) in try parser.message() }
+        return payload
     }
 }
 
