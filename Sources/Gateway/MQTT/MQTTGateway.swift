@@ -42,8 +42,9 @@ package struct MQTTGateway: Service, CredentialChanges {
             }
         let firmware = FirmwareSettlement(
             rollouts: rollouts, devices: directory, notices: link, logger: logger, observe: observe)
+        let receipts = Receipts(devices: directory, link: link, logger: logger)
         let parked = ParkedMessages(
-            store: parking, directory: directory, firmware: firmware, notices: link, logger: logger)
+            store: parking, directory: directory, firmware: firmware, notices: link, receipts: receipts, logger: logger)
         ingest = Ingest(
             connection: IngestConnection(
                 to: configuration.broker, clientID: configuration.clientID,
@@ -54,11 +55,11 @@ package struct MQTTGateway: Service, CredentialChanges {
             lease: lease, generationLog: GenerationLog(store: store, server: configuration.server, logger: logger),
             settlement: RoundSettlement(
                 directory: directory, refusals: RefusalLog(store: store, logger: logger), parked: parked,
-                firmware: firmware, notices: link, logger: logger, observe: observe),
+                firmware: firmware, notices: link, receipts: receipts, logger: logger, observe: observe),
             parked: parked,
             delivery: FirmwareDelivery(
                 log: feed ?? store, rollouts: rollouts, devices: directory, ledger: ledger, link: link, logger: logger),
-            link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)
+            receipts: receipts, link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)
     }
 
     /// What this server's ingest is doing now.

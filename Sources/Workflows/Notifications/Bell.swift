@@ -13,9 +13,9 @@ package final class Bell: Sendable {
     }
 
     /// To be asked for before looking for work, and given to `wait` if there was none.
-    var heard: Int64 { rings.position }
+    package var heard: Int64 { rings.position }
 
-    func wait(past heard: Int64, atMost limit: Duration) async {
+    package func wait(past heard: Int64, atMost limit: Duration) async {
         await rings.wait(past: heard, atMost: limit)
     }
 }

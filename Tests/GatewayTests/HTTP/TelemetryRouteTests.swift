@@ -20,6 +20,14 @@ import Testing
         }
     }
 
+    @Test func `are answered with a receipt to who asks`() async throws {
+        try await DeviceGateway.with { gateway in
+            _ = try await gateway.post(#"[{"seq":1,"a":1},{"seq":3,"a":1}]"#)
+            let reply = try await gateway.post(#"{"seq":4,"receipt":true,"a":1}"#)
+            #expect(reply.body == #"{"duplicates":0,"receipt":{"ranges":[[1,1],[3,4]],"seq":1},"recorded":1}"#)
+        }
+    }
+
     @Test func `that are told apart by nothing are new each time, unless a key says otherwise`() async throws {
         try await DeviceGateway.with { gateway in
             for _ in 0..<2 { #expect(try await gateway.post(#"{"a":1}"#).json["recorded"] as? Int == 1) }

@@ -50,6 +50,9 @@ actor Publisher {
         return client.inbox.takeMessages()
     }
 
+    /// What has arrived and nobody has taken.
+    var unread: [ReceivedMessage] { client.inbox.messages }
+
     private func step() async throws {
         try client.write()
         let interest: Readiness = client.wantsWrite ? [.read, .write] : .read

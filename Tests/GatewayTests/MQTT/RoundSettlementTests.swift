@@ -16,12 +16,14 @@ import Testing
         let firmware = FirmwareSettlement(
             rollouts: Directory<Rollout>(store: store, snapshots: InMemorySnapshotStore()), devices: directory,
             notices: NoNotices(), logger: GatewayHarness.logger, observe: { _ in })
+        let receipts = Receipts(devices: directory, link: NoLink(), logger: GatewayHarness.logger)
         parked = ParkedMessages(
-            store: parking, directory: directory, firmware: firmware, notices: NoNotices(),
+            store: parking, directory: directory, firmware: firmware, notices: NoNotices(), receipts: receipts,
             logger: GatewayHarness.logger)
         settlement = RoundSettlement(
             directory: directory, refusals: RefusalLog(store: store, logger: GatewayHarness.logger), parked: parked,
-            firmware: firmware, notices: NoNotices(), logger: GatewayHarness.logger, observe: { _ in })
+            firmware: firmware, notices: NoNotices(), receipts: receipts, logger: GatewayHarness.logger,
+            observe: { _ in })
     }
 
     private func part(_ number: UInt16, _ generations: inout DeliveryGenerations) -> RoundPart {

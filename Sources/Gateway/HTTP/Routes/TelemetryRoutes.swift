@@ -29,7 +29,8 @@ struct TelemetryRoutes: Sendable {
         let message = try message(of: device, payload, exchange, events.map(\.readings))
         let results = await devices.send([(device, message.envelopes)]).first ?? []
         switch MessageVerdict(results, fault: message.fault) {
-        case .recorded, .duplicate: return try answer(results)
+        case .recorded, .duplicate:
+            return try await answer(results, receiptFor: message.wantsReceipt ? device : nil)
         case .malformed(let fault): throw Problem(fault)
         case .invalid(let reason):
             _ = await devices.send([(device, [message.refusal(reason, fence: nil)])])
@@ -69,10 +70,13 @@ struct TelemetryRoutes: Sendable {
             receivedTime: exchange.time, fence: nil, readings)
     }
 
-    private func answer(_ results: [CommandResult<Device>]) throws(Problem) -> Response {
+    private func answer(
+        _ results: [CommandResult<Device>], receiptFor device: String?
+    ) async throws(Problem) -> Response {
         let receipts = results.compactMap { try? $0.get() }
         let recorded = receipts.filter { $0.effect == .recorded }.count
-        let answer = TelemetryAnswer(recorded: recorded, duplicates: receipts.count - recorded)
+        var answer = TelemetryAnswer(recorded: recorded, duplicates: receipts.count - recorded)
+        if let device, let memory = try? await devices.recall(device) { answer.receipt = Receipt(memory.state) }
         for (outcome, count) in [("recorded", answer.recorded), ("duplicate", answer.duplicates)] where count > 0 {
             Counter(label: "fleetlog_http_readings_total", dimensions: [("outcome", outcome)], factory: metrics)
                 .increment(by: count)
@@ -85,6 +89,8 @@ struct TelemetryRoutes: Sendable {
 private struct TelemetryAnswer: Encodable {
     var recorded: Int
     var duplicates: Int
+    /// If it was asked for.
+    var receipt: Receipt?
 }
 
 extension Problem {

@@ -18,7 +18,7 @@ struct FirmwareDelivery: Sendable {
     let rollouts: Directory<Rollout>
     let devices: Directory<Device>
     let ledger: any FirmwareLedger
-    let link: any RetainedPublishing
+    let link: any DevicePublishing
     let logger: Logger
 
     func runUntilCancelled() async {

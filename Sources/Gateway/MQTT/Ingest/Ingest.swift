@@ -16,6 +16,7 @@ struct Ingest: Sendable {
     let settlement: RoundSettlement
     let parked: ParkedMessages
     let delivery: FirmwareDelivery
+    let receipts: Receipts
     let link: any LinkState
     let status: IngestStatus
     let metrics: IngestMetrics
@@ -39,6 +40,7 @@ struct Ingest: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await parked.applyUntilCancelled() }
             group.addTask { await delivery.runUntilCancelled() }
+            group.addTask { await receipts.runUntilCancelled() }
             await ingestUntilFenced()
             group.cancelAll()
         }

@@ -12,6 +12,7 @@ actor ParkedMessages {
     private let directory: Directory<Device>
     private let firmware: FirmwareSettlement
     private let notices: any NoticeSink
+    private let receipts: Receipts
     private let logger: Logger
     private let metrics = ParkingMetrics()
     private var queues: [String: ParkedQueue] = [:]
@@ -20,12 +21,13 @@ actor ParkedMessages {
 
     init(
         store: any ParkingStore, directory: Directory<Device>, firmware: FirmwareSettlement,
-        notices: any NoticeSink, logger: Logger
+        notices: any NoticeSink, receipts: Receipts, logger: Logger
     ) {
         self.store = store
         self.directory = directory
         self.firmware = firmware
         self.notices = notices
+        self.receipts = receipts
         self.logger = logger
     }
 
@@ -120,7 +122,7 @@ actor ParkedMessages {
             sideRows: removal)
         let results = await directory.send([(parked.device, message.envelopes)]).first ?? []
         switch MessageVerdict(results, fault: message.fault) {
-        case .recorded, .duplicate: return true
+        case .recorded, .duplicate: if message.wantsReceipt { receipts.add(parked.device) }
         case .malformed(let fault): notices.send(Notice(fault), to: parked.device)
         case .refused(let reason): notices.send(Notice(refused: reason), to: parked.device)
         case .unknownDevice: break

@@ -9,6 +9,7 @@ struct RoundSettlement: Sendable {
     let parked: ParkedMessages
     let firmware: FirmwareSettlement
     let notices: any NoticeSink
+    let receipts: Receipts
     let logger: Logger
     let observe: @Sendable (IngestHappening) -> Void
 
@@ -92,8 +93,11 @@ struct RoundSettlement: Sendable {
                 case .malformed(let fault):
                     notices.send(Notice(fault), to: message.device)
                     tally.malformed += 1
-                case .duplicate: tally.duplicate += 1
+                case .duplicate:
+                    tally.duplicate += 1
+                    if message.wantsReceipt { receipts.add(message.device) }
                 case .recorded(let readings):
+                    if message.wantsReceipt { receipts.add(message.device) }
                     tally.recorded += 1
                     tally.readings += readings
                 }

@@ -9,6 +9,8 @@ package struct TelemetryMessage: Sendable {
     package let receivedTime: Timestamp
     /// Set if the message could not be understood; its one command notes so.
     package let fault: MalformedPayload?
+    /// Whether the device wants to be told what is stored.
+    let wantsReceipt: Bool
     let envelopes: [CommandEnvelope<Device.Command>]
 
     /// - Parameters:
@@ -37,6 +39,7 @@ package struct TelemetryMessage: Sendable {
         do throws(MalformedPayload) {
             let readings = try readings.get()
             fault = nil
+            wantsReceipt = readings.contains { $0.wantsReceipt }
             envelopes = readings.enumerated().map { index, reading in
                 let (id, earlier) = identity.command(of: reading, at: index)
                 let telemetry = Telemetry(
@@ -48,6 +51,7 @@ package struct TelemetryMessage: Sendable {
             }
         } catch {
             fault = error
+            wantsReceipt = false
             envelopes = [Self.refusal(identity, received, receivedTime, error.reason, fence, sideRows)]
         }
     }

@@ -4,7 +4,7 @@ import Runtime
 import Synchronization
 
 /// The connection that carries everything to the devices, and the probes that watch over ingest.
-actor DeviceLink: LinkState, NoticeSink, RetainedPublishing {
+actor DeviceLink: LinkState, NoticeSink, DevicePublishing {
     private enum State {
         case disconnected
         case connected(MosquittoClient)
@@ -77,11 +77,12 @@ actor DeviceLink: LinkState, NoticeSink, RetainedPublishing {
         }
     }
 
-    func publish(_ messages: [RetainedMessage]) async throws(MQTTError) {
+    func publish(_ messages: [DeviceMessage]) async throws(MQTTError) {
         guard case .connected(let client) = state else { throw .lost(reason: "the link to the devices is down") }
         var packetIDs: [Int32] = []
         for message in messages {
-            packetIDs.append(try client.publish(message.payload, to: message.topic, qos: 1, retained: true))
+            packetIDs.append(
+                try client.publish(message.payload, to: message.topic, qos: 1, retained: message.isRetained))
         }
         let outcome = await withCheckedContinuation { continuation in
             pending.add(packetIDs, continuation)

@@ -45,7 +45,7 @@ struct EventEnvelope {
             throw MalformedPayload(
                 "event_type and payload come together", advice: "send both of them, or neither")
         }
-        guard !type.isEmpty, type != "ts", type != "seq", reading.metrics["payload.value"] != nil else {
+        guard !type.isEmpty, !["ts", "seq", "receipt"].contains(type), reading.metrics["payload.value"] != nil else {
             throw MalformedPayload(
                 "an event has no type, or its payload no value",
                 advice: "send {\"event_type\":\"temperature\",\"payload\":{\"value\":21.5}}")
@@ -55,7 +55,7 @@ struct EventEnvelope {
             guard name.hasPrefix("payload.") else {
                 throw MalformedPayload(
                     "an event has another key: \(name.prefix(64))",
-                    advice: "send device_id, event_type, payload, ts and seq only")
+                    advice: "send device_id, event_type, payload, ts, seq and receipt only")
             }
             let below = name.dropFirst("payload.".count)
             let metric = below == "value" ? type : "\(type).\(below)"

@@ -7,6 +7,8 @@ package struct Reading: Sendable, Equatable {
     package var time: Timestamp?
     package var seq: Int64?
     package var metrics: [String: MetricValue]
+    /// Whether the device wants to be told what is stored.
+    package var wantsReceipt = false
 
     package init(time: Timestamp? = nil, seq: Int64? = nil, metrics: [String: MetricValue]) {
         self.time = time

@@ -37,7 +37,7 @@ struct TelemetryParser {
                 advice: "send an object such as {\"temperature\":21.5}, or an array of objects")
         }
         var reading = Reading(metrics: [:])
-        var known: (time: Bool, seq: Bool) = (false, false)
+        var known = (time: false, seq: false, receipt: false)
         var isFirst = true
         while try text.hasNext(before: "}", isFirst: isFirst) {
             isFirst = false
@@ -51,6 +51,10 @@ struct TelemetryParser {
                 if known.seq { throw Self.twice(key) }
                 known.seq = true
                 reading.seq = try seq()
+            case "receipt":
+                if known.receipt { throw Self.twice(key) }
+                known.receipt = true
+                reading.wantsReceipt = try receipt()
             case _ where events != nil && EventEnvelope.keys.contains(key):
                 try events?.read(key, from: &text)
                 if key == "payload" { try metric(key, depth: 1, into: &reading.metrics) }
@@ -60,7 +64,8 @@ struct TelemetryParser {
         }
         try events?.open(&reading)
         if reading.metrics.isEmpty {
-            throw MalformedPayload("a reading has no metric", advice: "send at least one value beside ts and seq")
+            throw MalformedPayload(
+                "a reading has no metric", advice: "send at least one value beside ts, seq and receipt")
         }
         return reading
     }
@@ -121,6 +126,14 @@ struct TelemetryParser {
             throw MalformedPayload("seq is not a whole number", advice: "send a number from 0 to \(Int64.max)")
         }
         return number
+    }
+
+    private mutating func receipt() throws(MalformedPayload) -> Bool {
+        if text.skip(word: "true") { return true }
+        guard text.skip(word: "false") || text.skip(word: "null") else {
+            throw MalformedPayload("receipt is not true or false", advice: "send \"receipt\":true, or leave it out")
+        }
+        return false
     }
 
     static func twice(_ key: String) -> MalformedPayload {
