@@ -52,6 +52,7 @@ var targets: [Target] = [
             .embedInCode("0009-rollouts.sql"), .embedInCode("0010-alerts.sql"),
             .embedInCode("0011-snapshots-of-the-past.sql"),
             .embedInCode("0012-partitions.sql"), .embedInCode("0013-accepted-commands.sql"),
+            .embedInCode("0015-registry.sql"),
             .embedInCode("0020-seals.sql"),
         ],
         swiftSettings: strict),

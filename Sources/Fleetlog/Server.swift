@@ -100,7 +100,9 @@ struct Server {
         http = HTTPGateway(
             configuration: settings.http, store: store, feed: feed, devices: devices, accounts: accounts,
             alerts: alerts,
-            rollouts: rollouts, queries: PostgresFleetQueries(pool: pool), seals: SealedTree(pool: pool),
+            rollouts: rollouts, queries: PostgresFleetQueries(pool: pool),
+            seals: SealedTree(pool: pool),
+            serials: PostgresSerialNumbers(pool: pool),
             notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
             deviceKeys: PostgresDeviceKeys(pool: pool),

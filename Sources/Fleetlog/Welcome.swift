@@ -53,8 +53,9 @@ private struct FirstDevice {
         {
             return known
         }
-        let body = #"{"serial":"FIRST-DEVICE","type":"temperature","name":"My first device"}"#
-        let (data, status) = try await send("POST", "/api/v1/devices", Data(body.utf8))
+        var (data, status) = try await register("FIRST-DEVICE")
+        // There is one from before whose key is lost.
+        if status == 409 { (data, status) = try await register("FIRST-DEVICE-\(UInt32.random(in: .min ... .max))") }
         guard status == 201 else { throw SettingsError("the API answered \(status)") }
         let device = try JSONDecoder().decode(Device.self, from: data)
         guard
@@ -62,6 +63,11 @@ private struct FirstDevice {
                 atPath: path, contents: try JSONEncoder().encode(device), attributes: [.posixPermissions: 0o600])
         else { throw SettingsError("\(path) cannot be written") }
         return device
+    }
+
+    private func register(_ serial: String) async throws -> (Data, Int) {
+        let body = #"{"serial":"\#(serial)","type":"temperature","name":"My first device"}"#
+        return try await send("POST", "/api/v1/devices", Data(body.utf8))
     }
 
     private func isRegistered(_ device: Device) async throws -> Bool {

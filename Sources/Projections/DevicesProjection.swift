@@ -11,7 +11,8 @@ package enum DevicesProjection: Projection {
         if case .registered(let registered) = fact {
             row = DeviceRow(
                 id: event.stream.id, account: registered.account, serial: registered.serial, type: registered.type,
-                name: registered.name, labels: registered.labels, state: .provisioned,
+                name: registered.name, labels: registered.labels, location: registered.location,
+                metadata: registered.metadata ?? [:], state: .provisioned, quarantine: nil,
                 registeredTime: event.recordedTime, lastSeenTime: nil, lastObservedTime: nil, readings: [:],
                 telemetryCount: 0, refusedCount: 0, version: event.version)
             return
@@ -22,9 +23,12 @@ package enum DevicesProjection: Projection {
         case .registered: break
         case .assigned(let assigned): changed.account = assigned.account
         case .updated(let updated):
+            if let serial = updated.serial { changed.serial = serial }
             if let name = updated.name { changed.name = name }
             if let type = updated.type { changed.type = type }
             if let labels = updated.labels { changed.labels = labels }
+            if let location = updated.location { changed.location = location.isEmpty ? nil : location }
+            if let metadata = updated.metadata { changed.metadata = metadata }
         case .telemetryRecorded(let telemetry):
             if changed.state == .provisioned { changed.state = .active }
             changed.telemetryCount += 1
@@ -38,7 +42,16 @@ package enum DevicesProjection: Projection {
         case .messageRefused:
             changed.refusedCount += 1
             changed.lastSeenTime = event.recordedTime
-        case .retired: changed.state = .retired
+        case .quarantined(let quarantined):
+            changed.quarantine = Device.Quarantine(
+                reason: quarantined.reason, since: event.observedTime, before: changed.state)
+            changed.state = .quarantined
+        case .released:
+            changed.state = changed.quarantine?.before ?? .active
+            changed.quarantine = nil
+        case .retired:
+            changed.state = .retired
+            changed.quarantine = nil
         }
         row = changed
     }

@@ -4,7 +4,7 @@ package import Runtime
 extension DevicesProjection {
     static let columns = """
         id, account, serial, type, name, labels::json, state, registered_time, last_seen_time, last_observed_time,
-        readings::json, telemetry_count, refused_count, version
+        readings::json, telemetry_count, refused_count, version, location::json, metadata::json, quarantine::json
         """
 
     private static let load = Statement(
@@ -21,16 +21,18 @@ extension DevicesProjection {
         """
         insert into devices (
             generation, id, account, serial, type, name, labels, state, registered_time, last_seen_time,
-            last_observed_time, readings, telemetry_count, refused_count, version)
+            last_observed_time, readings, telemetry_count, refused_count, version, location, metadata, quarantine)
         select $1, * from unnest(
             $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]::jsonb[], $8::text[], $9::timestamptz[],
-            $10::timestamptz[], $11::timestamptz[], $12::text[]::jsonb[], $13::bigint[], $14::bigint[], $15::bigint[])
+            $10::timestamptz[], $11::timestamptz[], $12::text[]::jsonb[], $13::bigint[], $14::bigint[], $15::bigint[],
+            $16::text[]::jsonb[], $17::text[]::jsonb[], $18::text[]::jsonb[])
         on conflict (generation, id) do update set
             account = excluded.account, serial = excluded.serial, type = excluded.type, name = excluded.name,
             labels = excluded.labels, state = excluded.state, registered_time = excluded.registered_time,
             last_seen_time = excluded.last_seen_time, last_observed_time = excluded.last_observed_time,
             readings = excluded.readings, telemetry_count = excluded.telemetry_count,
-            refused_count = excluded.refused_count, version = excluded.version
+            refused_count = excluded.refused_count, version = excluded.version, location = excluded.location,
+            metadata = excluded.metadata, quarantine = excluded.quarantine
         """)
 
     private static let digest = Statement(
@@ -61,7 +63,11 @@ extension DevicesProjection {
         return DeviceRow(
             id: try row.text(0), account: AccountID(try row.text(1)), serial: try row.text(2),
             type: DeviceType(try row.text(3)), name: try row.text(4), labels: try ViewJSON.decode(try row.bytes(5)),
-            state: state, registeredTime: try row.timestamp(7), lastSeenTime: try row.timestamp(ifPresent: 8),
+            location: try row.bytes(ifPresent: 14).map { (bytes) throws(PostgresError) in try ViewJSON.decode(bytes) },
+            metadata: try ViewJSON.decode(try row.bytes(15)), state: state,
+            quarantine: try row.bytes(ifPresent: 16).map { (bytes) throws(PostgresError) in
+                try ViewJSON.decode(bytes)
+            }, registeredTime: try row.timestamp(7), lastSeenTime: try row.timestamp(ifPresent: 8),
             lastObservedTime: try row.timestamp(ifPresent: 9), readings: try ViewJSON.decode(try row.bytes(10)),
             telemetryCount: try row.int8(11), refusedCount: try row.int8(12), version: try row.int8(13))
     }
@@ -75,7 +81,9 @@ extension DevicesProjection {
             .nullableTimestampArray(rows.map(\.lastObservedTime)),
             .textArray(rows.map { ViewJSON.encode($0.readings) }),
             .int8Array(rows.map(\.telemetryCount)), .int8Array(rows.map(\.refusedCount)),
-            .int8Array(rows.map(\.version)),
+            .int8Array(rows.map(\.version)), .nullableTextArray(rows.map { $0.location.map { ViewJSON.encode($0) } }),
+            .textArray(rows.map { ViewJSON.encode($0.metadata) }),
+            .nullableTextArray(rows.map { $0.quarantine.map { ViewJSON.encode($0) } }),
         ])
     }
 }

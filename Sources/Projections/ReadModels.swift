@@ -9,7 +9,11 @@ package struct DeviceRow: Sendable, Hashable {
     package var type: DeviceType
     package var name: String
     package var labels: [String: String]
+    package var location: Location?
+    package var metadata: [String: JSONValue]
     package var state: Device.Status
+    /// While the device is quarantined.
+    package var quarantine: Device.Quarantine?
     package var registeredTime: Timestamp
     /// The recorded time of the last message.
     package var lastSeenTime: Timestamp?
@@ -23,7 +27,8 @@ package struct DeviceRow: Sendable, Hashable {
 
     package init(
         id: String, account: AccountID, serial: String, type: DeviceType, name: String, labels: [String: String],
-        state: Device.Status, registeredTime: Timestamp, lastSeenTime: Timestamp?, lastObservedTime: Timestamp?,
+        location: Location?, metadata: [String: JSONValue], state: Device.Status, quarantine: Device.Quarantine?,
+        registeredTime: Timestamp, lastSeenTime: Timestamp?, lastObservedTime: Timestamp?,
         readings: [String: LatestReading], telemetryCount: Int64, refusedCount: Int64, version: Int64
     ) {
         self.id = id
@@ -32,7 +37,10 @@ package struct DeviceRow: Sendable, Hashable {
         self.type = type
         self.name = name
         self.labels = labels
+        self.location = location
+        self.metadata = metadata
         self.state = state
+        self.quarantine = quarantine
         self.registeredTime = registeredTime
         self.lastSeenTime = lastSeenTime
         self.lastObservedTime = lastObservedTime

@@ -17,7 +17,7 @@ package protocol RolloutQueries: Sendable {
         -> [String]
 }
 
-/// Which devices of an account are meant; those that are retired never are.
+/// Which devices of an account are meant; those that are quarantined or retired never are.
 package enum DeviceSelection: Sendable, Hashable {
     case ids([String])
     case type(String)
@@ -90,7 +90,7 @@ private enum RolloutStatements {
     private static let selectable = """
         select id from devices
         where generation = (select live_generation from projections where name = 'devices')
-            and account = $1 and state <> 'retired'
+            and account = $1 and state in ('provisioned', 'active')
         """
     static let devicesByID = Statement(
         "select_devices_by_id", selectable + " and id = any ($3) order by id limit $2")

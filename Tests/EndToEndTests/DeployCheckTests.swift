@@ -57,8 +57,25 @@ extension EndToEnd {
             }
         }
 
+        @Test func `reads what the first version of the program has written`() async throws {
+            try await TestedSystem.with { system in
+                let stored = [
+                    ("DeviceRegistered", #"{"account":"default","labels":{},"name":"n","serial":"s","type":"smoke"}"#),
+                    ("TelemetryRecorded", #"{"clock":"server","metrics":{"temperature":20.5}}"#),
+                    ("DeviceUpdated", #"{"labels":{"a":"b"}}"#), ("DeviceAssigned", #"{"account":"default"}"#),
+                    ("MessageRefused", #"{"bytes":1,"reason":"r","sha256":"00","topic":"t"}"#),
+                    ("DeviceRetired", #"{"reason":""}"#),
+                ]
+                for (type, data) in stored { try await append("device-old", type, 1, system, data) }
+                let result = try await check(system)
+                guard result.ok, result.kinds.count == stored.count, result.kinds.allSatisfy({ $0.read == 1 }) else {
+                    throw Wrong("of old events it says \(result)")
+                }
+            }
+        }
+
         private func append(
-            _ stream: String, _ type: String, _ schemaVersion: Int, _ system: TestedSystem
+            _ stream: String, _ type: String, _ schemaVersion: Int, _ system: TestedSystem, _ data: String = "{}"
         ) async throws {
             _ = try await system.texts(
                 "append what a newer program writes",
@@ -70,9 +87,9 @@ extension EndToEnd {
                     recorded_time, principal, command_id, data)
                 select position, $1, split_part($1, '-', 1),
                     (select coalesce(max(version), 0) + 1 from events where stream = $1), gen_random_uuid(), $2,
-                    $3::int, 'default', now(), now(), 'system', gen_random_uuid(), '{}'
+                    $3::int, 'default', now(), now(), 'system', gen_random_uuid(), $4::json
                 from head returning type
-                """, [.text(stream), .text(type), .int4(Int32(schemaVersion))])
+                """, [.text(stream), .text(type), .int4(Int32(schemaVersion)), .text(data)])
         }
 
         private func check(_ system: TestedSystem) async throws -> Result {

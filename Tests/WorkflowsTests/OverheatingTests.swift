@@ -134,6 +134,7 @@ private let hot = device((0, 60), (60, 60))
 
     @Test(arguments: [
         (Device.Event.retired(DeviceRetired(reason: "broken")), "The device was retired."),
+        (Device.Event.quarantined(DeviceQuarantined(reason: "odd")), "The device was quarantined."),
         (.assigned(DeviceAssigned(account: AccountID("other"))), "The device was moved to another account."),
     ])
     func `has its alert cleared when it goes`(_ event: Device.Event, _ reason: String) {

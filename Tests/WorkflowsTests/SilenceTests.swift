@@ -89,6 +89,29 @@ private let alarmed = heard.and(until: after(120))
     }
 }
 
+private let quarantined = FleetEvent.device(.quarantined(DeviceQuarantined(reason: "odd")))
+private let released = FleetEvent.device(.released(DeviceReleased(reason: "")))
+
+@Suite struct `A device that is kept out` {
+    @Test func `is not missed, and its alert ends`() throws {
+        heard.when(quarantined, at: after(50)).then(Reaction(timers: [.cancel("silence"), .cancel("grace")]))
+        heard.and(quarantined, at: after(50)).when(timer: "silence", due: after(100)).thenNothing()
+        heard.and(quarantined, at: after(50)).when(try refused(), at: after(60)).thenNothing()
+        alarmed.when(quarantined, at: after(130)).thenDecisions(
+            .released(Silence.SilenceReleased(reason: "The device was quarantined.")))
+    }
+
+    @Test func `gets its chance to be heard once it is released`() {
+        let free = heard.and(quarantined, at: after(50)).when(released, at: after(500))
+            .thenPending(["silence": after(600)])
+        free.next.when(timer: "silence").thenDecisions(.wentOffline(Silence.DeviceWentOffline(lastSeenTime: .noon)))
+        let wasOffline = alarmed.and(quarantined, at: after(130)).when(released, at: after(500))
+        wasOffline.then(Reaction(timers: [.set("grace", due: after(620))]))
+        wasOffline.next.when(reading, at: after(510)).thenDecisions(.cameOnline(Silence.DeviceCameOnline()))
+        Spec.given(settings: settings).and(quarantined, at: .noon).when(released, at: after(5)).thenNothing()
+    }
+}
+
 @Suite struct `A device that was never heard of` {
     @Test func `is not missed`() {
         Spec.given(settings: settings).when(registered("smoke"), at: .noon).thenNothing().thenPending([:])

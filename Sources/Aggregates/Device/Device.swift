@@ -10,6 +10,10 @@ package enum Device: Decider {
         case recordTelemetry(Telemetry)
         /// Notes a message that could not be understood.
         case refuseMessage(MessageRefusal)
+        /// Keeps the device out: it stays, but nothing it sends is taken for a reading.
+        case quarantine(reason: String)
+        /// Lets a quarantined device be what it was.
+        case release(reason: String)
         case retire(reason: String)
     }
 
@@ -19,6 +23,8 @@ package enum Device: Decider {
         case updated(DeviceUpdated)
         case telemetryRecorded(TelemetryRecorded)
         case messageRefused(MessageRefused)
+        case quarantined(DeviceQuarantined)
+        case released(DeviceReleased)
         case retired(DeviceRetired)
     }
 
@@ -27,33 +33,9 @@ package enum Device: Decider {
         case unknownDevice
         case alreadyRegistered
         case retired
+        case quarantined
         case accountNotActive(AccountID)
         case malformed(field: String, reason: String)
-    }
-
-    package enum Status: String, Sendable, Codable {
-        case unregistered
-        /// Registered, and not heard of yet.
-        case provisioned
-        case active
-        case retired
-    }
-
-    package struct State: Sendable, Codable, Equatable {
-        package var status = Status.unregistered
-        package var account = AccountID.default
-        package var serial = ""
-        package var type = DeviceType("")
-        package var name = ""
-        package var labels: [String: String] = [:]
-        package var readings: [String: LatestReading] = [:]
-        /// Sequence numbers seen since the device last began to count.
-        package var sequence = SequenceRanges()
-        package var latestObserved: Timestamp?
-        package var telemetryCount: Int64 = 0
-        package var refusedCount: Int64 = 0
-
-        package init() {}
     }
 
     package static let category = "device"
@@ -65,6 +47,7 @@ package enum Device: Decider {
     package static func approximateHeapBytes(of state: State) -> Int {
         state.serial.approximateHeapBytes + state.name.approximateHeapBytes + state.labels.approximateHeapBytes
             + state.readings.approximateHeapBytes + state.sequence.spans.approximateHeapBytes
+            + state.metadata.approximateHeapBytes
     }
 
     package static func decide(
@@ -90,8 +73,16 @@ package enum Device: Decider {
         case .update(let changes):
             return try changes.checked(against: state).map { [.updated($0)] } ?? []
         case .recordTelemetry(let telemetry):
+            if state.status == .quarantined { throw .quarantined }
             return isRepeated(telemetry, at: context.time, in: state) ? [] : [.telemetryRecorded(telemetry.fact)]
+        case .quarantine(let reason):
+            try DeviceLimits.check(reason: reason, isRequired: true)
+            return state.status == .quarantined ? [] : [.quarantined(DeviceQuarantined(reason: reason))]
+        case .release(let reason):
+            try DeviceLimits.check(reason: reason)
+            return state.status == .quarantined ? [.released(DeviceReleased(reason: reason))] : []
         case .retire(let reason):
+            try DeviceLimits.check(reason: reason)
             return [.retired(DeviceRetired(reason: reason))]
         case .register, .refuseMessage:
             return []
@@ -107,12 +98,17 @@ package enum Device: Decider {
             state.type = fact.type
             state.name = fact.name
             state.labels = fact.labels
+            state.location = fact.location
+            state.metadata = fact.metadata ?? [:]
         case .assigned(let fact):
             state.account = fact.account
         case .updated(let fact):
+            if let serial = fact.serial { state.serial = serial }
             if let name = fact.name { state.name = name }
             if let type = fact.type { state.type = type }
             if let labels = fact.labels { state.labels = labels }
+            if let location = fact.location { state.location = location.isEmpty ? nil : location }
+            if let metadata = fact.metadata { state.metadata = metadata }
         case .telemetryRecorded(let fact):
             if state.status == .provisioned { state.status = .active }
             state.telemetryCount += 1
@@ -123,8 +119,15 @@ package enum Device: Decider {
             }
         case .messageRefused:
             state.refusedCount += 1
+        case .quarantined(let fact):
+            state.quarantine = Quarantine(reason: fact.reason, since: time, before: state.status)
+            state.status = .quarantined
+        case .released:
+            state.status = state.quarantine?.before ?? .active
+            state.quarantine = nil
         case .retired:
             state.status = .retired
+            state.quarantine = nil
         }
     }
 

@@ -16,48 +16,75 @@ package struct Registration: Sendable, Equatable {
     package var type: DeviceType
     package var name: String
     package var labels: [String: String]
+    package var location: Location?
+    package var metadata: [String: JSONValue]
     package var account: AccountStanding
 
     package init(
-        serial: String, type: DeviceType, name: String, labels: [String: String], account: AccountStanding
+        serial: String, type: DeviceType, name: String, labels: [String: String], location: Location? = nil,
+        metadata: [String: JSONValue] = [:], account: AccountStanding
     ) {
         self.serial = serial
         self.type = type
         self.name = name
         self.labels = labels
+        self.location = location
+        self.metadata = metadata
         self.account = account
     }
 
-    func checked() throws(Device.Rejection) -> DeviceRegistered {
-        try DeviceLimits.check(serial, as: "serial", atMost: 100)
-        if serial.isEmpty { throw .malformed(field: "serial", reason: "must not be empty") }
+    /// What it leads to.
+    ///
+    /// - Throws: `malformed` with the field that cannot be taken.
+    package func checked() throws(Device.Rejection) -> DeviceRegistered {
+        try DeviceLimits.check(serial: serial)
         try DeviceLimits.check(type: type)
         try DeviceLimits.check(name, as: "name", atMost: 200)
         try DeviceLimits.check(labels: labels)
-        return DeviceRegistered(serial: serial, type: type, name: name, labels: labels, account: account.id)
+        try location?.check()
+        try DeviceLimits.check(metadata: metadata)
+        return DeviceRegistered(
+            serial: serial, type: type, name: name, labels: labels,
+            location: location.flatMap { $0.isEmpty ? nil : $0 }, metadata: metadata.isEmpty ? nil : metadata,
+            account: account.id)
     }
 }
 
 /// New values for what may change; nil leaves a field as it is.
 package struct Changes: Sendable, Equatable {
+    package var serial: String?
     package var name: String?
     package var type: DeviceType?
     package var labels: [String: String]?
+    /// An empty one removes the location.
+    package var location: Location?
+    package var metadata: [String: JSONValue]?
 
-    package init(name: String? = nil, type: DeviceType? = nil, labels: [String: String]? = nil) {
+    package init(
+        serial: String? = nil, name: String? = nil, type: DeviceType? = nil, labels: [String: String]? = nil,
+        location: Location? = nil, metadata: [String: JSONValue]? = nil
+    ) {
+        self.serial = serial
         self.name = name
         self.type = type
         self.labels = labels
+        self.location = location
+        self.metadata = metadata
     }
 
     /// Nil if nothing would change.
     func checked(against state: Device.State) throws(Device.Rejection) -> DeviceUpdated? {
+        if let serial { try DeviceLimits.check(serial: serial) }
         if let name { try DeviceLimits.check(name, as: "name", atMost: 200) }
         if let type { try DeviceLimits.check(type: type) }
         if let labels { try DeviceLimits.check(labels: labels) }
+        if let location { try location.check() }
+        if let metadata { try DeviceLimits.check(metadata: metadata) }
         let fact = DeviceUpdated(
-            name: name == state.name ? nil : name, type: type == state.type ? nil : type,
-            labels: labels == state.labels ? nil : labels)
+            serial: serial == state.serial ? nil : serial, name: name == state.name ? nil : name,
+            type: type == state.type ? nil : type, labels: labels == state.labels ? nil : labels,
+            location: location == state.location ?? Location() ? nil : location,
+            metadata: metadata == state.metadata ? nil : metadata)
         return fact == DeviceUpdated() ? nil : fact
     }
 }
@@ -91,35 +118,5 @@ package struct MessageRefusal: Sendable, Equatable {
         self.reason = reason
         self.bytes = bytes
         self.sha256 = sha256
-    }
-}
-
-private enum DeviceLimits {
-    static func check(_ text: String, as field: String, atMost limit: Int) throws(Device.Rejection) {
-        if text.utf8.count > limit { throw .malformed(field: field, reason: "may have \(limit) bytes") }
-        if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
-            throw .malformed(field: field, reason: "must not contain control characters")
-        }
-    }
-
-    static func check(type: DeviceType) throws(Device.Rejection) {
-        let isName = type.rawValue.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
-            default: false
-            }
-        }
-        guard isName, (1...64).contains(type.rawValue.utf8.count) else {
-            throw .malformed(field: "type", reason: "must be 1 to 64 of a-z, 0-9 and -")
-        }
-    }
-
-    static func check(labels: [String: String]) throws(Device.Rejection) {
-        if labels.count > 64 { throw .malformed(field: "labels", reason: "may have 64 entries") }
-        for (key, value) in labels {
-            if key.isEmpty { throw .malformed(field: "labels", reason: "a key must not be empty") }
-            try check(key, as: "labels", atMost: 64)
-            try check(value, as: "labels", atMost: 256)
-        }
     }
 }

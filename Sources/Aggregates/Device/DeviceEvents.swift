@@ -5,13 +5,22 @@ package struct DeviceRegistered: Sendable, Codable, Equatable {
     package var type: DeviceType
     package var name: String
     package var labels: [String: String]
+    /// Absent if it is not known.
+    package var location: Location?
+    /// Absent if there are none.
+    package var metadata: [String: JSONValue]?
     package var account: AccountID
 
-    package init(serial: String, type: DeviceType, name: String, labels: [String: String], account: AccountID) {
+    package init(
+        serial: String, type: DeviceType, name: String, labels: [String: String], location: Location? = nil,
+        metadata: [String: JSONValue]? = nil, account: AccountID
+    ) {
         self.serial = serial
         self.type = type
         self.name = name
         self.labels = labels
+        self.location = location
+        self.metadata = metadata
         self.account = account
     }
 }
@@ -26,14 +35,24 @@ package struct DeviceAssigned: Sendable, Codable, Equatable {
 
 /// Only what changed.
 package struct DeviceUpdated: Sendable, Codable, Equatable {
+    package var serial: String?
     package var name: String?
     package var type: DeviceType?
     package var labels: [String: String]?
+    /// Empty if it is not known any more.
+    package var location: Location?
+    package var metadata: [String: JSONValue]?
 
-    package init(name: String? = nil, type: DeviceType? = nil, labels: [String: String]? = nil) {
+    package init(
+        serial: String? = nil, name: String? = nil, type: DeviceType? = nil, labels: [String: String]? = nil,
+        location: Location? = nil, metadata: [String: JSONValue]? = nil
+    ) {
+        self.serial = serial
         self.name = name
         self.type = type
         self.labels = labels
+        self.location = location
+        self.metadata = metadata
     }
 }
 
@@ -61,6 +80,23 @@ package struct MessageRefused: Sendable, Codable, Equatable {
         reason = refusal.reason
         bytes = refusal.bytes
         sha256 = refusal.sha256
+    }
+}
+
+package struct DeviceQuarantined: Sendable, Codable, Equatable {
+    package var reason: String
+
+    package init(reason: String) {
+        self.reason = reason
+    }
+}
+
+/// The device is again what it was before its quarantine.
+package struct DeviceReleased: Sendable, Codable, Equatable {
+    package var reason: String
+
+    package init(reason: String) {
+        self.reason = reason
     }
 }
 
@@ -96,6 +132,10 @@ extension Device {
         .init("MessageRefused", class: .telemetry, wrap: Event.messageRefused) {
             if case .messageRefused(let fact) = $0 { fact } else { nil }
         },
+        .init("DeviceQuarantined", wrap: Event.quarantined) {
+            if case .quarantined(let fact) = $0 { fact } else { nil }
+        },
+        .init("DeviceReleased", wrap: Event.released) { if case .released(let fact) = $0 { fact } else { nil } },
         .init("DeviceRetired", wrap: Event.retired) { if case .retired(let fact) = $0 { fact } else { nil } },
     ])
 }

@@ -21,7 +21,8 @@ package struct HTTPGateway: Service {
         configuration: HTTPConfiguration, store: any EventStore, feed: (any LogSource)? = nil,
         devices: Directory<Device>,
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
-        queries: any FleetQueries & RolloutQueries, seals: any SealQueries, notifications: any NotificationLedger,
+        queries: any FleetQueries & RolloutQueries, seals: any SealQueries, serials: any SerialNumbers,
+        notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, deviceKeys: any DeviceKeys, readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
@@ -40,7 +41,8 @@ package struct HTTPGateway: Service {
         let standings = AccountStandings(store: store, accounts: accounts)
         let ofAggregates: [Route] =
             DeviceRoutes(
-                store: store, devices: devices, accounts: standings, queries: queries, credentials: credentials
+                store: store, devices: devices, accounts: standings,
+                serials: DeviceSerials(numbers: serials, store: store), queries: queries, credentials: credentials
             ).all
             + TelemetryRoutes(devices: devices, authenticator: deviceAuthenticator, metrics: metrics).all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all

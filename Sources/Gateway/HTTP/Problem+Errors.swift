@@ -38,6 +38,7 @@ extension Problem {
         case .unknownDevice: self = .noDevice
         case .alreadyRegistered: self = .conflict("already-registered", "A device with this id is registered already.")
         case .retired: self = .conflict("device-retired", "The device is retired; register a new one.")
+        case .quarantined: self = .conflict("device-quarantined", "The device is quarantined; release it first.")
         case .accountNotActive(let id):
             self = .conflict("account-not-active", "The account \(id) is not active: activate it, or choose another.")
         case .malformed(let field, let reason): self = .malformed(field, "\(field) \(reason).")

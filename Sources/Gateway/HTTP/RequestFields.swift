@@ -1,13 +1,14 @@
+import Aggregates
 import Foundation
 import HTTPTypes
 
 /// The JSON object that a request carries, taken apart field by field; what is left over is refused.
 struct RequestFields {
-    private var fields: [String: Value]
+    private var fields: [String: JSONValue]
     /// What stands before the names in problems, within an object in the body.
     private var prefix = ""
 
-    private init(_ fields: [String: Value], prefix: String) {
+    private init(_ fields: [String: JSONValue], prefix: String) {
         self.fields = fields
         self.prefix = prefix
     }
@@ -26,7 +27,7 @@ struct RequestFields {
                 "Send the header Content-Type: application/json.", headers: [.accept: "application/json"])
         }
         do {
-            fields = try JSONDecoder().decode([String: Value].self, from: Data(exchange.body))
+            fields = try JSONDecoder().decode([String: JSONValue].self, from: Data(exchange.body))
         } catch {
             throw .malformed(nil, "The body must be one JSON object, in UTF-8 and not nested deeply.")
         }
@@ -123,37 +124,18 @@ struct RequestFields {
         }
     }
 
+    /// An object that may hold anything.
+    mutating func optionalObject(_ name: String) throws(Problem) -> [String: JSONValue]? {
+        switch fields.removeValue(forKey: name) {
+        case nil: return nil
+        case .object(let entries): return entries
+        default: throw .malformed(prefix + name, "\(prefix)\(name) must be an object.")
+        }
+    }
+
     /// Refuses what nobody has taken.
     func finish(known: String) throws(Problem) {
         guard let name = fields.keys.min() else { return }
         throw .malformed(prefix + name, "There is no field \(prefix)\(name) here; known: \(known).")
-    }
-
-    private enum Value: Decodable {
-        case text(String)
-        case list([Value])
-        case object([String: Value])
-        case number(Double)
-        case bool(Bool)
-        case null
-        case other
-
-        init(from decoder: any Decoder) throws {
-            if let text = try? decoder.singleValueContainer().decode(String.self) {
-                self = .text(text)
-            } else if let list = try? decoder.singleValueContainer().decode([Value].self) {
-                self = .list(list)
-            } else if let object = try? decoder.singleValueContainer().decode([String: Value].self) {
-                self = .object(object)
-            } else if let value = try? decoder.singleValueContainer().decode(Bool.self) {
-                self = .bool(value)
-            } else if let number = try? decoder.singleValueContainer().decode(Double.self) {
-                self = .number(number)
-            } else if (try? decoder.singleValueContainer().decodeNil()) == true {
-                self = .null
-            } else {
-                self = .other
-            }
-        }
     }
 }

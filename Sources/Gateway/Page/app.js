@@ -264,9 +264,11 @@ function hideUnless(item, words) {
 
 function drawTiles() {
   $("tile-devices").textContent = view.count(fleet.devices.size) + (fleet.hasMore ? "+" : "");
+  const quarantined = fleet.count("quarantined");
   const retired = fleet.count("retired");
   $("tile-devices-note").textContent =
-    `${view.count(fleet.count("active"))} active` + (retired ? `, ${view.count(retired)} retired` : "");
+    `${view.count(fleet.count("active"))} active` +
+    (quarantined ? `, ${view.count(quarantined)} quarantined` : "") + (retired ? `, ${view.count(retired)} retired` : "");
   $("tile-head").textContent = view.count(fleet.head);
   $("tile-head-note").textContent = session?.account ? `events of ${session.account}` : "events in the log";
 }
@@ -404,7 +406,8 @@ function drawDetail(device) {
   $("detail-title").textContent = device.name || device.serial;
   $("detail-subtitle").textContent = device.id;
   const facts = [
-    ["State", device.state], ["Type", device.type], ["Account", device.account], ["Serial", device.serial],
+    ["State", device.quarantine ? `${device.state}: ${device.quarantine.reason}` : device.state], ["Type", device.type], ["Account", device.account], ["Serial", device.serial],
+    ["Location", view.place(device.location)],
     ["Labels", Object.entries(device.labels).map(([key, value]) => `${key}: ${value}`).join(", ") || "none"],
     ["Registered", view.moment(device.registeredTime)], ["Last seen", view.moment(device.lastSeenTime)],
     ["Readings", view.count(device.telemetryCount)], ["Refused", view.count(device.refusedCount)],

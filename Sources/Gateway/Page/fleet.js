@@ -27,7 +27,8 @@ export class Fleet {
     if (!device) {
       if (event.type !== "DeviceRegistered") return null;
       device = {
-        id, name: "", serial: "", type: "", account: event.account, labels: {}, state: "provisioned", readings: {},
+        id, name: "", serial: "", type: "", account: event.account, labels: {}, metadata: {}, state: "provisioned",
+        readings: {},
         registeredTime: event.recordedTime, telemetryCount: 0, refusedCount: 0, version: 0,
       };
       this.devices.set(id, device);
@@ -59,13 +60,16 @@ function fold(device, event) {
     case "DeviceRegistered":
       Object.assign(device, {
         serial: data.serial, type: data.type, name: data.name, labels: data.labels, account: data.account,
+        location: data.location, metadata: data.metadata ?? {},
       });
       break;
     case "DeviceAssigned":
       device.account = data.account;
       break;
     case "DeviceUpdated":
-      for (const field of ["name", "type", "labels"]) if (data[field] !== undefined) device[field] = data[field];
+      for (const field of ["serial", "name", "type", "labels", "location", "metadata"]) {
+        if (data[field] !== undefined) device[field] = data[field];
+      }
       break;
     case "TelemetryRecorded":
       if (device.state === "provisioned") device.state = "active";
@@ -83,15 +87,25 @@ function fold(device, event) {
       device.refusedCount += 1;
       device.lastSeenTime = event.recordedTime;
       break;
+    case "DeviceQuarantined":
+      device.quarantine = { reason: data.reason, since: event.time };
+      device.stateBefore = device.state;
+      device.state = "quarantined";
+      break;
+    case "DeviceReleased":
+      device.state = device.stateBefore ?? (device.telemetryCount > 0 ? "active" : "provisioned");
+      delete device.quarantine;
+      break;
     case "DeviceRetired":
       device.state = "retired";
+      delete device.quarantine;
       break;
   }
 }
 
 export function matches(device, words) {
   if (words.length === 0) return true;
-  const text = [device.name, device.serial, device.id, device.type, device.account, device.state,
+  const text = [device.name, device.serial, device.id, device.type, device.account, device.state, device.location?.text ?? "",
     ...Object.entries(device.labels).flat()].join(" ").toLowerCase();
   return words.every((word) => text.includes(word));
 }

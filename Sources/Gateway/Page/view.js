@@ -36,6 +36,12 @@ export function reading(metric, value) {
   return value === null ? "–" : String(value);
 }
 
+export function place(location) {
+  if (!location) return "not known";
+  const { latitude, longitude, text } = location;
+  return [text, latitude === undefined ? null : `${latitude}°, ${longitude}°`].filter(Boolean).join(" · ");
+}
+
 export function ago(time) {
   if (!time) return "never";
   const seconds = Math.max(0, (Date.now() - Date.parse(time)) / 1000);
@@ -77,6 +83,7 @@ export class Row {
     set(this.cells.account, device.account);
     set(this.state, device.state);
     this.state.dataset.state = device.state;
+    this.state.title = device.quarantine ? device.quarantine.reason : "";
     set(this.cells.total, count(device.telemetryCount));
     this.cells.total.title = device.refusedCount ? `${count(device.refusedCount)} refused` : "";
     this.metrics.replaceChildren(...latest(device, 4).map(([metric, { value }]) =>

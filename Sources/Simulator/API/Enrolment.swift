@@ -40,9 +40,14 @@ struct Enrolment: Sendable {
     }
 
     private func register(_ entry: Roster.Entry) async throws(SimulationError) -> Device {
-        // If the answer with the key is lost the device is, too; another one takes its place.
+        // If the answer with the key is lost the device is, too; another one takes its place. So it is where an earlier
+        // fleet has the serial number, whose keys nobody remembers.
+        var entry = entry
         for _ in 0..<3 {
-            guard let (id, key) = try await api.register(entry, account: account) else { continue }
+            guard let (id, key) = try await api.register(entry, account: account) else {
+                entry.serial += "-" + String(UInt32.random(in: .min ... .max), radix: 16, uppercase: true)
+                continue
+            }
             return Device(known: .init(id: id, apiKey: key, type: entry.type, nextSeq: 1), version: 1)
         }
         throw .unreachable(request: "registering a device", reason: "the answer never had a key")

@@ -41,7 +41,8 @@ struct FleetAPI: Sendable {
         guard [200, 204, 412].contains(changed.1.statusCode) else { throw refusal(what, changed.0, changed.1) }
     }
 
-    /// Registers a device; nil if it was registered by an earlier try whose answer, with the key, was lost.
+    /// Registers a device; nil if it was registered by an earlier try whose answer, with the key, was lost, or another
+    /// device has its serial number.
     func register(_ entry: Roster.Entry, account: String?) async throws(SimulationError) -> (id: String, key: String)? {
         struct Body: Encodable {
             var serial, type, name: String
@@ -58,6 +59,7 @@ struct FleetAPI: Sendable {
             Body(
                 serial: entry.serial, type: entry.type.rawValue, name: entry.name, labels: entry.labels,
                 account: account), what)
+        if response.statusCode == 409, problemType(data) == "urn:fleetlog:problem:serial-taken" { return nil }
         guard response.statusCode == 201 else { throw refusal(what, data, response) }
         let answer: Answer = try decode(data, what)
         return answer.apiKey.map { (answer.id, $0) }
@@ -210,6 +212,11 @@ struct FleetAPI: Sendable {
         let detail = problem?.detail ?? problem?.title ?? "without saying why"
         if response.statusCode == 401 || response.statusCode == 403 { return .unauthorized(detail: detail) }
         return .refused(request: what, status: response.statusCode, detail: detail)
+    }
+
+    private func problemType(_ data: Data) -> String? {
+        struct Problem: Decodable { var type: String }
+        return try? JSONDecoder().decode(Problem.self, from: data).type
     }
 
     private func decode<Answer: Decodable>(_ data: Data, _ what: String) throws(SimulationError) -> Answer {

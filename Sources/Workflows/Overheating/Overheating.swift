@@ -82,7 +82,9 @@ package enum Overheating: Workflow {
 
     // MARK: What it listens to
 
-    package static let eventTypes: Set<String> = ["TelemetryRecorded", "DeviceAssigned", "DeviceRetired"]
+    package static let eventTypes: Set<String> = [
+        "TelemetryRecorded", "DeviceAssigned", "DeviceQuarantined", "DeviceRetired",
+    ]
 
     package static func key(for stream: StreamName) -> String? {
         stream.category == Device.category ? stream.id : nil
@@ -102,7 +104,7 @@ package enum Overheating: Workflow {
             } else if state.hotSince == nil {
                 state.hotSince = state.window.last?.time
             }
-        case .device(.assigned), .device(.retired):
+        case .device(.assigned), .device(.quarantined), .device(.retired):
             state.window = []
             state.hotSince = nil
         default: break
@@ -117,6 +119,7 @@ package enum Overheating: Workflow {
         case (.telemetryRecorded, nil): return raise(event, state)
         case (.telemetryRecorded, let alert?): return clear(alert, event.settings.overheating, state)
         case (.assigned, let alert?): return release(alert, "The device was moved to another account.")
+        case (.quarantined, let alert?): return release(alert, "The device was quarantined.")
         case (.retired, let alert?): return release(alert, "The device was retired.")
         default: return .none
         }

@@ -60,6 +60,8 @@ package enum Silence: Workflow {
         package var device = ""
         package var type = DeviceType("")
         package var isRetired = false
+        /// While the device is kept out, its silence is wanted.
+        package var quarantinedSince: Timestamp?
         /// Nil until the device is first heard of.
         package var lastSeen: Timestamp?
         /// How long the device may be silent, as of its last event.
@@ -78,7 +80,8 @@ package enum Silence: Workflow {
     // MARK: What it listens to
 
     package static let eventTypes: Set<String> = [
-        "TelemetryRecorded", "MessageRefused", "DeviceRegistered", "DeviceUpdated", "DeviceAssigned", "DeviceRetired",
+        "TelemetryRecorded", "MessageRefused", "DeviceRegistered", "DeviceUpdated", "DeviceAssigned",
+        "DeviceQuarantined", "DeviceReleased", "DeviceRetired",
     ]
 
     package static func key(for stream: StreamName) -> String? {
@@ -95,6 +98,8 @@ package enum Silence: Workflow {
         case .registered(let fact): state.type = fact.type
         case .updated(let fact): if let type = fact.type { state.type = type }
         case .assigned: break
+        case .quarantined: state.quarantinedSince = event.recordedTime
+        case .released: state.quarantinedSince = nil
         case .retired: state.isRetired = true
         }
         let interval = interval(of: state, event.settings)
@@ -116,7 +121,7 @@ package enum Silence: Workflow {
         guard let lastSeen = state.lastSeen else { return .none }
         switch input {
         case .event(let event): return react(to: event, lastSeen, state)
-        case .timer where state.isRetired: return .none
+        case .timer where state.isRetired || state.quarantinedSince != nil: return .none
         case .timer(let timer) where timer.name == graceTimer: return report(timer, lastSeen, state)
         case .timer(let timer): return judge(timer, lastSeen, state)
         }
@@ -127,11 +132,15 @@ package enum Silence: Workflow {
     ) -> Reaction<Decision> {
         guard case .device(let fact) = event.content else { return .none }
         switch fact {
-        case .retired:
-            var reaction = state.alert.map { release($0, "The device was retired.") } ?? .none
-            reaction.timers = [.cancel(silenceTimer), .cancel(graceTimer)]
-            return reaction
+        case .retired: return leave(alone: state, "The device was retired.")
         case _ where state.isRetired: return .none
+        case .quarantined: return leave(alone: state, "The device was quarantined.")
+        case _ where state.quarantinedSince != nil: return .none
+        case .released:
+            // It gets its chance to be heard before the alarm.
+            let deadline = event.recordedTime + state.interval
+            if !state.isOffline { return Reaction(timers: [.set(silenceTimer, due: deadline)]) }
+            return Reaction(timers: [.set(graceTimer, due: deadline + .seconds(event.settings.silence.grace))])
         case .assigned:
             guard let alert = state.alert else { break }
             // Its new account hears of it as of any other device that is silent.
@@ -175,6 +184,12 @@ package enum Silence: Workflow {
                 $0.clearing(title: "\(state.device) is back", reason: "It was heard at \(lastSeen).", by: decision)
             } ?? Reaction(decisions: [decision], timers: [.cancel(graceTimer)])
         reaction.timers.append(.set(silenceTimer, due: lastSeen + state.interval))
+        return reaction
+    }
+
+    private static func leave(alone state: State, _ reason: String) -> Reaction<Decision> {
+        var reaction = state.alert.map { release($0, reason) } ?? .none
+        reaction.timers = [.cancel(silenceTimer), .cancel(graceTimer)]
         return reaction
     }
 

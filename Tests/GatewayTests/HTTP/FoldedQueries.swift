@@ -1,4 +1,5 @@
 import Aggregates
+import Gateway
 import Projections
 import Runtime
 import Synchronization
@@ -68,6 +69,14 @@ final class FoldedQueries: FleetQueries {
     }
 }
 
+extension FoldedQueries: SerialNumbers {
+    func holders(of serials: [String], in account: AccountID) async throws(QueryError) -> [String: String] {
+        let rows = try await events("device").compactMap { id, events in DeviceRow(id, events) }
+        let held = rows.filter { $0.account == account && $0.state != .retired && serials.contains($0.serial) }
+        return Dictionary(held.map { ($0.serial, $0.id) }, uniquingKeysWith: { first, _ in first })
+    }
+}
+
 extension DeviceRow {
     fileprivate init?(_ id: String, _ events: [RecordedEvent]) {
         var memory = AggregateMemory<Device>()
@@ -76,7 +85,8 @@ extension DeviceRow {
         let state = memory.state
         self.init(
             id: id, account: state.account, serial: state.serial, type: state.type, name: state.name,
-            labels: state.labels, state: state.status, registeredTime: first.recordedTime,
+            labels: state.labels, location: state.location, metadata: state.metadata, state: state.status,
+            quarantine: state.quarantine, registeredTime: first.recordedTime,
             lastSeenTime: state.telemetryCount > 0 ? events.last?.recordedTime : nil,
             lastObservedTime: state.latestObserved, readings: state.readings, telemetryCount: state.telemetryCount,
             refusedCount: state.refusedCount, version: memory.version)

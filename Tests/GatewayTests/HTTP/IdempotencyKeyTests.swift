@@ -47,6 +47,10 @@ import Testing
                 method: "POST", path: "/api/v1/devices/\(devices[1])/retire", body: #"{"reason":"old"}"#,
                 otherBody: #"{"reason":"new"}"#),
             Write(
+                method: "POST", path: "/api/v1/devices/\(devices[2])/quarantine", body: #"{"reason":"odd"}"#,
+                otherBody: #"{"reason":"old"}"#),
+            Write(method: "POST", path: "/api/v1/devices/\(devices[2])/release", body: "{}"),
+            Write(
                 method: "POST", path: "/api/v1/accounts", body: #"{"id":"up","name":"Up"}"#,
                 otherBody: #"{"id":"down","name":"Up"}"#),
             Write(

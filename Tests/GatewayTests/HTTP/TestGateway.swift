@@ -28,15 +28,16 @@ struct TestGateway: Sendable {
     ///
     /// - Parameters:
     ///   - tokens: those of another gateway, which then is another server over the same store.
+    ///   - serials: who holds which serial number; folded from the log if nil.
     ///   - admin: a token of theirs that may do everything.
     static func with(
         _ configuration: HTTPConfiguration = HTTPConfiguration(port: 0),
         store: any EventStore = InMemoryEventStore(), ledger: any NotificationLedger = EmptyLedger(),
-        tokens: TokensInMemory = TokensInMemory(), admin: String? = nil,
+        tokens: TokensInMemory = TokensInMemory(), serials: (any SerialNumbers)? = nil, admin: String? = nil,
         keys: any DeviceKeys = NoDeviceKeys(),
         _ body: @Sendable (TestGateway) async throws -> Void
     ) async throws {
-        var test = TestGateway(configuration, store, ledger, tokens, keys)
+        var test = TestGateway(configuration, store, ledger, tokens, serials, keys)
         let group = test.group
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
@@ -60,7 +61,7 @@ struct TestGateway: Sendable {
 
     private init(
         _ configuration: HTTPConfiguration, _ store: any EventStore, _ ledger: any NotificationLedger,
-        _ tokens: TokensInMemory, _ keys: any DeviceKeys
+        _ tokens: TokensInMemory, _ serials: (any SerialNumbers)?, _ keys: any DeviceKeys
     ) {
         self.tokens = tokens
         self.keys = keys
@@ -75,9 +76,9 @@ struct TestGateway: Sendable {
         gateway = HTTPGateway(
             configuration: configuration, store: store, devices: devices, accounts: accounts, alerts: alerts,
             rollouts: rollouts,
-            queries: queries, seals: SealsInMemory(store: store), notifications: ledger,
-            workflows: OneStoppedWorkflow(), tokens: tokens, credentials: credentials, deviceKeys: keys,
-            readiness: readiness,
+            queries: queries, seals: SealsInMemory(store: store), serials: serials ?? queries,
+            notifications: ledger, workflows: OneStoppedWorkflow(), tokens: tokens, credentials: credentials,
+            deviceKeys: keys, readiness: readiness,
             metrics: PrometheusMetrics(),
             logger: logger)
         group = ServiceGroup(configuration: .init(services: [gateway], logger: logger))

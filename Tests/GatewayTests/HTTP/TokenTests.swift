@@ -91,9 +91,9 @@ import Testing
                 (["Origin": "http://evil.example"], 403), (["Origin": "null"], 403), (["Origin": origin], 201),
                 (["Sec-Fetch-Site": "same-origin"], 201),
             ]
-            for (headers, status) in attempts {
+            for (number, (headers, status)) in attempts.enumerated() {
                 let reply = try await gateway.ask(
-                    "POST", "/api/v1/devices", #"{"serial":"1","type":"smoke"}"#,
+                    "POST", "/api/v1/devices", #"{"serial":"\#(number)","type":"smoke"}"#,
                     headers.merging(["Cookie": cookie]) { $1 }, token: "")
                 #expect(reply.status == status, "\(headers)")
             }

@@ -168,6 +168,30 @@ private let d1 = StreamName(category: "device", id: "d1")
         }
     }
 
+    @Test func `notes what a quarantined device sends, and takes none of it for a reading`() async throws {
+        try await GatewayHarness.with(devices: ["d1", "d2"]) { harness in
+            let context = CommandContext(time: .now(), principal: .system, scope: .all)
+            try await harness.directory.send(
+                CommandEnvelope(id: .v7(), .quarantine(reason: "odd"), context: context), to: "d1")
+            let device = try await harness.publisher(topics: ["devices/d1/notices"])
+            try await device.publish([
+                ("devices/d1/telemetry", Array(#"[{"a":1},{"a":2}]"#.utf8)),
+                ("devices/d2/telemetry", Array(#"{"a":1}"#.utf8)), ("devices/d1/telemetry", Array(#"{"a":3}"#.utf8)),
+            ])
+            let notice = try #require(try await device.receive().first)
+            #expect(String(decoding: notice.payload, as: UTF8.self).contains("quarantined"))
+            try await eventually { harness.happenings.tally.messages == 3 }
+            #expect(harness.happenings.tally.refused == 2 && harness.happenings.tally.recorded == 1)
+            let types = try await harness.events(of: "d1").map(\.type)
+            #expect(types == ["DeviceRegistered", "DeviceQuarantined", "MessageRefused", "MessageRefused"])
+            #expect(harness.parking.all.isEmpty)
+            try await harness.directory.send(
+                CommandEnvelope(id: .v7(), .release(reason: ""), context: context), to: "d1")
+            try await device.publish([#"{"a":4}"#], to: "devices/d1/telemetry")
+            try await eventually { harness.happenings.tally.recorded == 2 }
+        }
+    }
+
     @Test func `parks what an overloaded device cannot take, and applies it in order later`() async throws {
         let store = GatedStore()
         try await GatewayHarness.with(store: store, devices: ["d1", "d2"]) { harness in

@@ -10,7 +10,11 @@ struct DeviceAnswer: Encodable {
     var type: String
     var name: String
     var labels: [String: String]
+    var location: Location?
+    var metadata: [String: JSONValue]
     var state: String
+    /// Only while the device is quarantined.
+    var quarantine: QuarantineAnswer?
     var registeredTime: Timestamp
     var lastSeenTime: Timestamp?
     var lastObservedTime: Timestamp?
@@ -28,7 +32,10 @@ struct DeviceAnswer: Encodable {
         type = row.type.rawValue
         name = row.name
         labels = row.labels
+        location = row.location
+        metadata = row.metadata
         state = row.state.rawValue
+        quarantine = row.quarantine.map { QuarantineAnswer(reason: $0.reason, since: $0.since) }
         registeredTime = row.registeredTime
         lastSeenTime = row.lastSeenTime
         lastObservedTime = row.lastObservedTime
@@ -37,20 +44,12 @@ struct DeviceAnswer: Encodable {
         refusedCount = row.refusedCount
         version = row.version
     }
+}
 
-    /// Brings in what the aggregate knows already and the view may not.
-    mutating func update(from memory: AggregateMemory<Device>) {
-        guard memory.version >= version else { return }
-        account = memory.state.account
-        type = memory.state.type.rawValue
-        name = memory.state.name
-        labels = memory.state.labels
-        state = memory.state.status.rawValue
-        readings = memory.state.readings
-        telemetryCount = memory.state.telemetryCount
-        refusedCount = memory.state.refusedCount
-        version = memory.version
-    }
+/// Why a device is kept out, and since when.
+struct QuarantineAnswer: Encodable {
+    var reason: String
+    var since: Timestamp
 }
 
 extension DeviceRow {
@@ -74,7 +73,8 @@ extension DeviceRow {
         let state = memory.state
         self.init(
             id: id, account: state.account, serial: state.serial, type: state.type, name: state.name,
-            labels: state.labels, state: state.status, registeredTime: registeredTime,
+            labels: state.labels, location: state.location, metadata: state.metadata, state: state.status,
+            quarantine: state.quarantine, registeredTime: registeredTime,
             lastSeenTime: lastSeenTime, lastObservedTime: state.latestObserved, readings: state.readings,
             telemetryCount: state.telemetryCount, refusedCount: state.refusedCount, version: memory.version)
     }

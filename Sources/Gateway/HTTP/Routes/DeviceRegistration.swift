@@ -12,26 +12,34 @@ extension DeviceRoutes {
         let type = DeviceType(try fields.text("type"))
         let name = try fields.optionalText("name") ?? serial
         let labels = try fields.optionalTexts("labels") ?? [:]
+        let location = try fields.optionalLocation("location")
+        let metadata = try fields.optionalObject("metadata") ?? [:]
         let account = try fields.optionalText("account").map { AccountID($0) } ?? caller.homeAccount
-        try fields.finish(known: "serial, type, name, labels, account")
+        try fields.finish(known: "serial, type, name, labels, location, metadata, account")
 
         let id = key?.resourceID ?? ResourceID.random()
         let commandID = key?.commandID ?? .v7()
         let apiKey = DeviceKey.random()
         let verifier = try apiKey.verifier()
         var registration = Registration(
-            serial: serial, type: type, name: name, labels: labels,
+            serial: serial, type: type, name: name, labels: labels, location: location, metadata: metadata,
             account: AccountStanding(id: account, isActive: true))
         let receipt: CommandReceipt
         do throws(Problem) {
-            receipt = try await accounts.withStanding(of: account, scope: caller.scope) {
-                standing, fence throws(DispatchError<Device.Rejection>) in
-                registration.account = standing
-                return try await devices.send(
-                    CommandEnvelope(
-                        id: commandID, .register(registration), context: exchange.context(for: caller), fence: fence,
-                        sideRows: [DeviceCredentialRows.insertion(of: verifier, keyID: "1", device: id)],
-                        fingerprint: key?.fingerprint), to: id)
+            receipt = try await serials.claiming(serial, in: account, for: id, key) { () throws(Problem) in
+                try await accounts.withStanding(of: account, scope: caller.scope) {
+                    standing, fence throws(DispatchError<Device.Rejection>) in
+                    registration.account = standing
+                    return try await devices.send(
+                        CommandEnvelope(
+                            id: commandID, .register(registration), context: exchange.context(for: caller),
+                            fence: fence,
+                            sideRows: [
+                                DeviceCredentialRows.insertion(of: verifier, keyID: "1", device: id),
+                                DeviceSerialRows.insertion(of: serial, in: account.rawValue, device: id),
+                            ],
+                            fingerprint: key?.fingerprint), to: id)
+                }
             }
         } catch {
             // A retry may come after the command window; the log has not forgotten.
@@ -56,9 +64,7 @@ extension DeviceRoutes {
             throw Problem(error)
         }
         guard let first, first.metadata.commandID == commandID,
-            case .registered(let fact) = try? Device.codec.decode(first),
-            fact.serial == registration.serial, fact.type == registration.type, fact.name == registration.name,
-            fact.labels == registration.labels, fact.account == registration.account.id
+            case .registered(let fact) = try? Device.codec.decode(first), fact == (try? registration.checked())
         else { throw .keyReused }
         return CommandReceipt(effect: .duplicate, stream: first.stream, version: 1, position: first.position)
     }

@@ -4,11 +4,12 @@ import Hummingbird
 import Projections
 import Runtime
 
-/// Devices: list, read, register, change, retire.
+/// Devices: list, read, register, change, quarantine, release, retire.
 struct DeviceRoutes: Sendable {
     let store: any EventStore
     let devices: Directory<Device>
     let accounts: AccountStandings
+    let serials: DeviceSerials
     let queries: any FleetQueries
     let credentials: any CredentialChanges
 
@@ -18,6 +19,8 @@ struct DeviceRoutes: Sendable {
             .guarded(.post, "/api/v1/devices", needs: .manageDevices, register),
             .guarded(.get, "/api/v1/devices/{id}", needs: .readFleet, read),
             .guarded(.patch, "/api/v1/devices/{id}", needs: .manageDevices, change),
+            .guarded(.post, "/api/v1/devices/{id}/quarantine", needs: .manageDevices, quarantine),
+            .guarded(.post, "/api/v1/devices/{id}/release", needs: .manageDevices, release),
             .guarded(.post, "/api/v1/devices/{id}/retire", needs: .manageDevices, retire),
         ]
     }
@@ -54,78 +57,6 @@ struct DeviceRoutes: Sendable {
         let registered = try await store.firstEvent(of: Device.category, id, missing: .noDevice).recordedTime
         let row = DeviceRow(id: id, memory, registeredTime: registered, lastSeenTime: nil)
         return try memory.answer(DeviceAnswer(row), to: exchange)
-    }
-
-    private func change(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        let id = exchange.parameter("id")
-        let key = try IdempotencyKey(exchange, caller)
-        let expected = try EntityTag.expected(by: exchange)
-        var fields = try RequestFields(exchange)
-        let changes = Changes(
-            name: try fields.optionalText("name"), type: try fields.optionalText("type").map { DeviceType($0) },
-            labels: try fields.optionalTexts("labels"))
-        let account = try fields.optionalText("account").map { AccountID($0) }
-        try fields.finish(known: "name, type, labels, account")
-        _ = try await memory(of: id, caller)
-        let receipt: CommandReceipt
-        if let account {
-            let command = JointCommand(
-                id: key?.commandID ?? .v7(), fingerprint: key?.fingerprint, context: exchange.context(for: caller))
-            receipt = try await move(id, to: account, changes, command, expected)
-        } else {
-            receipt = try await send(
-                CommandEnvelope(
-                    id: key?.commandID ?? .v7(), .update(changes), context: exchange.context(for: caller),
-                    expectedVersion: expected, fingerprint: key?.fingerprint), to: id)
-        }
-        return try await answer(id, after: receipt)
-    }
-
-    /// Moves the device to an account that is active at that instant, and changes the rest with it or not at all.
-    private func move(
-        _ id: String, to account: AccountID, _ changes: Changes, _ command: JointCommand, _ expected: Int64?
-    ) async throws(Problem) -> CommandReceipt {
-        let (device, target) = (devices.member(id), accounts.accounts.member(account.rawValue))
-        guard StreamName(target.stream.description) != nil, command.context.scope.includes(account) else {
-            throw AccountStandings.unknown(account)
-        }
-        do throws(JointError<Problem>) {
-            let receipt = try await JointDecisions(store: store).perform(command, with: [device, target]) {
-                joint throws(Problem) in
-                let status = joint.state(of: target).status
-                guard status != .unopened else { throw AccountStandings.unknown(account) }
-                let version = joint.version(of: device)
-                if let expected, expected != version { throw .stale(version: version) }
-                do throws(DispatchError<Device.Rejection>) {
-                    try joint.send(.assign(AccountStanding(id: account, isActive: status == .active)), to: device)
-                    if changes != Changes() { try joint.send(.update(changes), to: device) }
-                } catch {
-                    throw Problem(error)
-                }
-            }
-            if let own = receipt.receipts[device.stream] { return own }
-        } catch {
-            throw Problem(error)
-        }
-        throw .internalFailure(cause: "a joint command left no receipt for \(device.stream)")
-    }
-
-    private func retire(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        let id = exchange.parameter("id")
-        let key = try IdempotencyKey(exchange, caller)
-        let expected = try EntityTag.expected(by: exchange)
-        var fields = try RequestFields(exchange, mayBeAbsent: true)
-        let reason = try fields.optionalText("reason") ?? ""
-        guard reason.utf8.count <= 500 else { throw .malformed("reason", "reason may have 500 bytes.") }
-        try fields.finish(known: "reason")
-        _ = try await memory(of: id, caller)
-        let receipt = try await send(
-            CommandEnvelope(
-                id: key?.commandID ?? .v7(), .retire(reason: reason), context: exchange.context(for: caller),
-                expectedVersion: expected, sideRows: [DeviceCredentialRows.deletion(of: id)],
-                fingerprint: key?.fingerprint), to: id)
-        await credentials.changed(device: id)
-        return try await answer(id, after: receipt)
     }
 }
 

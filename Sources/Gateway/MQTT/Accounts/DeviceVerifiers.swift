@@ -1,6 +1,6 @@
 package import Runtime
 
-/// What devices prove themselves with at the broker: the newest verifier of each.
+/// What devices prove themselves with at the broker: the newest verifier of each that is not quarantined.
 package protocol DeviceVerifiers: Sendable {
     func all() async throws -> [String: String]
 
@@ -31,13 +31,18 @@ package struct PostgresDeviceVerifiers: DeviceVerifiers {
 
     private static let all = Statement(
         "all device verifiers",
-        "select distinct on (device) device, verifier from device_credentials order by device, created_time desc")
+        """
+        select distinct on (device) device, verifier from device_credentials c
+        where not exists (select from quarantined_devices q where q.device = c.device)
+        order by device, created_time desc
+        """)
 
     private static let recent = Statement(
         "recent device verifiers",
         """
-        select distinct on (device) device, verifier from device_credentials
-        where device = any ($1) or created_time > now() - interval '2 minutes'
+        select distinct on (device) device, verifier from device_credentials c
+        where (device = any ($1) or created_time > now() - interval '2 minutes')
+            and not exists (select from quarantined_devices q where q.device = c.device)
         order by device, created_time desc
         """)
 }

@@ -35,6 +35,8 @@ struct FirmwareSettlement: Sendable {
                         RefusedDelivery(device: message.device, reason: "firmware status: \(reason)", messages: 1))
                     notices.send(Notice(refused: reason), to: message.device)
                     tally.refused += 1
+                // Never the verdict on a report, which is the rollout's to take.
+                case .quarantined: tally.refused += 1
                 case .malformed(let fault):
                     notices.send(Notice(fault), to: message.device)
                     tally.malformed += 1
@@ -58,7 +60,7 @@ struct FirmwareSettlement: Sendable {
             from: device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime, fence: nil,
             sideRows: removal)
         switch await verdicts(on: [message]).first ?? .retry(reason: "no answer") {
-        case .recorded, .duplicate, .unknownDevice: return true
+        case .recorded, .duplicate, .unknownDevice, .quarantined: return true
         case .malformed(let fault): notices.send(Notice(fault), to: device)
         case .refused(let reason), .invalid(let reason): notices.send(Notice(refused: reason), to: device)
         case .park, .retry, .fenced: return false

@@ -8,6 +8,8 @@ enum MessageVerdict: Sendable, Equatable {
     case malformed(MalformedPayload)
     /// The device said no; `reason` goes back to it.
     case refused(reason: String)
+    /// The device is kept out: that it sent something is noted, what it said is not.
+    case quarantined
     case unknownDevice
     /// The actor could not take it now.
     case park(reason: String)
@@ -42,11 +44,14 @@ enum MessageVerdict: Sendable, Equatable {
         case .failure(.reused): self = .duplicate
         case .failure(.rejected(.unknownDevice)): self = .unknownDevice
         case .failure(.rejected(.retired)): self = .refused(reason: "the device is retired")
+        case .failure(.rejected(.quarantined)): self = .quarantined
         case .failure(.rejected(.accountNotActive)): self = .refused(reason: "the account is not active")
         case .failure(.rejected(.alreadyRegistered)): self = .refused(reason: "the device is registered already")
         case .failure(.rejected(.malformed(let field, let reason))): self = .refused(reason: "\(field) \(reason)")
         }
     }
+
+    static let quarantineReason = "the device is quarantined"
 
     private var severity: Int {
         switch self {
@@ -54,11 +59,12 @@ enum MessageVerdict: Sendable, Equatable {
         case .recorded: 1
         case .malformed: 2
         case .refused: 3
-        case .unknownDevice: 4
-        case .invalid: 5
-        case .park: 6
-        case .retry: 7
-        case .fenced: 8
+        case .quarantined: 4
+        case .unknownDevice: 5
+        case .invalid: 6
+        case .park: 7
+        case .retry: 8
+        case .fenced: 9
         }
     }
 }

@@ -126,7 +126,18 @@ actor ParkedMessages {
         case .malformed(let fault): notices.send(Notice(fault), to: parked.device)
         case .refused(let reason): notices.send(Notice(refused: reason), to: parked.device)
         case .unknownDevice: break
+        case .quarantined: return await isNoted(message, MessageVerdict.quarantineReason)
         case .park, .invalid, .retry, .fenced: return false
+        }
+        return true
+    }
+
+    private func isNoted(_ message: TelemetryMessage, _ reason: String) async -> Bool {
+        let results = await directory.send([(message.device, [message.refusal(reason, fence: nil)])]).first ?? []
+        switch MessageVerdict(results, fault: nil) {
+        case .recorded, .duplicate: notices.send(Notice(refused: reason), to: message.device)
+        case .refused, .unknownDevice, .malformed: break
+        case .quarantined, .park, .invalid, .retry, .fenced: return false
         }
         return true
     }

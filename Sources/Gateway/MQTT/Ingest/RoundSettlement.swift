@@ -72,6 +72,7 @@ struct RoundSettlement: Sendable {
         var results = await started.answers.results
         var unknown: [String: Int] = [:]
         var invalid: [(message: TelemetryMessage, reason: String)] = []
+        var quarantined: [(message: TelemetryMessage, reason: String)] = []
         var backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
         while !open.isEmpty {
             var again: [TelemetryMessage] = []
@@ -83,6 +84,7 @@ struct RoundSettlement: Sendable {
                     again.append(message)
                     retryReason = reason
                 case .invalid(let reason): invalid.append((message, reason))
+                case .quarantined: quarantined.append((message, MessageVerdict.quarantineReason))
                 case .park(let reason): parking.append(ParkedMessage(message, reason: reason))
                 case .unknownDevice:
                     unknown[message.device, default: 0] += 1
@@ -110,25 +112,31 @@ struct RoundSettlement: Sendable {
             batches = DeviceBatches(open)
             results = await directory.send(batches.batches)
         }
-        try await refuse(invalid, fence: started.part.fence, parking: &parking, tally: &tally)
+        tally.malformed += try await refuse(invalid, fence: started.part.fence, parking: &parking)
+        tally.refused += try await refuse(quarantined, fence: started.part.fence, parking: &parking)
         return unknown
     }
 
-    /// Notes messages that the log can never take as refused; were they parked, they would block their devices for ever.
+    /// Notes messages as refused that the log can never take, or that come from a quarantined device. Were they parked,
+    /// they would block their devices for ever. Returns how many are noted.
     private func refuse(
         _ messages: [(message: TelemetryMessage, reason: String)], fence: StreamVersion,
-        parking: inout [ParkedMessage], tally: inout RoundTally
-    ) async throws(IngestEnd) {
-        for (message, reason) in messages {
-            let results = await directory.send([(message.device, [message.refusal(reason, fence: fence)])]).first ?? []
-            switch MessageVerdict(results, fault: nil) {
+        parking: inout [ParkedMessage]
+    ) async throws(IngestEnd) -> Int {
+        if messages.isEmpty { return 0 }
+        var noted = 0
+        // Together, since a device that is kept out may go on sending for a while.
+        let results = await directory.send(messages.map { ($0.device, [$0.refusal($1, fence: fence)]) })
+        for ((message, reason), result) in zip(messages, results) {
+            switch MessageVerdict(result, fault: nil) {
             case .fenced: throw .fenced
             case .recorded, .duplicate:
                 notices.send(Notice(refused: reason), to: message.device)
-                tally.malformed += 1
+                noted += 1
             default: parking.append(ParkedMessage(message, reason: reason))
             }
         }
+        return noted
     }
 
     private func note(

@@ -1,0 +1,67 @@
+package import Runtime
+
+extension Device {
+    /// provisioned -> active -> quarantined -> retired; quarantine may come at once, and end.
+    package enum Status: String, Sendable, Codable {
+        case unregistered
+        /// Registered, and not heard of yet.
+        case provisioned
+        case active
+        /// Kept out by somebody, for a reason.
+        case quarantined
+        case retired
+    }
+
+    /// Why a device is kept out, since when, and what it was before.
+    package struct Quarantine: Sendable, Hashable, Codable {
+        package var reason: String
+        package var since: Timestamp
+        package var before: Status
+
+        package init(reason: String, since: Timestamp, before: Status) {
+            self.reason = reason
+            self.since = since
+            self.before = before
+        }
+    }
+
+    package struct State: Sendable, Codable, Equatable {
+        package var status = Status.unregistered
+        package var account = AccountID.default
+        package var serial = ""
+        package var type = DeviceType("")
+        package var name = ""
+        package var labels: [String: String] = [:]
+        package var location: Location?
+        package var metadata: [String: JSONValue] = [:]
+        package var quarantine: Quarantine?
+        package var readings: [String: LatestReading] = [:]
+        /// Sequence numbers seen since the device last began to count.
+        package var sequence = SequenceRanges()
+        package var latestObserved: Timestamp?
+        package var telemetryCount: Int64 = 0
+        package var refusedCount: Int64 = 0
+
+        package init() {}
+
+        /// What was added after the first snapshots were written may be absent: a snapshot at a floor is all there is of
+        /// a device whose telemetry has left the log, so ``Device/stateVersion`` stays and each of them must be read.
+        package init(from decoder: any Decoder) throws {
+            let fields = try decoder.container(keyedBy: CodingKeys.self)
+            status = try fields.decode(Status.self, forKey: .status)
+            account = try fields.decode(AccountID.self, forKey: .account)
+            serial = try fields.decode(String.self, forKey: .serial)
+            type = try fields.decode(DeviceType.self, forKey: .type)
+            name = try fields.decode(String.self, forKey: .name)
+            labels = try fields.decode([String: String].self, forKey: .labels)
+            location = try fields.decodeIfPresent(Location.self, forKey: .location)
+            metadata = try fields.decodeIfPresent([String: JSONValue].self, forKey: .metadata) ?? [:]
+            quarantine = try fields.decodeIfPresent(Quarantine.self, forKey: .quarantine)
+            readings = try fields.decode([String: LatestReading].self, forKey: .readings)
+            sequence = try fields.decode(SequenceRanges.self, forKey: .sequence)
+            latestObserved = try fields.decodeIfPresent(Timestamp.self, forKey: .latestObserved)
+            telemetryCount = try fields.decode(Int64.self, forKey: .telemetryCount)
+            refusedCount = try fields.decode(Int64.self, forKey: .refusedCount)
+        }
+    }
+}
