@@ -16,6 +16,7 @@ package enum Migrations {
         ("0012-partitions", text(PackageResources._012_partitions_sql)),
         ("0013-accepted-commands", text(PackageResources._013_accepted_commands_sql)),
         ("0015-registry", text(PackageResources._015_registry_sql)),
+        ("0018-flagged-readings", text(PackageResources._018_flagged_readings_sql)),
         ("0020-seals", text(PackageResources._020_seals_sql)),
     ]
 

@@ -59,6 +59,8 @@ struct Server {
             store: store, snapshots: snapshots, passivation: settings.passivation,
             redeliveryWindow: settings.redeliveryWindow)
         try await Self.openDefaultAccount(accounts)
+        let catalog = TelemetryCatalog(log: store, logger: logger)
+        try await catalog.load()
 
         let devicesView = ProjectionRunner(DevicesProjection.self, log: feed, pool: pool, logger: logger)
         let accountsView = ProjectionRunner(AccountsProjection.self, log: feed, pool: pool, logger: logger)
@@ -91,6 +93,7 @@ struct Server {
             settings.mqtt, directory: devices, rollouts: rollouts, store: store, feed: feed,
             lease: PostgresLease(.ingest, url: url, on: reading, server: settings.mqtt.server, logger: logger),
             parking: PostgresParkingStore(pool: pool, log: store), ledger: PostgresFirmwareLedger(pool: pool),
+            catalog: catalog,
             verifiers: PostgresDeviceVerifiers(pool: pool), on: ingesting,
             logger: logger,
             reloadBroker: { [file = settings.brokerProcessFile] in
@@ -105,7 +108,7 @@ struct Server {
             serials: PostgresSerialNumbers(pool: pool),
             notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
-            deviceKeys: PostgresDeviceKeys(pool: pool),
+            deviceKeys: PostgresDeviceKeys(pool: pool), catalog: catalog,
             readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
         let purge = AcceptancePurge(pool: pool, window: settings.commandWindow, logger: logger)
@@ -124,8 +127,8 @@ struct Server {
 
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            rolloutsView, rolloutDevicesView, sealer, purge, driftWatch, diskWatch, pump, dispatcher, workflows, mqtt,
-            http,
+            rolloutsView, rolloutDevicesView, sealer, purge, driftWatch, diskWatch, catalog, pump, dispatcher, workflows,
+            mqtt, http,
         ]
         threads = [appending, reading, ingesting]
         transfers = [posting, mailing]

@@ -14,7 +14,7 @@ package enum DevicesProjection: Projection {
                 name: registered.name, labels: registered.labels, location: registered.location,
                 metadata: registered.metadata ?? [:], state: .provisioned, quarantine: nil,
                 registeredTime: event.recordedTime, lastSeenTime: nil, lastObservedTime: nil, readings: [:],
-                telemetryCount: 0, refusedCount: 0, version: event.version)
+                telemetryCount: 0, refusedCount: 0, flaggedCount: 0, latestFlagged: nil, version: event.version)
             return
         }
         guard var changed = row, event.version > changed.version else { return }
@@ -35,6 +35,12 @@ package enum DevicesProjection: Projection {
             changed.lastSeenTime = event.recordedTime
             let time = event.observedTime
             if changed.lastObservedTime.map({ $0 < time }) ?? true { changed.lastObservedTime = time }
+            if let flags = telemetry.flags {
+                changed.flaggedCount += 1
+                if changed.latestFlagged.map({ $0.time <= time }) ?? true {
+                    changed.latestFlagged = FlaggedReading(flags: flags, time: time)
+                }
+            }
             for (metric, value) in telemetry.metrics
             where changed.readings[metric].map({ $0.time <= time }) ?? true {
                 changed.readings[metric] = LatestReading(value: value, time: time)

@@ -4,7 +4,8 @@ package import Runtime
 extension DevicesProjection {
     static let columns = """
         id, account, serial, type, name, labels::json, state, registered_time, last_seen_time, last_observed_time,
-        readings::json, telemetry_count, refused_count, version, location::json, metadata::json, quarantine::json
+        readings::json, telemetry_count, refused_count, version, location::json, metadata::json, quarantine::json,
+        flagged_count, flagged::json
         """
 
     private static let load = Statement(
@@ -21,18 +22,20 @@ extension DevicesProjection {
         """
         insert into devices (
             generation, id, account, serial, type, name, labels, state, registered_time, last_seen_time,
-            last_observed_time, readings, telemetry_count, refused_count, version, location, metadata, quarantine)
+            last_observed_time, readings, telemetry_count, refused_count, version, location, metadata, quarantine,
+            flagged_count, flagged)
         select $1, * from unnest(
             $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]::jsonb[], $8::text[], $9::timestamptz[],
             $10::timestamptz[], $11::timestamptz[], $12::text[]::jsonb[], $13::bigint[], $14::bigint[], $15::bigint[],
-            $16::text[]::jsonb[], $17::text[]::jsonb[], $18::text[]::jsonb[])
+            $16::text[]::jsonb[], $17::text[]::jsonb[], $18::text[]::jsonb[], $19::bigint[], $20::text[]::jsonb[])
         on conflict (generation, id) do update set
             account = excluded.account, serial = excluded.serial, type = excluded.type, name = excluded.name,
             labels = excluded.labels, state = excluded.state, registered_time = excluded.registered_time,
             last_seen_time = excluded.last_seen_time, last_observed_time = excluded.last_observed_time,
             readings = excluded.readings, telemetry_count = excluded.telemetry_count,
             refused_count = excluded.refused_count, version = excluded.version, location = excluded.location,
-            metadata = excluded.metadata, quarantine = excluded.quarantine
+            metadata = excluded.metadata, quarantine = excluded.quarantine,
+            flagged_count = excluded.flagged_count, flagged = excluded.flagged
         """)
 
     private static let digest = Statement(
@@ -69,7 +72,10 @@ extension DevicesProjection {
                 try ViewJSON.decode(bytes)
             }, registeredTime: try row.timestamp(7), lastSeenTime: try row.timestamp(ifPresent: 8),
             lastObservedTime: try row.timestamp(ifPresent: 9), readings: try ViewJSON.decode(try row.bytes(10)),
-            telemetryCount: try row.int8(11), refusedCount: try row.int8(12), version: try row.int8(13))
+            telemetryCount: try row.int8(11), refusedCount: try row.int8(12), flaggedCount: try row.int8(17),
+            latestFlagged: try row.bytes(ifPresent: 18).map { (bytes) throws(PostgresError) in
+                try ViewJSON.decode(bytes)
+            }, version: try row.int8(13))
     }
 
     package static func store(_ rows: [DeviceRow], generation: Int32) -> BoundStatement {
@@ -84,6 +90,8 @@ extension DevicesProjection {
             .int8Array(rows.map(\.version)), .nullableTextArray(rows.map { $0.location.map { ViewJSON.encode($0) } }),
             .textArray(rows.map { ViewJSON.encode($0.metadata) }),
             .nullableTextArray(rows.map { $0.quarantine.map { ViewJSON.encode($0) } }),
+            .int8Array(rows.map(\.flaggedCount)),
+            .nullableTextArray(rows.map { $0.latestFlagged.map { ViewJSON.encode($0) } }),
         ])
     }
 }

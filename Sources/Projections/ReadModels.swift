@@ -22,6 +22,9 @@ package struct DeviceRow: Sendable, Hashable {
     package var readings: [String: LatestReading]
     package var telemetryCount: Int64
     package var refusedCount: Int64
+    package var flaggedCount: Int64
+    /// The newest flagged reading by observed time.
+    package var latestFlagged: FlaggedReading?
     /// The version of the device's stream that this row reflects.
     package var version: Int64
 
@@ -29,7 +32,8 @@ package struct DeviceRow: Sendable, Hashable {
         id: String, account: AccountID, serial: String, type: DeviceType, name: String, labels: [String: String],
         location: Location?, metadata: [String: JSONValue], state: Device.Status, quarantine: Device.Quarantine?,
         registeredTime: Timestamp, lastSeenTime: Timestamp?, lastObservedTime: Timestamp?,
-        readings: [String: LatestReading], telemetryCount: Int64, refusedCount: Int64, version: Int64
+        readings: [String: LatestReading], telemetryCount: Int64, refusedCount: Int64, flaggedCount: Int64,
+        latestFlagged: FlaggedReading?, version: Int64
     ) {
         self.id = id
         self.account = account
@@ -47,6 +51,8 @@ package struct DeviceRow: Sendable, Hashable {
         self.readings = readings
         self.telemetryCount = telemetryCount
         self.refusedCount = refusedCount
+        self.flaggedCount = flaggedCount
+        self.latestFlagged = latestFlagged
         self.version = version
     }
 }

@@ -41,12 +41,13 @@ package struct WorkflowEvent: Sendable, Equatable {
     package var recordedTime: Timestamp
     package var account: AccountID
     package var content: FleetEvent
-    /// The settings of the event's account as of its position.
-    package var settings: AccountSettings
+    /// What the event's account goes by as of its position.
+    package var terms: AccountTerms
+    package var settings: AccountSettings { terms.settings }
 
     package init(
         id: UUID128, position: Int64, stream: StreamName, observedTime: Timestamp, recordedTime: Timestamp,
-        account: AccountID, content: FleetEvent, settings: AccountSettings
+        account: AccountID, content: FleetEvent, terms: AccountTerms
     ) {
         self.id = id
         self.position = position
@@ -55,7 +56,7 @@ package struct WorkflowEvent: Sendable, Equatable {
         self.recordedTime = recordedTime
         self.account = account
         self.content = content
-        self.settings = settings
+        self.terms = terms
     }
 }
 
@@ -65,18 +66,35 @@ package struct ElapsedTimer: Sendable, Equatable {
     package var dueTime: Timestamp
     /// When it elapsed in fact: later than it was due if nobody was there to notice.
     package var firedTime: Timestamp
-    /// The account and its settings as the instance last saw them.
+    /// The account as the instance last saw it, and what it goes by now.
     package var account: AccountID
-    package var settings: AccountSettings
+    package var terms: AccountTerms
+    package var settings: AccountSettings { terms.settings }
 
     package init(
-        name: String, dueTime: Timestamp, firedTime: Timestamp? = nil, account: AccountID, settings: AccountSettings
+        name: String, dueTime: Timestamp, firedTime: Timestamp? = nil, account: AccountID, terms: AccountTerms
     ) {
         self.name = name
         self.dueTime = dueTime
         self.firedTime = firedTime ?? dueTime
         self.account = account
+        self.terms = terms
+    }
+}
+
+/// What an account's workflows go by: its settings, and what its own device types say of silence.
+package struct AccountTerms: Sendable, Equatable {
+    package var settings: AccountSettings
+    package var silenceIntervals: [DeviceType: Duration]
+
+    package init(settings: AccountSettings = AccountSettings(), silenceIntervals: [DeviceType: Duration] = [:]) {
         self.settings = settings
+        self.silenceIntervals = silenceIntervals
+    }
+
+    /// How long a device of the type may be silent before it counts as offline.
+    func silenceInterval(of type: DeviceType) -> Duration {
+        settings.silence.seconds.map { .seconds($0) } ?? silenceIntervals[type] ?? type.silenceInterval
     }
 }
 

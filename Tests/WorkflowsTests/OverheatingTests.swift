@@ -184,7 +184,8 @@ private let hot = device((0, 60), (60, 60))
             stream: StreamName(category: "device", id: "d1"),
             // Few distinct times, so that some readings share theirs.
             observedTime: .noon + .seconds(Int.random(in: 0..<20, using: &random)), recordedTime: after(100),
-            account: .default, content: reading(Double.random(in: -40...90, using: &random)), settings: settings)
+            account: .default, content: reading(Double.random(in: -40...90, using: &random)),
+            terms: AccountTerms(settings: settings))
     }
 
     private static func folded(_ events: [WorkflowEvent]) -> Overheating.State {

@@ -77,7 +77,8 @@ private struct World {
         guard seen < log.count else { return false }
         let event = WorkflowEvent(
             id: UUID128(high: 0, low: UInt64(seen)), position: Int64(seen + 1), stream: stream, observedTime: now,
-            recordedTime: now, account: .default, content: .rollout(log[seen]), settings: AccountSettings())
+            recordedTime: now, account: .default, content: .rollout(log[seen]),
+            terms: AccountTerms(settings: AccountSettings()))
         seen += 1
         RolloutDriver.observe(event, in: &driver)
         RolloutDriver.observe(event, in: &steadyDriver)
@@ -88,7 +89,8 @@ private struct World {
     private mutating func elapse(_ name: String, at time: Timestamp) {
         timers[name] = nil
         now = max(now, time)
-        let timer = ElapsedTimer(name: name, dueTime: now, account: .default, settings: AccountSettings())
+        let timer = ElapsedTimer(
+            name: name, dueTime: now, account: .default, terms: AccountTerms(settings: AccountSettings()))
         react(to: .timer(timer))
     }
 

@@ -75,6 +75,18 @@ private let alarmed = heard.and(until: after(120))
         spec.and(settings: settings).when(reading, at: .noon).thenPending(["silence": after(100)])
     }
 
+    @Test func `may be silent for as long as its account says of its type`() {
+        let spec = Spec.given(registered("freezer"))
+        spec.when(reading, at: .noon).thenPending(["silence": after(900)])
+        let defined = spec.and(.seconds(60), of: DeviceType("freezer"))
+        defined.when(reading, at: .noon).thenPending(["silence": after(60)])
+        defined.and(settings: settings).when(reading, at: .noon).thenPending(["silence": after(100)])
+        spec.and(reading, at: .noon).and(.seconds(60), of: DeviceType("freezer")).when(reading, at: after(5))
+            .then(Reaction(timers: [.set("silence", due: after(65))]))
+        spec.and(reading, at: .noon).and(.seconds(60), of: DeviceType("freezer")).when(timer: "silence")
+            .thenDecisions(.wentOffline(Silence.DeviceWentOffline(lastSeenTime: .noon)))
+    }
+
     @Test func `has its timer moved when its interval shrinks, not when it grows`() {
         let spec = Spec.given(registered("battery")).and(reading, at: .noon)
         spec.when(updated("smoke"), at: after(30)).then(Reaction(timers: [.set("silence", due: after(180))]))
@@ -155,7 +167,8 @@ private let released = FleetEvent.device(.released(DeviceReleased(reason: "")))
 
     @Test func `gets its grace time from when that was noticed`() {
         let timer = ElapsedTimer(
-            name: "silence", dueTime: after(100), firedTime: after(4_000), account: .default, settings: settings)
+            name: "silence", dueTime: after(100), firedTime: after(4_000), account: .default,
+            terms: AccountTerms(settings: settings))
         let reaction = Silence.react(to: .timer(timer), in: heard.state)
         #expect(reaction.timers == [.set("grace", due: after(4_020))])
     }

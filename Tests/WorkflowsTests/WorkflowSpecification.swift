@@ -14,6 +14,8 @@ struct WorkflowSpecification<W: Workflow> {
     private let stream: StreamName
     private var account: AccountID
     private var settings: AccountSettings
+    /// What the account's own device types say.
+    private var silenceIntervals: [DeviceType: Duration] = [:]
     private var position: Int64 = 0
 
     private init(stream: StreamName, account: AccountID, settings: AccountSettings) {
@@ -50,6 +52,13 @@ struct WorkflowSpecification<W: Workflow> {
     func and(settings: AccountSettings) -> Self {
         var specification = self
         specification.settings = settings
+        return specification
+    }
+
+    /// The account defines how long devices of a type may be silent.
+    func and(_ interval: Duration, of type: DeviceType) -> Self {
+        var specification = self
+        specification.silenceIntervals[type] = interval
         return specification
     }
 
@@ -142,7 +151,8 @@ struct WorkflowSpecification<W: Workflow> {
         let event = WorkflowEvent(
             id: UUID128(high: 0, low: UInt64(position)), position: position,
             stream: other.flatMap { StreamName($0) } ?? stream, observedTime: time, recordedTime: recorded,
-            account: account, content: content, settings: settings)
+            account: account, content: content,
+            terms: AccountTerms(settings: settings, silenceIntervals: silenceIntervals))
         W.observe(event, in: &state)
         return adopt(W.react(to: .event(event), in: state))
     }
@@ -150,7 +160,9 @@ struct WorkflowSpecification<W: Workflow> {
     @discardableResult
     private mutating func elapse(_ name: String, due: Timestamp) -> Reaction<W.Decision> {
         timers[name] = nil
-        let timer = ElapsedTimer(name: name, dueTime: due, account: account, settings: settings)
+        let timer = ElapsedTimer(
+            name: name, dueTime: due, account: account,
+            terms: AccountTerms(settings: settings, silenceIntervals: silenceIntervals))
         return adopt(W.react(to: .timer(timer), in: state))
     }
 

@@ -12,6 +12,8 @@ package enum Account: Decider {
         /// With `rotatesSecret` a webhook gets a new secret, even if nothing else changes.
         case setMailbox(Mailbox, rotatesSecret: Bool = false)
         case removeMailbox(name: String)
+        /// Adds a device type of the account's own, or changes it; its version is counted here.
+        case defineDeviceType(name: DeviceType, TelemetrySchema)
     }
 
     package enum Event: Sendable, Equatable {
@@ -24,6 +26,7 @@ package enum Account: Decider {
         case mailboxSet(Mailbox)
         case mailboxSecretRotated(MailboxSecretRotated)
         case mailboxRemoved(MailboxRemoved)
+        case deviceTypeDefined(DeviceTypeDefined)
     }
 
     package enum Rejection: Error, Sendable, Equatable {
@@ -48,12 +51,14 @@ package enum Account: Decider {
         package var name = ""
         package var settings = AccountSettings()
         package var mailboxes: [String: Mailbox] = [:]
+        /// The account's own, by name.
+        package var deviceTypes: [String: TelemetrySchema] = [:]
 
         package init() {}
     }
 
     package static let category = "account"
-    package static let stateVersion: Int32 = 3
+    package static let stateVersion: Int32 = 4
     package static var initial: State { State() }
 
     package static func account(of state: State) -> AccountID { state.id }
@@ -91,6 +96,8 @@ package enum Account: Decider {
         case .removeMailbox(let name):
             guard state.mailboxes[name] != nil else { throw .unknownMailbox }
             return [.mailboxRemoved(MailboxRemoved(name: name))]
+        case .defineDeviceType(let name, let schema):
+            return try define(name, schema, in: state)
         }
     }
 
@@ -108,6 +115,7 @@ package enum Account: Decider {
         case .mailboxSet(let mailbox): state.mailboxes[mailbox.name] = mailbox
         case .mailboxSecretRotated: break
         case .mailboxRemoved(let fact): state.mailboxes[fact.name] = nil
+        case .deviceTypeDefined(let fact): state.deviceTypes[fact.name.rawValue] = fact.schema
         }
     }
 
@@ -124,6 +132,24 @@ package enum Account: Decider {
             events.append(.mailboxSecretRotated(MailboxSecretRotated(name: mailbox.name)))
         }
         return events
+    }
+
+    private static func define(
+        _ name: DeviceType, _ schema: TelemetrySchema, in state: State
+    ) throws(Rejection) -> [Event] {
+        guard (1...64).contains(name.rawValue.utf8.count),
+            name.rawValue.utf8.allSatisfy({ $0.isLowercaseLetter || $0.isDigit || $0 == UInt8(ascii: "-") })
+        else { throw .malformed(field: "name", reason: "must be 1 to 64 of a-z, 0-9 and -") }
+        try schema.check()
+        let known = state.deviceTypes[name.rawValue]
+        if let known, known.hasSameTerms(as: schema) { return [] }
+        guard known != nil || state.deviceTypes.count < TelemetrySchema.mostOfAnAccount else {
+            throw .malformed(
+                field: "name", reason: "is one too many: an account has \(TelemetrySchema.mostOfAnAccount) types")
+        }
+        var next = schema
+        next.version = (known?.version ?? 0) + 1
+        return [.deviceTypeDefined(DeviceTypeDefined(name: name, schema: next))]
     }
 
     private static func checked(_ name: String) throws(Rejection) -> String {

@@ -56,6 +56,19 @@ package struct MailboxRemoved: Sendable, Codable, Equatable {
     }
 }
 
+/// The type as it is from now on; the account is the stream's.
+package struct DeviceTypeDefined: Sendable, Codable, Equatable {
+    package var name: DeviceType
+    package var schema: TelemetrySchema
+
+    package static let type = "DeviceTypeDefined"
+
+    package init(name: DeviceType, schema: TelemetrySchema) {
+        self.name = name
+        self.schema = schema
+    }
+}
+
 extension Account {
     package static let codec = EventCodec<Event>([
         .init("AccountOpened", wrap: Event.opened) { if case .opened(let fact) = $0 { fact } else { nil } },
@@ -74,6 +87,9 @@ extension Account {
         },
         .init("MailboxRemoved", wrap: Event.mailboxRemoved) {
             if case .mailboxRemoved(let fact) = $0 { fact } else { nil }
+        },
+        .init(DeviceTypeDefined.type, wrap: Event.deviceTypeDefined) {
+            if case .deviceTypeDefined(let fact) = $0 { fact } else { nil }
         },
     ])
 }

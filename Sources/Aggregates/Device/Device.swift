@@ -74,7 +74,8 @@ package enum Device: Decider {
             return try changes.checked(against: state).map { [.updated($0)] } ?? []
         case .recordTelemetry(let telemetry):
             if state.status == .quarantined { throw .quarantined }
-            return isRepeated(telemetry, at: context.time, in: state) ? [] : [.telemetryRecorded(telemetry.fact)]
+            return isRepeated(telemetry, at: context.time, in: state)
+                ? [] : [.telemetryRecorded(telemetry.fact(for: state))]
         case .quarantine(let reason):
             try DeviceLimits.check(reason: reason, isRequired: true)
             return state.status == .quarantined ? [] : [.quarantined(DeviceQuarantined(reason: reason))]
@@ -114,6 +115,12 @@ package enum Device: Decider {
             state.telemetryCount += 1
             if let number = fact.seq { state.sequence.insert(number) }
             if state.latestObserved.map({ $0 < time }) ?? true { state.latestObserved = time }
+            if let flags = fact.flags {
+                state.flaggedCount += 1
+                if state.latestFlagged.map({ $0.time <= time }) ?? true {
+                    state.latestFlagged = FlaggedReading(flags: flags, time: time)
+                }
+            }
             for (metric, value) in fact.metrics where state.readings[metric].map({ $0.time <= time }) ?? true {
                 state.readings[metric] = LatestReading(value: value, time: time)
             }

@@ -94,14 +94,23 @@ package struct Telemetry: Sendable, Equatable {
     package var metrics: [String: MetricValue]
     package var seq: Int64?
     package var clock: ObservationClock
+    /// By which the reading is judged; it is not if nil.
+    package var schemas: TelemetrySchemas?
 
-    package init(metrics: [String: MetricValue], seq: Int64?, clock: ObservationClock) {
+    package init(
+        metrics: [String: MetricValue], seq: Int64?, clock: ObservationClock, schemas: TelemetrySchemas? = nil
+    ) {
         self.metrics = metrics
         self.seq = seq
         self.clock = clock
+        self.schemas = schemas
     }
 
-    var fact: TelemetryRecorded { TelemetryRecorded(metrics: metrics, seq: seq, clock: clock) }
+    func fact(for state: Device.State) -> TelemetryRecorded {
+        TelemetryRecorded(
+            metrics: metrics, seq: seq, clock: clock,
+            flags: schemas?.flags(of: metrics, type: state.type, account: state.account))
+    }
 }
 
 /// Why a message of a device was not understood, and what it looked like from outside.

@@ -61,11 +61,16 @@ package struct TelemetryRecorded: Sendable, Codable, Equatable {
     package var metrics: [String: MetricValue]
     package var seq: Int64?
     package var clock: ObservationClock
+    /// Absent if nothing is odd about the reading.
+    package var flags: ReadingFlags?
 
-    package init(metrics: [String: MetricValue], seq: Int64? = nil, clock: ObservationClock) {
+    package init(
+        metrics: [String: MetricValue], seq: Int64? = nil, clock: ObservationClock, flags: ReadingFlags? = nil
+    ) {
         self.metrics = metrics
         self.seq = seq
         self.clock = clock
+        self.flags = flags
     }
 }
 

@@ -41,6 +41,9 @@ extension Device {
         package var latestObserved: Timestamp?
         package var telemetryCount: Int64 = 0
         package var refusedCount: Int64 = 0
+        package var flaggedCount: Int64 = 0
+        /// The newest one by observed time.
+        package var latestFlagged: FlaggedReading?
 
         package init() {}
 
@@ -62,6 +65,8 @@ extension Device {
             latestObserved = try fields.decodeIfPresent(Timestamp.self, forKey: .latestObserved)
             telemetryCount = try fields.decode(Int64.self, forKey: .telemetryCount)
             refusedCount = try fields.decode(Int64.self, forKey: .refusedCount)
+            flaggedCount = try fields.decodeIfPresent(Int64.self, forKey: .flaggedCount) ?? 0
+            latestFlagged = try fields.decodeIfPresent(FlaggedReading.self, forKey: .latestFlagged)
         }
     }
 }

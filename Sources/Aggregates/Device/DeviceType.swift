@@ -7,15 +7,6 @@ package struct DeviceType: Sendable, Hashable, Codable, RawRepresentable, Custom
 
     package var description: String { rawValue }
 
-    /// How long a device of this type may be silent before it counts as offline.
-    package var silenceInterval: Duration {
-        switch rawValue {
-        // Life safety: at a report a minute, two lost ones are forgiven.
-        case "smoke", "water": .seconds(3 * 60)
-        case "temperature", "humidity", "motion": .seconds(15 * 60)
-        case "location": .seconds(30 * 60)
-        case "battery": .seconds(24 * 60 * 60)
-        default: .seconds(15 * 60)
-        }
-    }
+    /// How long a device of this type may be silent before it counts as offline, unless its account defines it.
+    package var silenceInterval: Duration { .seconds(ReadyMadeTypes.all[self]?.silenceSeconds ?? 15 * 60) }
 }

@@ -19,7 +19,8 @@ private struct CanonicalCursor {
 
     mutating func telemetry() -> TelemetryRecorded? {
         guard skip(#"{"clock":"#), let name = text(), let clock = ObservationClock(rawValue: name),
-            skip(#","metrics":{"#), let metrics = metrics()
+            let flags = skip(#","flags":{"#) ? readingFlags() : .some(nil), skip(#","metrics":{"#),
+            let metrics = metrics()
         else { return nil }
         var seq: Int64?
         if skip(#","seq":"#) {
@@ -27,7 +28,7 @@ private struct CanonicalCursor {
             seq = number
         }
         guard skip("}"), next == bytes.count else { return nil }
-        return TelemetryRecorded(metrics: metrics, seq: seq, clock: clock)
+        return TelemetryRecorded(metrics: metrics, seq: seq, clock: clock, flags: flags)
     }
 
     /// Up to and with the closing brace.
@@ -41,6 +42,29 @@ private struct CanonicalCursor {
             if skip("}") { return metrics }
             guard skip(",") else { return nil }
         }
+    }
+
+    /// Up to and with the closing brace; the outer nil for anything unexpected.
+    private mutating func readingFlags() -> ReadingFlags?? {
+        var flags = ReadingFlags(schema: 0)
+        if skip(#""metrics":{"#) {
+            repeat {
+                guard let name = text(), skip(":"), let flag = text().flatMap(ReadingFlags.Metric.init),
+                    flags.metrics.updateValue(flag, forKey: name) == nil
+                else { return nil }
+            } while skip(",")
+            guard skip("},") else { return nil }
+        }
+        if skip(#""missing":["#) {
+            repeat {
+                guard let name = text() else { return nil }
+                flags.missing.append(name)
+            } while skip(",")
+            guard skip("],") else { return nil }
+        }
+        guard skip(#""schema":"#), let schema = integer(), skip("}") else { return nil }
+        flags.schema = Int(schema)
+        return flags
     }
 
     private mutating func value() -> MetricValue? {

@@ -10,7 +10,9 @@ enum TelemetryJSON {
         bytes.reserveCapacity(64 + fact.metrics.count * 32)
         bytes += #"{"clock":""#.utf8
         bytes += fact.clock.rawValue.utf8
-        bytes += #"","metrics":{"#.utf8
+        bytes.append(UInt8(ascii: "\""))
+        if let flags = fact.flags { append(flags, to: &bytes) }
+        bytes += #","metrics":{"#.utf8
         var isFirst = true
         for (metric, value) in fact.metrics.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
             if !isFirst { bytes.append(UInt8(ascii: ",")) }
@@ -43,6 +45,31 @@ enum TelemetryJSON {
         case .flag(let flag): bytes += (flag ? "true" : "false").utf8
         case .null: bytes += "null".utf8
         }
+    }
+
+    private static func append(_ flags: ReadingFlags, to bytes: inout [UInt8]) {
+        bytes += #","flags":{"#.utf8
+        if !flags.metrics.isEmpty {
+            bytes += #""metrics":{"#.utf8
+            for (name, flag) in flags.metrics.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+                append(name, to: &bytes)
+                bytes.append(UInt8(ascii: ":"))
+                append(flag.rawValue, to: &bytes)
+                bytes.append(UInt8(ascii: ","))
+            }
+            bytes[bytes.count - 1] = UInt8(ascii: "}")
+            bytes.append(UInt8(ascii: ","))
+        }
+        if !flags.missing.isEmpty {
+            bytes += #""missing":["#.utf8
+            for name in flags.missing {
+                append(name, to: &bytes)
+                bytes.append(UInt8(ascii: ","))
+            }
+            bytes[bytes.count - 1] = UInt8(ascii: "]")
+            bytes.append(UInt8(ascii: ","))
+        }
+        bytes += #""schema":\#(flags.schema)}"#.utf8
     }
 
     private static func append(_ text: String, to bytes: inout [UInt8]) {

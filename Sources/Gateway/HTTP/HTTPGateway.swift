@@ -24,7 +24,7 @@ package struct HTTPGateway: Service {
         queries: any FleetQueries & RolloutQueries, seals: any SealQueries, serials: any SerialNumbers,
         notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
-        credentials: any CredentialChanges, deviceKeys: any DeviceKeys, readiness: any ReadinessCheck,
+        credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil, readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {
         self.configuration = configuration
@@ -44,11 +44,12 @@ package struct HTTPGateway: Service {
                 store: store, devices: devices, accounts: standings,
                 serials: DeviceSerials(numbers: serials, store: store), queries: queries, credentials: credentials
             ).all
-            + TelemetryRoutes(devices: devices, authenticator: deviceAuthenticator, metrics: metrics).all
+            + TelemetryRoutes(devices: devices, catalog: catalog, authenticator: deviceAuthenticator, metrics: metrics).all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all
             + AlertRoutes(store: store, alerts: alerts, queries: queries).all
             + RolloutRoutes(store: store, rollouts: rollouts, queries: queries).all
             + AccountSettingsRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
+            + DeviceTypeRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
             + MailboxRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
         let ofTheServer: [Route] =
             WorkflowRoutes(queries: workflows).all

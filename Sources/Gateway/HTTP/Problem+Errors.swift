@@ -155,6 +155,7 @@ extension Problem {
     static let noWorkflow = Problem.notFound("There is no workflow with this name.")
     static let noStoppedInstance = Problem.notFound("The workflow has no stopped instance with this key.")
     static let noIsolatedStream = Problem.notFound("There is no isolated stream with this name.")
+    static let noDeviceType = Problem.notFound("The account has no device type with this name, or not this version.")
     static let noMailbox = Problem.notFound("The account has no mailbox with this name.")
     static let noDelivery = Problem.notFound("The notification has no delivery to a mailbox with this name.")
     static let noNotification = Problem.notFound("There is no notification with this id.")

@@ -33,6 +33,9 @@ struct RequestFields {
         }
     }
 
+    /// The names of what is left, in order.
+    var names: [String] { fields.keys.sorted() }
+
     mutating func text(_ name: String) throws(Problem) -> String {
         guard let text = try optionalText(name) else { throw .malformed(name, "\(name) is missing: send a text.") }
         return text
@@ -121,6 +124,24 @@ struct RequestFields {
         case nil: return nil
         case .object(let entries): return RequestFields(entries, prefix: "\(prefix)\(name).")
         default: throw .malformed(prefix + name, "\(prefix)\(name) must be an object.")
+        }
+    }
+
+    /// The fields of each object of an array, to be finished on their own.
+    mutating func optionalFieldsList(_ name: String) throws(Problem) -> [RequestFields]? {
+        switch fields.removeValue(forKey: name) {
+        case nil: return nil
+        case .list(let elements):
+            var list: [RequestFields] = []
+            list.reserveCapacity(elements.count)
+            for element in elements {
+                guard case .object(let entries) = element else {
+                    throw .malformed(prefix + name, "\(prefix)\(name) must hold objects only.")
+                }
+                list.append(RequestFields(entries, prefix: ""))
+            }
+            return list
+        default: throw .malformed(prefix + name, "\(prefix)\(name) must be an array of objects.")
         }
     }
 

@@ -13,13 +13,14 @@ package struct MQTTGateway: Service, CredentialChanges {
     /// - Parameters:
     ///   - feed: where rollouts are followed; the store if nil.
     ///   - thread: libmosquitto looks names up and connects on it and blocks it meanwhile; lend it to nobody else.
+    ///   - catalog: by which readings are judged; they are not if nil.
     ///   - verifiers: what devices prove themselves with, for the files of the configuration.
     ///   - reloadBroker: makes the broker read those files again.
     ///   - observe: called with what happens, in order, for those who want to follow it.
     package init(
         _ configuration: MQTTConfiguration, directory: Directory<Device>, rollouts: Directory<Rollout>,
         store: any EventStore, feed: (any LogSource)? = nil, lease: any Lease, parking: any ParkingStore,
-        ledger: any FirmwareLedger,
+        ledger: any FirmwareLedger, catalog: TelemetryCatalog? = nil,
         verifiers: (any DeviceVerifiers)? = nil,
         on thread: PollThread, logger: Logger, reloadBroker: @escaping @Sendable () async throws -> Void = {},
         observe: @escaping @Sendable (IngestHappening) -> Void = { _ in }
@@ -44,7 +45,8 @@ package struct MQTTGateway: Service, CredentialChanges {
             rollouts: rollouts, devices: directory, notices: link, logger: logger, observe: observe)
         let receipts = Receipts(devices: directory, link: link, logger: logger)
         let parked = ParkedMessages(
-            store: parking, directory: directory, firmware: firmware, notices: link, receipts: receipts, logger: logger)
+            store: parking, directory: directory, firmware: firmware, notices: link, receipts: receipts,
+            catalog: catalog, logger: logger)
         ingest = Ingest(
             connection: IngestConnection(
                 to: configuration.broker, clientID: configuration.clientID,
@@ -56,7 +58,7 @@ package struct MQTTGateway: Service, CredentialChanges {
             settlement: RoundSettlement(
                 directory: directory, refusals: RefusalLog(store: store, logger: logger), parked: parked,
                 firmware: firmware, notices: link, receipts: receipts, logger: logger, observe: observe),
-            parked: parked,
+            parked: parked, catalog: catalog,
             delivery: FirmwareDelivery(
                 log: feed ?? store, rollouts: rollouts, devices: directory, ledger: ledger, link: link, logger: logger),
             receipts: receipts, link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)

@@ -2,7 +2,7 @@
 
 import { Alerts, AlertsPanel } from "./alerts.js";
 import * as api from "./api.js";
-import { Fleet, matches, wordsOf } from "./fleet.js";
+import { describe, Fleet, matches, wordsOf } from "./fleet.js";
 import { isOver, RolloutsPanel } from "./rollouts.js";
 import * as view from "./view.js";
 
@@ -411,12 +411,13 @@ function drawDetail(device) {
     ["Labels", Object.entries(device.labels).map(([key, value]) => `${key}: ${value}`).join(", ") || "none"],
     ["Registered", view.moment(device.registeredTime)], ["Last seen", view.moment(device.lastSeenTime)],
     ["Readings", view.count(device.telemetryCount)], ["Refused", view.count(device.refusedCount)],
+    ["Flagged", view.count(device.flaggedCount) + (device.flags ? `, last: ${describe(device.flags)}` : "")],
     ["Version", view.count(device.version)],
   ];
   $("detail-facts").replaceChildren(
     ...facts.flatMap(([name, value]) => [view.element("dt", {}, name), view.element("dd", {}, value)]));
   const readings = view.latest(device, 100).map(([metric, { value, time }]) =>
-    view.element("div", { class: "reading" }, view.element("span", {}, metric),
+    view.element("div", { class: "reading", ...view.odd(device, metric) }, view.element("span", {}, metric),
       view.element("b", {}, view.reading(metric, value)), view.element("span", { title: time }, view.ago(time))));
   $("detail-readings").replaceChildren(
     ...(readings.length ? readings : [view.element("p", { class: "soft" }, "No reading has come yet.")]));

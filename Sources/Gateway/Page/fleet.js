@@ -29,7 +29,7 @@ export class Fleet {
       device = {
         id, name: "", serial: "", type: "", account: event.account, labels: {}, metadata: {}, state: "provisioned",
         readings: {},
-        registeredTime: event.recordedTime, telemetryCount: 0, refusedCount: 0, version: 0,
+        registeredTime: event.recordedTime, telemetryCount: 0, refusedCount: 0, flaggedCount: 0, version: 0,
       };
       this.devices.set(id, device);
     }
@@ -76,6 +76,12 @@ function fold(device, event) {
       device.telemetryCount += 1;
       device.lastSeenTime = event.recordedTime;
       if (!(device.lastObservedTime > event.time)) device.lastObservedTime = event.time;
+      if (data.flags) {
+        device.flaggedCount += 1;
+        if (!(device.flags && Date.parse(device.flags.time) > Date.parse(event.time))) {
+          device.flags = { metrics: {}, missing: [], ...data.flags, time: event.time };
+        }
+      }
       for (const [metric, value] of Object.entries(data.metrics)) {
         const known = device.readings[metric];
         if (!known || Date.parse(known.time) <= Date.parse(event.time)) {
@@ -101,6 +107,21 @@ function fold(device, event) {
       delete device.quarantine;
       break;
   }
+}
+
+const oddities = { unknown: "not known of its type", outOfRange: "out of range", wrongKind: "of the wrong kind" };
+
+/** What is odd about the value that is shown of a metric; null if nothing is. */
+export function oddity(device, metric) {
+  const { flags, readings } = device;
+  if (!flags?.metrics?.[metric] || Date.parse(flags.time) !== Date.parse(readings[metric]?.time)) return null;
+  return oddities[flags.metrics[metric]] ?? flags.metrics[metric];
+}
+
+/** The flags of an event's reading in words. */
+export function describe(flags) {
+  const odd = Object.entries(flags?.metrics ?? {}).map(([metric, flag]) => `${metric} ${oddities[flag] ?? flag}`);
+  return odd.concat((flags?.missing ?? []).map((metric) => `${metric} missing`)).join(", ");
 }
 
 export function matches(device, words) {

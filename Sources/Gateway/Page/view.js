@@ -1,5 +1,7 @@
 // Makes elements. Data goes in as text only, never as markup.
 
+import { describe, oddity } from "./fleet.js";
+
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -85,9 +87,12 @@ export class Row {
     this.state.dataset.state = device.state;
     this.state.title = device.quarantine ? device.quarantine.reason : "";
     set(this.cells.total, count(device.telemetryCount));
-    this.cells.total.title = device.refusedCount ? `${count(device.refusedCount)} refused` : "";
+    this.cells.total.title = [
+      device.refusedCount ? `${count(device.refusedCount)} refused` : "",
+      device.flaggedCount ? `${count(device.flaggedCount)} flagged` : "",
+    ].filter(Boolean).join(", ");
     this.metrics.replaceChildren(...latest(device, 4).map(([metric, { value }]) =>
-      element("span", { class: "metric" }, element("span", {}, `${metric} `), element("b", {}, reading(metric, value)))));
+      element("span", { class: "metric", ...odd(device, metric) }, element("span", {}, `${metric} `), element("b", {}, reading(metric, value)))));
     this.age();
   }
 
@@ -103,6 +108,12 @@ export class Row {
 
 function set(node, text) {
   if (node.textContent !== text) node.textContent = text;
+}
+
+/** Marks an element that shows an odd value. */
+export function odd(device, metric) {
+  const title = oddity(device, metric);
+  return title ? { "data-odd": true, title } : {};
 }
 
 export const latest = (device, most) =>
@@ -121,7 +132,8 @@ export function eventItem(event, { title, isFresh } = {}) {
 export function summary(event) {
   const data = event.data ?? {};
   if (event.type === "TelemetryRecorded") {
-    return Object.entries(data.metrics).map(([metric, value]) => `${metric} ${reading(metric, value)}`).join("  ");
+    const values = Object.entries(data.metrics).map(([metric, value]) => `${metric} ${reading(metric, value)}`).join("  ");
+    return data.flags ? `${values} · flagged: ${describe(data.flags)}` : values;
   }
   const text = JSON.stringify(data);
   return text === "{}" ? "" : text;

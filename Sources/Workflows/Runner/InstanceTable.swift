@@ -16,7 +16,7 @@ protocol InstanceTable: AnyObject {
     func take(_ event: RoutedEvent, _ mode: TakeMode, _ step: StepRecord, dirty: inout DirtyInstances)
     /// Fires a timer, unless its instance is stopped: the timer waits then.
     func fire(
-        _ timer: TimerKey, due: Timestamp, at now: Timestamp, settings: (SeenEvent) -> AccountSettings,
+        _ timer: TimerKey, due: Timestamp, at now: Timestamp, terms: (SeenEvent) -> AccountTerms,
         _ step: StepRecord)
 
     /// Takes a decision of the instance from the log, while its state is folded anew.

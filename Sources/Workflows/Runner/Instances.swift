@@ -85,7 +85,7 @@ final class Instances<W: Workflow>: InstanceTable {
     }
 
     func fire(
-        _ timer: TimerKey, due: Timestamp, at now: Timestamp, settings: (SeenEvent) -> AccountSettings,
+        _ timer: TimerKey, due: Timestamp, at now: Timestamp, terms: (SeenEvent) -> AccountTerms,
         _ step: StepRecord
     ) {
         guard stopped[timer.key] == nil else { return }
@@ -93,7 +93,7 @@ final class Instances<W: Workflow>: InstanceTable {
         // A timer whose instance is gone has nobody to wake.
         guard let instance = instances[timer.key], let seen = instance.seen else { return }
         let elapsed = ElapsedTimer(
-            name: timer.name, dueTime: due, firedTime: max(due, now), account: seen.account, settings: settings(seen))
+            name: timer.name, dueTime: due, firedTime: max(due, now), account: seen.account, terms: terms(seen))
         let reaction = W.react(to: .timer(elapsed), in: instance.memory.state)
         if reaction.isEmpty { return }
         let cause = InputCause(elapsed, seen: seen)

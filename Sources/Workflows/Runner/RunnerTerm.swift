@@ -82,7 +82,7 @@ actor RunnerTerm {
 
     /// Routes an event to the instances that it concerns; one that nobody wants is not decoded.
     func take(_ event: RecordedEvent, _ mode: TakeMode, _ step: StepRecord, after start: [String: Int64]? = nil) {
-        if event.type == SettingsHistory.eventType { foldSettings(event) }
+        if SettingsHistory.eventTypes.contains(event.type) { foldSettings(event) }
         guard let tables = tablesByType[event.type], let routed = routed(event) else { return }
         for table in tables where event.position > start?[table.name] ?? 0 {
             table.take(routed, mode, step, dirty: &dirty)
@@ -100,7 +100,7 @@ actor RunnerTerm {
                     WorkflowEvent(
                         id: event.id, position: event.position, stream: event.stream,
                         observedTime: event.observedTime, recordedTime: event.recordedTime, account: account,
-                        content: content, settings: settings.settings(of: account, at: event.position))))
+                        content: content, terms: settings.terms(of: account, at: event.position))))
         } catch {
             return RoutedEvent(recorded: event, content: .failure(error))
         }
@@ -154,7 +154,7 @@ actor RunnerTerm {
             guard let (timer, due) = step.due.next(by: time) else { return true }
             tableByName[timer.workflow]?.fire(
                 timer, due: due, at: now,
-                settings: { [settings] seen in settings.settings(of: seen.account, at: .max) }, step)
+                terms: { [settings] seen in settings.terms(of: seen.account, at: .max) }, step)
             context.metrics.fired(after: now - due)
         }
         nextDue = Timestamp(microseconds: .min)

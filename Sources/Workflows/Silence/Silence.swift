@@ -102,14 +102,10 @@ package enum Silence: Workflow {
         case .released: state.quarantinedSince = nil
         case .retired: state.isRetired = true
         }
-        let interval = interval(of: state, event.settings)
+        let interval = event.terms.silenceInterval(of: state.type)
         // A timer that runs too long would notice too late; one that elapses too early is only set again.
         if state.lastSeen != nil, !wasHeard || interval < state.interval { state.armedBy = event.position }
         state.interval = interval
-    }
-
-    private static func interval(of state: State, _ settings: AccountSettings) -> Duration {
-        settings.silence.seconds.map { .seconds($0) } ?? state.type.silenceInterval
     }
 
     // MARK: What follows
@@ -158,7 +154,7 @@ package enum Silence: Workflow {
     /// The silence timer has elapsed: has the device been silent all the time?
     private static func judge(_ timer: ElapsedTimer, _ lastSeen: Timestamp, _ state: State) -> Reaction<Decision> {
         guard !state.isOffline else { return .none }
-        let deadline = lastSeen + interval(of: state, timer.settings)
+        let deadline = lastSeen + timer.terms.silenceInterval(of: state.type)
         guard deadline <= timer.dueTime else { return Reaction(timers: [.set(silenceTimer, due: deadline)]) }
         // Counted from now: when the server itself was away, devices get their chance to be heard before the alarm.
         let graceEnd = timer.firedTime + .seconds(timer.settings.silence.grace)

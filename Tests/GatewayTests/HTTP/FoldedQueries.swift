@@ -89,7 +89,8 @@ extension DeviceRow {
             quarantine: state.quarantine, registeredTime: first.recordedTime,
             lastSeenTime: state.telemetryCount > 0 ? events.last?.recordedTime : nil,
             lastObservedTime: state.latestObserved, readings: state.readings, telemetryCount: state.telemetryCount,
-            refusedCount: state.refusedCount, version: memory.version)
+            refusedCount: state.refusedCount, flaggedCount: state.flaggedCount, latestFlagged: state.latestFlagged,
+            version: memory.version)
     }
 }
 

@@ -62,6 +62,9 @@ import Testing
                 method: "PUT", path: "/api/v1/accounts/south/settings", body: #"{"silence":{"grace":7}}"#,
                 otherBody: #"{"silence":{"grace":8}}"#),
             Write(
+                method: "PUT", path: "/api/v1/accounts/south/device-types/oven", body: #"{"metrics":{}}"#,
+                otherBody: #"{"metrics":{"a":{}}}"#),
+            Write(
                 method: "PUT", path: mailbox + "/new", body: hook, otherBody: hook.replacing("info", with: "warning"),
                 secrets: ["secret"]),
             Write(method: "DELETE", path: mailbox + "/old"),

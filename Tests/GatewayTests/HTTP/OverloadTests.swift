@@ -20,6 +20,7 @@ import Testing
             ("POST", "/api/v1/accounts/idle/activate", nil),
             ("POST", "/api/v1/accounts/default/close", nil),
             ("PUT", "/api/v1/accounts/default/settings", #"{"overheating":{"limit":40}}"#),
+            ("PUT", "/api/v1/accounts/default/device-types/oven", #"{"metrics":{}}"#),
             ("PUT", "\(mailbox)/ops", hook), ("DELETE", "\(mailbox)/old", nil),
             ("POST", "/api/v1/alerts/a-1/acknowledge", nil),
             (

@@ -24,7 +24,7 @@ private func body(_ serial: String, _ account: String = "default") -> String {
     #"{"serial":"\#(serial)","type":"smoke","account":"\#(account)"}"#
 }
 
-@Suite(.timeLimit(.minutes(5))) struct `A serial number` {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct `A serial number` {
     @Test func `is one device's in its account, and another account's as well`() async throws {
         try await withTwoServers { one, other in
             try await one.open("north")

@@ -26,7 +26,8 @@ import Testing
             guard event.stream.description == "device-\(device)" else { continue }
             let seen = WorkflowEvent(
                 id: event.id, position: event.position, stream: event.stream, observedTime: event.observedTime,
-                recordedTime: event.recordedTime, account: event.metadata.account, content: content, settings: settings)
+                recordedTime: event.recordedTime, account: event.metadata.account, content: content,
+                terms: AccountTerms(settings: settings))
             Tripwire.observe(seen, in: &state)
             for decision in Tripwire.react(to: .event(seen), in: state).decisions {
                 Tripwire.evolve(&state, with: decision)

@@ -21,6 +21,9 @@ struct DeviceAnswer: Encodable {
     var readings: [String: LatestReading]
     var telemetryCount: Int64
     var refusedCount: Int64
+    var flaggedCount: Int64
+    /// Of the newest flagged reading.
+    var flags: FlagsAnswer?
     var version: Int64
     /// Only in the answer to the registration, this once.
     var apiKey: String?
@@ -42,6 +45,8 @@ struct DeviceAnswer: Encodable {
         readings = row.readings
         telemetryCount = row.telemetryCount
         refusedCount = row.refusedCount
+        flaggedCount = row.flaggedCount
+        flags = row.latestFlagged.map { FlagsAnswer($0) }
         version = row.version
     }
 }
@@ -50,6 +55,21 @@ struct DeviceAnswer: Encodable {
 struct QuarantineAnswer: Encodable {
     var reason: String
     var since: Timestamp
+}
+
+/// What was odd about a reading, and which one it was.
+struct FlagsAnswer: Encodable {
+    var metrics: [String: ReadingFlags.Metric]
+    var missing: [String]
+    var schema: Int
+    var time: Timestamp
+
+    init(_ reading: FlaggedReading) {
+        metrics = reading.flags.metrics
+        missing = reading.flags.missing
+        schema = reading.flags.schema
+        time = reading.time
+    }
 }
 
 extension DeviceRow {
@@ -76,6 +96,7 @@ extension DeviceRow {
             labels: state.labels, location: state.location, metadata: state.metadata, state: state.status,
             quarantine: state.quarantine, registeredTime: registeredTime,
             lastSeenTime: lastSeenTime, lastObservedTime: state.latestObserved, readings: state.readings,
-            telemetryCount: state.telemetryCount, refusedCount: state.refusedCount, version: memory.version)
+            telemetryCount: state.telemetryCount, refusedCount: state.refusedCount, flaggedCount: state.flaggedCount,
+            latestFlagged: state.latestFlagged, version: memory.version)
     }
 }

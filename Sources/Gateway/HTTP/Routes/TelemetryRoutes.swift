@@ -7,6 +7,7 @@ import Runtime
 /// Readings by HTTP, from the device itself: the same commands as by MQTT, answered after their events are committed.
 struct TelemetryRoutes: Sendable {
     let devices: Directory<Device>
+    let catalog: TelemetryCatalog?
     let authenticator: DeviceAuthenticator
     let metrics: any MetricsFactory
 
@@ -67,7 +68,7 @@ struct TelemetryRoutes: Sendable {
             ?? DeliveryStamp(generation: Int64(bitPattern: id.high), earlier: [], number: Int64(bitPattern: id.low))
         return TelemetryMessage(
             from: device, ReceivedMessage(topic: "POST /api/v1/events", payload: payload, packetID: 0), stamp: stamp,
-            receivedTime: exchange.time, fence: nil, readings)
+            receivedTime: exchange.time, fence: nil, schemas: catalog?.current, readings)
     }
 
     private func answer(

@@ -15,6 +15,7 @@ struct Ingest: Sendable {
     let generationLog: GenerationLog
     let settlement: RoundSettlement
     let parked: ParkedMessages
+    let catalog: TelemetryCatalog?
     let delivery: FirmwareDelivery
     let receipts: Receipts
     let link: any LinkState
@@ -117,7 +118,7 @@ struct Ingest: Sendable {
     ) async throws(IngestEnd) {
         let start = ContinuousClock.now
         metrics.began(first.count)
-        var started = await settlement.start(RoundPart(first, &generations, at: .now()))
+        var started = await settlement.start(RoundPart(first, &generations, at: .now(), schemas: catalog?.current))
         var tally = RoundTally()
         var messages = first.count
         while let read = try await nextPart(generations) {
@@ -154,7 +155,7 @@ struct Ingest: Sendable {
             let received = try await connection.nextPart()
             if received.isEmpty { return nil }
             var generations = generations
-            let part = RoundPart(received, &generations, at: .now())
+            let part = RoundPart(received, &generations, at: .now(), schemas: catalog?.current)
             return ReadPart(part: part, generations: generations, messages: received.count)
         } catch {
             throw IngestEnd(error)

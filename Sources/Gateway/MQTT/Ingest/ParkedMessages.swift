@@ -13,6 +13,7 @@ actor ParkedMessages {
     private let firmware: FirmwareSettlement
     private let notices: any NoticeSink
     private let receipts: Receipts
+    private let catalog: TelemetryCatalog?
     private let logger: Logger
     private let metrics = ParkingMetrics()
     private var queues: [String: ParkedQueue] = [:]
@@ -21,13 +22,14 @@ actor ParkedMessages {
 
     init(
         store: any ParkingStore, directory: Directory<Device>, firmware: FirmwareSettlement,
-        notices: any NoticeSink, receipts: Receipts, logger: Logger
+        notices: any NoticeSink, receipts: Receipts, catalog: TelemetryCatalog? = nil, logger: Logger
     ) {
         self.store = store
         self.directory = directory
         self.firmware = firmware
         self.notices = notices
         self.receipts = receipts
+        self.catalog = catalog
         self.logger = logger
     }
 
@@ -119,7 +121,7 @@ actor ParkedMessages {
         }
         let message = TelemetryMessage(
             from: parked.device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime, fence: nil,
-            sideRows: removal)
+            sideRows: removal, schemas: catalog?.current)
         let results = await directory.send([(parked.device, message.envelopes)]).first ?? []
         switch MessageVerdict(results, fault: message.fault) {
         case .recorded, .duplicate: if message.wantsReceipt { receipts.add(parked.device) }

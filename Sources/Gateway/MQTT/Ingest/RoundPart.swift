@@ -1,3 +1,4 @@
+import Aggregates
 import Runtime
 
 /// What was read of a round at one go, understood but not yet settled.
@@ -9,14 +10,19 @@ struct RoundPart: Sendable {
     /// What must not have moved when the events are stored.
     let fence: StreamVersion
 
-    init(_ received: [ReceivedMessage], _ generations: inout DeliveryGenerations, at time: Timestamp) {
+    /// - Parameter schemas: by which the part's readings are judged, all by the same.
+    init(
+        _ received: [ReceivedMessage], _ generations: inout DeliveryGenerations, at time: Timestamp,
+        schemas: TelemetrySchemas? = nil
+    ) {
         fence = generations.fence
         messages.reserveCapacity(received.count)
         for message in received {
             let stamp = generations.stamp(packetID: message.packetID)
             if let device = DeviceTopic.telemetryDevice(message.topic) {
                 messages.append(
-                    TelemetryMessage(from: device, message, stamp: stamp, receivedTime: time, fence: fence))
+                    TelemetryMessage(
+                        from: device, message, stamp: stamp, receivedTime: time, fence: fence, schemas: schemas))
             } else if let device = DeviceTopic.firmwareStatusDevice(message.topic) {
                 reports.append(
                     FirmwareReportMessage(from: device, message, stamp: stamp, receivedTime: time, fence: fence))

@@ -1,4 +1,4 @@
-import Aggregates
+package import Aggregates
 package import Runtime
 
 /// A telemetry message, read and turned into the commands for its device.
@@ -16,19 +16,22 @@ package struct TelemetryMessage: Sendable {
     /// - Parameters:
     ///   - fence: what must not have moved when the events are stored.
     ///   - sideRows: written with the events of the message's last reading.
+    ///   - schemas: by which the readings are judged.
     package init(
         from device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
-        fence: StreamVersion?, sideRows: [SideRow] = []
+        fence: StreamVersion?, sideRows: [SideRow] = [], schemas: TelemetrySchemas? = nil
     ) {
         self.init(
             from: device, received, stamp: stamp, receivedTime: receivedTime, fence: fence, sideRows: sideRows,
+            schemas: schemas,
             Result { () throws(MalformedPayload) in try TelemetryPayload.readings(of: received.payload) })
     }
 
     /// The same of a message that has been read already.
     init(
         from device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
-        fence: StreamVersion?, sideRows: [SideRow] = [], _ readings: Result<[Reading], MalformedPayload>
+        fence: StreamVersion?, sideRows: [SideRow] = [], schemas: TelemetrySchemas?,
+        _ readings: Result<[Reading], MalformedPayload>
     ) {
         self.device = device
         self.received = received
@@ -43,7 +46,8 @@ package struct TelemetryMessage: Sendable {
             envelopes = readings.enumerated().map { index, reading in
                 let (id, earlier) = identity.command(of: reading, at: index)
                 let telemetry = Telemetry(
-                    metrics: reading.metrics, seq: reading.seq, clock: reading.time == nil ? .server : .device)
+                    metrics: reading.metrics, seq: reading.seq, clock: reading.time == nil ? .server : .device,
+                    schemas: schemas)
                 return CommandEnvelope(
                     id: id, earlierIDs: earlier, .recordTelemetry(telemetry),
                     context: CommandContext(time: reading.time ?? receivedTime, principal: principal, scope: .all),

@@ -1,0 +1,70 @@
+package import Runtime
+
+/// All telemetry schemas at one moment. Never changed: whoever judges many readings holds one of these for all of them.
+package final class TelemetrySchemas: Sendable {
+    /// The ready-made types alone.
+    package static let readyMade = TelemetrySchemas([:])
+
+    private struct Key: Hashable {
+        var account: AccountID
+        var type: DeviceType
+    }
+
+    private let own: [Key: TelemetryCheck]
+    private static let common = ReadyMadeTypes.all.mapValues(TelemetryCheck.init)
+
+    private init(_ own: [Key: TelemetryCheck]) { self.own = own }
+
+    /// The same with a type as its account has just defined it.
+    package func defining(_ type: DeviceType, _ schema: TelemetrySchema, in account: AccountID) -> TelemetrySchemas {
+        var changed = own
+        changed[Key(account: account, type: type)] = TelemetryCheck(schema)
+        return TelemetrySchemas(changed)
+    }
+
+    /// What is odd about a reading of a device of this type; nil if nothing is, or nothing is known of the type.
+    package func flags(
+        of metrics: [String: MetricValue], type: DeviceType, account: AccountID
+    ) -> ReadingFlags? {
+        if !own.isEmpty, let check = own[Key(account: account, type: type)] { return check.flags(of: metrics) }
+        return Self.common[type]?.flags(of: metrics)
+    }
+}
+
+extension TelemetrySchemas: Equatable {
+    package static func == (left: TelemetrySchemas, right: TelemetrySchemas) -> Bool {
+        left === right || left.own == right.own
+    }
+}
+
+/// A schema, ready to judge by.
+private struct TelemetryCheck: Sendable, Equatable {
+    let version: Int
+    let metrics: [String: MetricDefinition]
+    /// In the order of their names.
+    let required: [String]
+
+    init(_ schema: TelemetrySchema) {
+        version = schema.version
+        metrics = schema.metrics
+        required = schema.metrics.filter(\.value.isRequired).keys.sorted()
+    }
+
+    func flags(of reading: [String: MetricValue]) -> ReadingFlags? {
+        var odd: [String: ReadingFlags.Metric] = [:]
+        for (name, value) in reading {
+            guard let definition = metrics[name] else {
+                odd[name] = .unknown
+                continue
+            }
+            if let flag = definition.flag(value) { odd[name] = flag }
+        }
+        let missing = required.filter { reading[$0] == nil || reading[$0] == .null }
+        if odd.isEmpty, missing.isEmpty { return nil }
+        if odd.count > ReadingFlags.limit {
+            let kept = odd.keys.sorted().prefix(ReadingFlags.limit)
+            odd = Dictionary(uniqueKeysWithValues: kept.map { ($0, odd[$0] ?? .unknown) })
+        }
+        return ReadingFlags(metrics: odd, missing: missing, schema: version)
+    }
+}
