@@ -52,7 +52,10 @@ var targets: [Target] = [
             .embedInCode("0009-rollouts.sql"), .embedInCode("0010-alerts.sql"),
             .embedInCode("0011-snapshots-of-the-past.sql"),
             .embedInCode("0012-partitions.sql"), .embedInCode("0013-accepted-commands.sql"),
-            .embedInCode("0015-registry.sql"), .embedInCode("0018-flagged-readings.sql"), .embedInCode("0020-seals.sql"),
+            .embedInCode("0014-device-access.sql"),
+            .embedInCode("0015-registry.sql"),
+            .embedInCode("0017-quarantined-access.sql"),
+            .embedInCode("0018-flagged-readings.sql"), .embedInCode("0020-seals.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),
@@ -65,7 +68,8 @@ var targets: [Target] = [
     .target(name: "Installation", dependencies: ["CProcess", logging, lifecycle], swiftSettings: strict),
 
     .target(
-        name: "Support", dependencies: ["Installation", "Migrations", "Runtime", logging], path: "Tests/Support",
+        name: "Support", dependencies: ["Installation", "Migrations", "Runtime", logging, crypto],
+        path: "Tests/Support",
         swiftSettings: strict),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Support", logging], swiftSettings: strict),
     .testTarget(name: "AggregatesTests", dependencies: ["Aggregates", "Runtime"], swiftSettings: strict),
@@ -89,6 +93,14 @@ var dependencies: [Package.Dependency] = [
 if !core {
     targets += [
         .systemLibrary(name: "CMosquitto", pkgConfig: "libmosquitto", providers: [.apt(["libmosquitto-dev"])]),
+        // Loaded by the broker, never linked: it calls functions that only the broker has.
+        .target(
+            name: "BrokerGuard",
+            cSettings: [
+                .define("_GNU_SOURCE"),
+                .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"]),
+            ],
+            linkerSettings: [.linkedLibrary("crypto")]),
         .target(
             name: "Gateway",
             dependencies: [
@@ -126,7 +138,7 @@ if !core {
             dependencies: [
                 "Gateway", "Projections", "Workflows", "Aggregates", "Runtime", "Installation", "Support", logging,
                 lifecycle,
-                metrics, crypto,
+                metrics, crypto, cryptoExtras,
             ], swiftSettings: strict),
         .testTarget(
             name: "SimulatorTests", dependencies: ["Simulator", "Runtime", "Installation", "Support"],
@@ -151,7 +163,12 @@ if !core {
 let package = Package(
     name: "fleetlog",
     platforms: [.macOS(.v15)],
-    products: core ? [] : [.executable(name: "fleetlog", targets: ["Fleetlog"])],
+    products: core
+        ? []
+        : [
+            .executable(name: "fleetlog", targets: ["Fleetlog"]),
+            .library(name: "BrokerGuard", type: .dynamic, targets: ["BrokerGuard"]),
+        ],
     dependencies: dependencies,
     targets: targets
 )

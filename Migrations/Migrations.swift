@@ -15,7 +15,9 @@ package enum Migrations {
         ("0011-snapshots-of-the-past", text(PackageResources._011_snapshots_of_the_past_sql)),
         ("0012-partitions", text(PackageResources._012_partitions_sql)),
         ("0013-accepted-commands", text(PackageResources._013_accepted_commands_sql)),
+        ("0014-device-access", text(PackageResources._014_device_access_sql)),
         ("0015-registry", text(PackageResources._015_registry_sql)),
+        ("0017-quarantined-access", text(PackageResources._017_quarantined_access_sql)),
         ("0018-flagged-readings", text(PackageResources._018_flagged_readings_sql)),
         ("0020-seals", text(PackageResources._020_seals_sql)),
     ]

@@ -93,12 +93,7 @@ struct Server {
             settings.mqtt, directory: devices, rollouts: rollouts, store: store, feed: feed,
             lease: PostgresLease(.ingest, url: url, on: reading, server: settings.mqtt.server, logger: logger),
             parking: PostgresParkingStore(pool: pool, log: store), ledger: PostgresFirmwareLedger(pool: pool),
-            catalog: catalog,
-            verifiers: PostgresDeviceVerifiers(pool: pool), on: ingesting,
-            logger: logger,
-            reloadBroker: { [file = settings.brokerProcessFile] in
-                if let file { try BrokerProcess.reload(processFile: file) }
-            })
+            catalog: catalog, access: PostgresDeviceAccess(pool: pool), on: ingesting, logger: logger)
         tokens = PostgresTokenStore(pool: pool)
         http = HTTPGateway(
             configuration: settings.http, store: store, feed: feed, devices: devices, accounts: accounts,

@@ -1,6 +1,7 @@
 /// Why a private installation cannot be set up, started, saved or restored; `description` tells a user what to do.
 package enum InstallationError: Error, Equatable {
     case programMissing(program: String, package: String)
+    case guardMissing(path: String)
     case clusterOfOtherVersion(folder: String, found: String, package: String)
     case portInUse(number: Int, purpose: String, flag: String, variable: String)
     case portRefused(number: Int, purpose: String, flag: String, variable: String, reason: String)
@@ -26,6 +27,9 @@ extension InstallationError: CustomStringConvertible {
         switch self {
         case .programMissing(let program, let package):
             "\(program) is not installed. Install it: apt-get install \(package)"
+        case .guardMissing(let path):
+            "BrokerGuard, the broker's plugin, is not at \(path), where it belongs beside this program. "
+                + "Build it: swift build -c release --product BrokerGuard"
         case .clusterOfOtherVersion(let folder, let found, let package):
             "The cluster in \(folder) was made by Postgres \(found), which is not installed. "
                 + "Install it: apt-get install \(package)"

@@ -9,8 +9,12 @@ package struct PrivateBroker: Sendable {
     package let address: String
 
     /// Makes the folder and the gateway's password where missing; starts nothing.
-    package init(in folder: String, port: PortCheck, logger: Logger) throws(InstallationError) {
-        files = try BrokerFiles(in: folder)
+    ///
+    /// - Parameter isGuarded: false for a broker that lets everybody do everything, for measuring what the guard costs.
+    package init(
+        in folder: String, port: PortCheck, isGuarded: Bool = true, logger: Logger
+    ) throws(InstallationError) {
+        files = try BrokerFiles(in: folder, isGuarded: isGuarded)
         self.port = port.number
         address = port.address
         process = DaemonProcess(BrokerDaemon(files: files, port: port), logger: logger)
@@ -25,12 +29,6 @@ package struct PrivateBroker: Sendable {
     package func kill() async { await process.kill() }
 
     package func restart() async throws(InstallationError) { try await process.restart() }
-
-    /// Makes the broker read `files.passwords` and `files.acl` again.
-    package func reload() async throws(InstallationError) {
-        try files.handOver()
-        try await process.send(SIGHUP)
-    }
 }
 
 private struct BrokerDaemon: Daemon {

@@ -22,12 +22,18 @@ enum PrivateFiles {
     static func write(
         _ contents: String, to path: String, mode: mode_t = 0o600, owner: ServiceUser? = nil
     ) throws(InstallationError) {
+        try write(Array(contents.utf8), to: path, mode: mode, owner: owner)
+    }
+
+    static func write(
+        _ contents: [UInt8], to path: String, mode: mode_t = 0o600, owner: ServiceUser? = nil
+    ) throws(InstallationError) {
         let beside = path + ".new"
         unlink(beside)
         let file = open(beside, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, mode)
         guard file >= 0 else { throw .failed(beside) }
         defer { close(file) }
-        var rest = Array(contents.utf8)[...]
+        var rest = contents[...]
         while !rest.isEmpty {
             let written = rest.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }
             guard written > 0 else { throw .failed(beside) }

@@ -29,8 +29,12 @@ package struct Programs: Sendable {
         try find("mosquitto", in: folders, package: "mosquitto")
     }
 
-    static func mosquittoPasswords() throws(InstallationError) -> String {
-        try find("mosquitto_passwd", in: ["/usr/bin", "/usr/local/bin"], package: "mosquitto")
+    /// The plugin of the broker, which is built and shipped beside this program.
+    static func brokerGuard() throws(InstallationError) -> String {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        let library = (own as NSString).deletingLastPathComponent + "/libBrokerGuard.so"
+        guard access(library, R_OK) == 0 else { throw .guardMissing(path: library) }
+        return library
     }
 
     func postgresProgram(_ name: String) -> String { "\(postgresFolder)/\(name)" }

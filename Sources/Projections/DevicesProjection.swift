@@ -48,6 +48,7 @@ package enum DevicesProjection: Projection {
         case .messageRefused:
             changed.refusedCount += 1
             changed.lastSeenTime = event.recordedTime
+        case .accessRefused: break
         case .quarantined(let quarantined):
             changed.quarantine = Device.Quarantine(
                 reason: quarantined.reason, since: event.observedTime, before: changed.state)

@@ -46,13 +46,14 @@ import Testing
             tasks.addTask { try await supervised.run() }
             var changes = supervised.changes.makeAsyncIterator()
             _ = await changes.next()
-            let acl = try String(contentsOfFile: broker.files.acl, encoding: .utf8)
-            try broker.files.replace(broker.files.acl, with: "nonsense\n")
+            // Where its copy of the guard is made: it cannot be written.
+            let obstacle = broker.files.guardLibrary + ".new"
+            try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: false)
             await broker.kill()
             guard case .died = await changes.next(), case .startFailed = await changes.next() else {
                 throw Unexpected(what: "should fail")
             }
-            try broker.files.replace(broker.files.acl, with: acl)
+            try FileManager.default.removeItem(atPath: obstacle)
             while let change = await changes.next() {
                 if case .running = change { break }
             }

@@ -88,7 +88,7 @@ import Testing
         try await eventually { await fleet.counts.outstanding > 100 }
         await broker.broker.kill()
         try await eventually { await fleet.counts.online == 0 }
-        try await broker.broker.start()
+        try await broker.restart()
         try await eventually(within: .seconds(60)) {
             let counts = await fleet.counts
             return counts.online == Self.ids.count && counts.resent > 0

@@ -5,6 +5,7 @@ import Support
 /// A real broker that knows some devices, and a subscriber that stands in for the server.
 struct TestBroker: Sendable {
     let broker: ThrowawayBroker
+    private let keys: [String: String]
     private let subscriber: Process
 
     /// Device `d` has the key `key-d`. `receive` gets the device and the seqs of each message that came through.
@@ -12,10 +13,8 @@ struct TestBroker: Sendable {
         devices: [String], receive: @escaping @Sendable (String, [Int64]) -> Void
     ) async throws -> TestBroker {
         let broker = try await ThrowawayBroker.start()
-        for device in devices {
-            try run("/usr/bin/mosquitto_passwd", ["-b", broker.files.passwords, device, "key-\(device)"])
-        }
-        try await broker.reload()
+        let keys = Dictionary(uniqueKeysWithValues: devices.map { ($0, "key-\($0)") })
+        try await broker.admit(keys)
         let subscriber = Process()
         subscriber.executableURL = URL(fileURLWithPath: "/usr/bin/mosquitto_sub")
         subscriber.arguments = [
@@ -38,7 +37,13 @@ struct TestBroker: Sendable {
                 }
             }
         }
-        return TestBroker(broker: broker, subscriber: subscriber)
+        return TestBroker(broker: broker, keys: keys, subscriber: subscriber)
+    }
+
+    /// Starts the broker again, and tells it anew who may come in, as a server would.
+    func restart() async throws {
+        try await broker.start()
+        try await broker.admit(keys)
     }
 
     /// Leaves a firmware message for the device.

@@ -10,23 +10,24 @@ package struct ThrowawayBroker: Sendable {
     package var address: String { broker.address }
     package var files: BrokerFiles { broker.files }
 
-    package static func start() async throws -> ThrowawayBroker {
-        let broker = try prepare(in: ThrowawayFolder.make(), port: freePort())
+    /// - Parameter isGuarded: false for one that lets everybody do everything.
+    package static func start(isGuarded: Bool = true) async throws -> ThrowawayBroker {
+        let broker = try prepare(in: ThrowawayFolder.make(), port: freePort(), isGuarded: isGuarded)
         try await broker.start()
         return broker
     }
 
     /// One that does not run yet; `folder` lies in a `ThrowawayFolder`.
-    package static func prepare(in folder: String, port: Int) throws -> ThrowawayBroker {
+    package static func prepare(in folder: String, port: Int, isGuarded: Bool = true) throws -> ThrowawayBroker {
         let port = PortCheck(port, for: "MQTT", flag: "--mqtt-port", variable: "FLEETLOG_MQTT_PORT")
-        return ThrowawayBroker(broker: try PrivateBroker(in: folder, port: port, logger: quiet), folder: folder)
+        let broker = try PrivateBroker(in: folder, port: port, isGuarded: isGuarded, logger: quiet)
+        return ThrowawayBroker(broker: broker, folder: folder)
     }
 
     package func start() async throws { try await broker.start() }
     package func stop() async { await broker.stop() }
     package func kill() async { await broker.kill() }
     package func restart() async throws { try await broker.restart() }
-    package func reload() async throws { try await broker.reload() }
 
     package func remove() async {
         await broker.kill()

@@ -14,6 +14,8 @@ package enum Device: Decider {
         case quarantine(reason: String)
         /// Lets a quarantined device be what it was.
         case release(reason: String)
+        /// Notes what the broker has refused the device, or whoever used its name.
+        case noteAccessRefusals(AccessRefusals)
         case retire(reason: String)
     }
 
@@ -25,6 +27,7 @@ package enum Device: Decider {
         case messageRefused(MessageRefused)
         case quarantined(DeviceQuarantined)
         case released(DeviceReleased)
+        case accessRefused(AccessRefused)
         case retired(DeviceRetired)
     }
 
@@ -62,6 +65,7 @@ package enum Device: Decider {
         }
         guard state.status != .unregistered, context.scope.includes(state.account) else { throw .unknownDevice }
         if case .refuseMessage(let refusal) = command { return [.messageRefused(MessageRefused(refusal))] }
+        if case .noteAccessRefusals(let refusals) = command { return [.accessRefused(AccessRefused(refusals))] }
         if state.status == .retired {
             if case .retire = command { return [] }
             throw .retired
@@ -85,7 +89,7 @@ package enum Device: Decider {
         case .retire(let reason):
             try DeviceLimits.check(reason: reason)
             return [.retired(DeviceRetired(reason: reason))]
-        case .register, .refuseMessage:
+        case .register, .refuseMessage, .noteAccessRefusals:
             return []
         }
     }
@@ -132,6 +136,8 @@ package enum Device: Decider {
         case .released:
             state.status = state.quarantine?.before ?? .active
             state.quarantine = nil
+        case .accessRefused:
+            break
         case .retired:
             state.status = .retired
             state.quarantine = nil

@@ -129,3 +129,19 @@ package struct MessageRefusal: Sendable, Equatable {
         self.sha256 = sha256
     }
 }
+
+/// What the broker has refused a device, counted.
+package struct AccessRefusals: Sendable, Equatable {
+    /// Messages beyond its limit.
+    package var limited: Int
+    /// Publishes and subscriptions that are not its own to make.
+    package var denied: Int
+    /// Log-ins under its name with a key that is not its own.
+    package var wrongKeys: Int
+
+    package init(limited: Int, denied: Int, wrongKeys: Int) {
+        self.limited = limited
+        self.denied = denied
+        self.wrongKeys = wrongKeys
+    }
+}

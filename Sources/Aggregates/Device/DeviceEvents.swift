@@ -105,6 +105,19 @@ package struct DeviceReleased: Sendable, Codable, Equatable {
     }
 }
 
+/// What the broker has refused since the last such event, at most one a minute.
+package struct AccessRefused: Sendable, Codable, Equatable {
+    package var limited: Int
+    package var denied: Int
+    package var wrongKeys: Int
+
+    init(_ refusals: AccessRefusals) {
+        limited = refusals.limited
+        denied = refusals.denied
+        wrongKeys = refusals.wrongKeys
+    }
+}
+
 package struct DeviceRetired: Sendable, Codable, Equatable {
     package var reason: String
 
@@ -141,6 +154,9 @@ extension Device {
             if case .quarantined(let fact) = $0 { fact } else { nil }
         },
         .init("DeviceReleased", wrap: Event.released) { if case .released(let fact) = $0 { fact } else { nil } },
+        .init("AccessRefused", class: .telemetry, wrap: Event.accessRefused) {
+            if case .accessRefused(let fact) = $0 { fact } else { nil }
+        },
         .init("DeviceRetired", wrap: Event.retired) { if case .retired(let fact) = $0 { fact } else { nil } },
     ])
 }

@@ -123,8 +123,7 @@ private struct Foundation {
             [
                 "database-url": postgres.serverURL, "migration-database-url": postgres.ownerURL,
                 "mqtt-host": broker.address, "mqtt-port": String(broker.port), "mqtt-username": BrokerFiles.gatewayUser,
-                "mqtt-secret-file": broker.files.gatewayPasswordFile, "mqtt-password-file": broker.files.passwords,
-                "mqtt-acl-file": broker.files.acl, "mqtt-pid-file": broker.files.processID,
+                "mqtt-secret-file": broker.files.gatewayPasswordFile, "mqtt-guard": "yes",
                 "mqtt-client-id": broker.files.sessionClientID,
             ], uniquingKeysWith: { _, own in own })
     }

@@ -59,14 +59,29 @@ struct ServerOptions: ParsableArguments {
     )
     var mqttClientID: String?
 
-    @Option(help: "The broker's password_file, which the server keeps up to date. (FLEETLOG_MQTT_PASSWORD_FILE)")
-    var mqttPasswordFile: String?
+    @Option(
+        help:
+            "'no' if the broker has not loaded BrokerGuard and you keep its accounts yourself; default yes. (FLEETLOG_MQTT_GUARD)"
+    )
+    var mqttGuard: String?
 
-    @Option(help: "The broker's acl_file, which the server keeps up to date. (FLEETLOG_MQTT_ACL_FILE)")
-    var mqttACLFile: String?
+    @Option(
+        help:
+            "Messages a minute that a device may send, twice as many at once; 0 for no limit, default 6000. (FLEETLOG_DEVICE_MESSAGES_PER_MINUTE)"
+    )
+    var deviceMessagesPerMinute: Int?
 
-    @Option(help: "The broker's pid_file, to tell it of changes by SIGHUP. (FLEETLOG_MQTT_PID_FILE)")
-    var mqttPIDFile: String?
+    @Option(
+        help:
+            "Bytes a second that a device may send, 64 times as many at once; 0 for no limit, default 1048576. (FLEETLOG_DEVICE_BYTES_PER_SECOND)"
+    )
+    var deviceBytesPerSecond: Int?
+
+    @Option(
+        help:
+            "What happens to a message too many: 'disconnect' (the device sends it again) or 'drop'; default disconnect. (FLEETLOG_DEVICE_LIMIT_ACTION)"
+    )
+    var deviceLimitAction: String?
 
     @Option(
         help:
@@ -158,7 +173,9 @@ struct ServerOptions: ParsableArguments {
             "mqtt-host": mqttHost,
             "mqtt-port": mqttPort.map(String.init), "mqtt-username": mqttUsername,
             "mqtt-secret-file": mqttSecretFile, "mqtt-client-id": mqttClientID,
-            "mqtt-password-file": mqttPasswordFile, "mqtt-acl-file": mqttACLFile, "mqtt-pid-file": mqttPIDFile,
+            "mqtt-guard": mqttGuard, "device-messages-per-minute": deviceMessagesPerMinute.map(String.init),
+            "device-bytes-per-second": deviceBytesPerSecond.map(String.init),
+            "device-limit-action": deviceLimitAction,
             "webhook-allow-private": webhookAllowPrivate, "smtp-url": smtpURL, "smtp-username": smtpUsername,
             "smtp-secret-file": smtpSecretFile, "smtp-from": smtpFrom, "smtp-tls": smtpTLS, "smtp-ca-file": smtpCAFile,
             "drift-check-seconds": driftCheckSeconds.map(String.init),

@@ -11,8 +11,6 @@ struct ServerSettings: Sendable {
     var databasePoolSize: Int
     var http: HTTPConfiguration
     var mqtt: MQTTConfiguration
-    /// The broker's pid_file, for making it read the account files again.
-    var brokerProcessFile: String?
     var notifications: NotificationSettings
     /// Where the database's files lie, if on this machine.
     var disk: DiskWatch.Disk?
@@ -48,8 +46,7 @@ struct ServerSettings: Sendable {
                 password: try sources.secret("mqtt-secret-file") ?? ""),
             clientID: sources.text("mqtt-client-id", default: "fleetlog-ingest"),
             server: "\(ProcessInfo.processInfo.hostName)-\(ProcessInfo.processInfo.processIdentifier)",
-            accountFiles: try Self.accountFiles(sources))
-        brokerProcessFile = sources.value("mqtt-pid-file")?.text
+            guardLimit: try Self.guardLimit(sources))
         notifications = try NotificationSettings(sources)
         let watermark = try sources.number("database-disk-watermark", in: 1...100, default: 85)
         disk = sources.value("database-disk").map { DiskWatch.Disk(folder: $0.text, watermark: watermark) }
@@ -74,14 +71,14 @@ struct ServerSettings: Sendable {
         return level
     }
 
-    /// The server keeps both of the broker's files or neither: one alone would let in whom the other shuts out.
-    private static func accountFiles(_ sources: SettingsSources) throws(SettingsError) -> BrokerAccounts.Files? {
-        let (passwords, access) = (sources.value("mqtt-password-file"), sources.value("mqtt-acl-file"))
-        guard let passwords, let access else {
-            if passwords == nil, access == nil { return nil }
-            throw SettingsError("give both --mqtt-password-file and --mqtt-acl-file, or neither")
-        }
-        return BrokerAccounts.Files(passwords: passwords.text, access: access.text)
+    /// Nil if the broker has no guard, and somebody else keeps its accounts.
+    private static func guardLimit(_ sources: SettingsSources) throws(SettingsError) -> DeviceLimit? {
+        guard try choice(sources, "mqtt-guard", ["yes": true, "no": false]) else { return nil }
+        let messages = UInt32(try sources.number("device-messages-per-minute", in: 0...1_000_000, default: 6_000))
+        let bytes = UInt32(try sources.number("device-bytes-per-second", in: 0...(16 << 20), default: 1 << 20))
+        return DeviceLimit(
+            messagesPerMinute: messages, messageBurst: 2 * messages, bytesPerSecond: bytes, byteBurst: 64 * bytes,
+            action: try choice(sources, "device-limit-action", ["disconnect": .disconnect, "drop": .drop]))
     }
 
     private static func choice<Value>(

@@ -89,8 +89,9 @@ struct SettingsSources {
     static let names: Set<String> = [
         "database-url", "migration-database-url", "database-pool-size", "http-host", "http-port", "metrics-access",
         "http-secure-cookies",
-        "mqtt-host", "mqtt-port", "mqtt-username", "mqtt-secret-file", "mqtt-client-id", "mqtt-password-file",
-        "mqtt-acl-file", "mqtt-pid-file", "webhook-allow-private", "smtp-url", "smtp-username", "smtp-secret-file",
+        "mqtt-host", "mqtt-port", "mqtt-username", "mqtt-secret-file", "mqtt-client-id", "mqtt-guard",
+        "device-messages-per-minute", "device-bytes-per-second", "device-limit-action", "webhook-allow-private",
+        "smtp-url", "smtp-username", "smtp-secret-file",
         "smtp-from", "smtp-tls", "smtp-ca-file", "drift-check-seconds", "actor-memory-mb",
         "actor-idle-seconds", "command-window-seconds", "redelivery-window-seconds", "database-disk",
         "database-disk-watermark", "log-level",

@@ -5,19 +5,19 @@ package struct MQTTConfiguration: Sendable {
     package var clientID: String
     /// A name of this server that no other has.
     package var server: String
-    /// The broker's files, if this server keeps them.
-    package var accountFiles: BrokerAccounts.Files?
+    /// What each device may send, if the broker has loaded BrokerGuard and this server fills it.
+    package var guardLimit: DeviceLimit?
     /// How often a probe watches over ingest; three missing ones mean a dead subscription.
     package var probeInterval: Duration
 
     package init(
         broker: BrokerAddress, clientID: String = "fleetlog-ingest", server: String,
-        accountFiles: BrokerAccounts.Files? = nil, probeInterval: Duration = .seconds(5)
+        guardLimit: DeviceLimit? = nil, probeInterval: Duration = .seconds(5)
     ) {
         self.broker = broker
         self.clientID = clientID
         self.server = server
-        self.accountFiles = accountFiles
+        self.guardLimit = guardLimit
         self.probeInterval = probeInterval
     }
 }

@@ -3,44 +3,42 @@ package import Logging
 package import Runtime
 import ServiceLifecycle
 
-/// Everything between the broker and the log: ingest, the link to the devices, their accounts at the broker.
+/// Everything between the broker and the log: ingest, the link to the devices, the table of the broker's guard.
 package struct MQTTGateway: Service, CredentialChanges {
     private let ingest: Ingest
     private let link: DeviceLink
-    private let accounts: BrokerAccounts?
+    private let brokerGuard: GuardFeed?
+    private let guardReports: GuardReports?
     private let status = IngestStatus()
 
     /// - Parameters:
     ///   - feed: where rollouts are followed; the store if nil.
     ///   - thread: libmosquitto looks names up and connects on it and blocks it meanwhile; lend it to nobody else.
     ///   - catalog: by which readings are judged; they are not if nil.
-    ///   - verifiers: what devices prove themselves with, for the files of the configuration.
-    ///   - reloadBroker: makes the broker read those files again.
+    ///   - access: who may come in, for the broker's guard.
     ///   - observe: called with what happens, in order, for those who want to follow it.
     package init(
         _ configuration: MQTTConfiguration, directory: Directory<Device>, rollouts: Directory<Rollout>,
         store: any EventStore, feed: (any LogSource)? = nil, lease: any Lease, parking: any ParkingStore,
-        ledger: any FirmwareLedger, catalog: TelemetryCatalog? = nil,
-        verifiers: (any DeviceVerifiers)? = nil,
-        on thread: PollThread, logger: Logger, reloadBroker: @escaping @Sendable () async throws -> Void = {},
+        ledger: any FirmwareLedger, catalog: TelemetryCatalog? = nil, access: (any DeviceAccessSource)? = nil,
+        on thread: PollThread, logger: Logger,
         observe: @escaping @Sendable (IngestHappening) -> Void = { _ in }
     ) {
         let link = DeviceLink(
             to: configuration.broker, server: configuration.server, ingestClientID: configuration.clientID, on: thread,
             logger: logger, probeInterval: configuration.probeInterval)
         self.link = link
-        accounts =
-            if let files = configuration.accountFiles, let verifiers {
-                BrokerAccounts(
-                    files, gatewayUser: configuration.broker.username, gatewayPassword: configuration.broker.password,
-                    verifiers: verifiers, logger: logger
-                ) {
-                    try await reloadBroker()
-                    await link.barrier()
-                }
-            } else {
-                nil
-            }
+        if let limit = configuration.guardLimit, let access {
+            let reports = GuardReports(
+                directory: directory, source: access, notices: link, metrics: GuardMetrics(), logger: logger)
+            guardReports = reports
+            brokerGuard = GuardFeed(
+                to: configuration.broker, server: configuration.server, reserved: [configuration.clientID],
+                limit: limit, source: access, reports: reports, on: thread, logger: logger)
+        } else {
+            guardReports = nil
+            brokerGuard = nil
+        }
         let firmware = FirmwareSettlement(
             rollouts: rollouts, devices: directory, notices: link, logger: logger, observe: observe)
         let receipts = Receipts(devices: directory, link: link, logger: logger)
@@ -70,12 +68,13 @@ package struct MQTTGateway: Service, CredentialChanges {
     package var isLinked: Bool { link.connectedSince != nil }
 
     /// Returns once the broker knows the device's present key.
-    package func changed(device: String) async { await accounts?.changed(device: device) }
+    package func changed(device: String) async { await brokerGuard?.changed(device: device) }
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             await withDiscardingTaskGroup { group in
-                if let accounts { group.addTask { await accounts.runUntilCancelled() } }
+                if let brokerGuard { group.addTask { await brokerGuard.runUntilCancelled() } }
+                if let guardReports { group.addTask { await guardReports.runUntilCancelled() } }
                 group.addTask { await link.runUntilCancelled() }
                 group.addTask { await ingest.runUntilCancelled() }
             }

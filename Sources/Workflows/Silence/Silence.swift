@@ -97,7 +97,7 @@ package enum Silence: Workflow {
             state.lastSeen = max(event.recordedTime, state.lastSeen ?? event.recordedTime)
         case .registered(let fact): state.type = fact.type
         case .updated(let fact): if let type = fact.type { state.type = type }
-        case .assigned: break
+        case .assigned, .accessRefused: break
         case .quarantined: state.quarantinedSince = event.recordedTime
         case .released: state.quarantinedSince = nil
         case .retired: state.isRetired = true
@@ -145,7 +145,7 @@ package enum Silence: Workflow {
             return reaction
         case .telemetryRecorded, .messageRefused:
             if state.isOffline { return welcome(lastSeen, state) }
-        case .registered, .updated: break
+        case .registered, .updated, .accessRefused: break
         }
         let mustArm = state.armedBy == event.position && !state.isOffline
         return mustArm ? Reaction(timers: [.set(silenceTimer, due: lastSeen + state.interval)]) : .none

@@ -64,8 +64,7 @@ final class TestedSystem: Sendable {
             "FLEETLOG_DATABASE_URL": database.serverURL, "FLEETLOG_MIGRATION_DATABASE_URL": database.ownerURL,
             "FLEETLOG_HTTP_PORT": "\(port)", "FLEETLOG_MQTT_HOST": broker.address,
             "FLEETLOG_MQTT_PORT": "\(broker.port)", "FLEETLOG_MQTT_SECRET_FILE": broker.files.gatewayPasswordFile,
-            "FLEETLOG_MQTT_PASSWORD_FILE": broker.files.passwords, "FLEETLOG_MQTT_ACL_FILE": broker.files.acl,
-            "FLEETLOG_MQTT_PID_FILE": broker.files.processID, "FLEETLOG_WEBHOOK_ALLOW_PRIVATE": "loopback",
+            "FLEETLOG_WEBHOOK_ALLOW_PRIVATE": "loopback",
             // Nobody answers there: a webhook that asked a proxy of the environment would never arrive.
             "http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "http://127.0.0.1:9",
         ]

@@ -27,7 +27,8 @@ struct GatewayHarness: Sendable {
         lease: any Lease = UncontestedLease(), server: String = "s1", probeInterval: Duration = .seconds(5),
         directory existing: Directory<Device>? = nil, parking given: (any ParkingStore)? = nil,
         ledger: any FirmwareLedger = InMemoryFirmwareLedger(),
-        verifiers: (any DeviceVerifiers)? = nil,
+        access: (any DeviceAccessSource)? = nil, limit: DeviceLimit = DeviceLimit(),
+        awaitsIngest: Bool = true,
         _ body: @escaping @Sendable (GatewayHarness) async throws -> Void
     ) async throws {
         let ownBroker = broker == nil
@@ -42,12 +43,10 @@ struct GatewayHarness: Sendable {
         let gateway = MQTTGateway(
             MQTTConfiguration(
                 broker: broker.gatewayAddress, server: server,
-                accountFiles: .init(passwords: broker.files.passwords, access: broker.files.acl),
-                probeInterval: probeInterval),
+                guardLimit: limit, probeInterval: probeInterval),
             directory: directory, rollouts: rollouts, store: store, lease: lease, parking: given ?? parking,
             ledger: ledger,
-            verifiers: verifiers,
-            on: thread, logger: Self.logger, reloadBroker: { try await broker.reload() },
+            access: access, on: thread, logger: Self.logger,
             observe: { happenings.note($0) })
         let harness = GatewayHarness(
             broker: broker, thread: thread, store: store, directory: directory, rollouts: rollouts,
@@ -55,7 +54,9 @@ struct GatewayHarness: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await gateway.run() }
             defer { group.cancelAll() }
-            try await happenings.until("connected") { if case .connected = $0 { true } else { false } }
+            if awaitsIngest {
+                try await happenings.until("connected") { if case .connected = $0 { true } else { false } }
+            }
             try await body(harness)
         }
         if ownBroker { await broker.remove() }

@@ -1,5 +1,6 @@
 import Aggregates
 import Foundation
+import Glibc
 import Installation
 import Runtime
 import Support
@@ -297,21 +298,34 @@ private let d1 = StreamName(category: "device", id: "d1")
     }
 
     @Test func `notices that its subscription is dead`() async throws {
-        try await GatewayHarness.with(probeInterval: .milliseconds(300)) { harness in
+        let broker = try await ThrowawayBroker.start(isGuarded: false)
+        try await GatewayHarness.with(broker: broker, probeInterval: .milliseconds(300)) { harness in
             try await eventually { harness.gateway.isLinked }
             // The broker delivers nothing any more while the connection stays: what a probe exists for.
-            let files = harness.broker.files
-            let access = try String(contentsOfFile: files.acl, encoding: .utf8)
-            try files.replace(files.acl, with: "user fleetlog\ntopic write #\n")
-            try await harness.broker.reload()
+            try broker.limit(to: "topic write #")
             try await harness.happenings.until("connected again", times: 2) {
                 if case .connected = $0 { true } else { false }
             }
-            try files.replace(files.acl, with: access)
-            try await harness.broker.reload()
+            try broker.limit(to: "topic readwrite #")
             try await harness.publisher().publish([#"{"a":1}"#], to: "devices/d1/telemetry")
             try await eventually { harness.happenings.tally.recorded == 1 }
         }
+        await broker.remove()
+    }
+}
+
+extension ThrowawayBroker {
+    /// Has a broker without a guard allow the gateway this and nothing else.
+    fileprivate func limit(to access: String) throws {
+        let (list, configuration) = (folder + "/acl", folder + "/mosquitto/mosquitto.conf")
+        try "user \(BrokerFiles.gatewayUser)\n\(access)\n".write(toFile: list, atomically: true, encoding: .utf8)
+        let text = try String(contentsOfFile: configuration, encoding: .utf8)
+        if !text.contains("acl_file") {
+            try (text + "acl_file \(list)\n").write(toFile: configuration, atomically: false, encoding: .utf8)
+        }
+        let process = try String(contentsOfFile: files.processID, encoding: .utf8)
+        guard let number = pid_t(process.trimmingCharacters(in: .whitespacesAndNewlines)) else { return }
+        Glibc.kill(number, SIGHUP)
     }
 }
 

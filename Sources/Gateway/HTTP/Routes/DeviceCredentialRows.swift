@@ -1,20 +1,24 @@
 import Runtime
 
-/// A device's key, stored and deleted in the transaction of the event that it belongs to.
+/// A device's keys, stored and deleted in the transaction of the event that they belong to.
 enum DeviceCredentialRows {
-    static func insertion(of verifier: String, keyID: String, device: String) -> SideRow {
-        SideRow(insert, [.text(device), .text(keyID), .text(verifier)])
+    /// Who may come in, for a device that is new.
+    static func firstKey(_ hash: [UInt8], of device: String) -> SideRow {
+        SideRow(first, [.text(device), .bytes(hash)])
     }
 
+    /// Shuts the device out for good.
     static func deletion(of device: String) -> SideRow {
         SideRow(delete, [.text(device)])
     }
 
-    private static let insert = Statement(
-        "insert device credential",
+    private static let first = Statement(
+        "insert first device key",
         """
-        insert into device_credentials (device, key_id, verifier)
-        select $2, $3, $4 where fleetlog_accepted($1)
+        with access as (
+            insert into device_access (device, next_key) select $2, 2 where fleetlog_accepted($1) returning device
+        )
+        insert into device_credentials (device, key_id, key_hash) select device, '1', $3 from access
         """)
 
     private static let delete = Statement(

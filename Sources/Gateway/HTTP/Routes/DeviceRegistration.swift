@@ -20,7 +20,6 @@ extension DeviceRoutes {
         let id = key?.resourceID ?? ResourceID.random()
         let commandID = key?.commandID ?? .v7()
         let apiKey = DeviceKey.random()
-        let verifier = try apiKey.verifier()
         var registration = Registration(
             serial: serial, type: type, name: name, labels: labels, location: location, metadata: metadata,
             account: AccountStanding(id: account, isActive: true))
@@ -35,7 +34,7 @@ extension DeviceRoutes {
                             id: commandID, .register(registration), context: exchange.context(for: caller),
                             fence: fence,
                             sideRows: [
-                                DeviceCredentialRows.insertion(of: verifier, keyID: "1", device: id),
+                                DeviceCredentialRows.firstKey(apiKey.hash, of: id),
                                 DeviceSerialRows.insertion(of: serial, in: account.rawValue, device: id),
                             ],
                             fingerprint: key?.fingerprint), to: id)

@@ -8,33 +8,24 @@ struct DeviceKey: Sendable {
 
     static func random() -> DeviceKey { DeviceKey(text: "flk_" + RandomBytes.make(32).base64URLText) }
 
-    /// What is kept: PBKDF2-SHA512 in the form of Mosquitto's password file, `$7$iterations$salt$hash`.
-    ///
-    /// The broker's own 101 rounds: more would protect a password that somebody chose, this key is random already.
-    func verifier(salt: Data = RandomBytes.make(12)) throws(Problem) -> String {
-        do {
-            let hash = try hash(salt: salt, rounds: Self.rounds)
-            return "$7$\(Self.rounds)$\(salt.base64EncodedString())$\(hash.base64EncodedString())"
-        } catch {
-            throw .internalFailure(cause: "a verifier cannot be made: \(error)")
-        }
+    /// What is kept: SHA-256. A slow hash would protect a password that somebody chose; nobody can guess this key.
+    var hash: [UInt8] { Array(SHA256.hash(data: Data(text.utf8))) }
+
+    /// Whether this is the key that the hash was made from.
+    func isProven(by hash: [UInt8]) -> Bool {
+        let own = self.hash
+        return own.count == hash.count && zip(own, hash).reduce(UInt8(0)) { $0 | $1.0 ^ $1.1 } == 0
     }
 
-    /// Whether the verifier was made from this key; takes as long for every key of the same length.
-    func isProven(by verifier: String) -> Bool {
+    /// Whether the verifier, `$7$rounds$salt$hash` as keys were kept until migration 14, was made from this key.
+    func isProven(byVerifier verifier: String) -> Bool {
         let parts = verifier.split(separator: "$", omittingEmptySubsequences: false)
         guard parts.count == 5, parts[1] == "7", let rounds = Int(parts[2]), (1...100_000).contains(rounds),
             let salt = Data(base64Encoded: String(parts[3])), let kept = Data(base64Encoded: String(parts[4])),
-            let own = try? hash(salt: salt, rounds: rounds), own.count == kept.count
+            let own = try? KDF.Insecure.PBKDF2.deriveKey(
+                from: Data(text.utf8), salt: salt, using: .sha512, outputByteCount: 64, unsafeUncheckedRounds: rounds)
         else { return false }
-        return zip(own, kept).reduce(UInt8(0)) { $0 | $1.0 ^ $1.1 } == 0
-    }
-
-    private static let rounds = 101
-
-    private func hash(salt: Data, rounds: Int) throws -> Data {
-        let hash = try KDF.Insecure.PBKDF2.deriveKey(
-            from: Data(text.utf8), salt: salt, using: .sha512, outputByteCount: 64, unsafeUncheckedRounds: rounds)
-        return hash.withUnsafeBytes { Data($0) }
+        let bytes = own.withUnsafeBytes { Array($0) }
+        return bytes.count == kept.count && zip(bytes, kept).reduce(UInt8(0)) { $0 | $1.0 ^ $1.1 } == 0
     }
 }

@@ -17,7 +17,6 @@ actor DeviceLink: LinkState, NoticeSink, DevicePublishing {
     private let thread: PollThread
     private let logger: Logger
     private var state = State.disconnected
-    private var barriers: [Int32: CheckedContinuation<Void, Never>] = [:]
     private var pending = PendingPublishes()
     private var brokerFigures: BrokerFigures
 
@@ -63,17 +62,6 @@ actor DeviceLink: LinkState, NoticeSink, DevicePublishing {
                 logger.warning("The link to the devices is down", metadata: ["reason": "\(error)"])
             }
             if (try? await Task.sleep(for: backoff.next())) == nil { return }
-        }
-    }
-
-    /// Returns when the broker has handled everything it was sent before, or when the link is down.
-    func barrier() async {
-        guard case .connected(let client) = state,
-            let packetID = try? client.publish([], to: WatchdogTopic.prefix + "barrier", qos: 1)
-        else { return }
-        await withCheckedContinuation { continuation in
-            barriers[packetID] = continuation
-            flush()
         }
     }
 
@@ -126,7 +114,6 @@ actor DeviceLink: LinkState, NoticeSink, DevicePublishing {
             repeat { try client.read() } while client.isReadable
             for message in client.inbox.takeMessages() { brokerFigures.note(message) }
             for packetID in client.inbox.published {
-                barriers.removeValue(forKey: packetID)?.resume()
                 pending.acknowledged(packetID)
             }
             client.inbox.published = []
@@ -147,8 +134,6 @@ actor DeviceLink: LinkState, NoticeSink, DevicePublishing {
     private func end() {
         state = .disconnected
         connected.withLock { $0 = nil }
-        for barrier in barriers.values { barrier.resume() }
-        barriers = [:]
         pending.fail(.lost(reason: "the link to the devices went down"))
     }
 }

@@ -1,0 +1,266 @@
+#include "Guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { retained_limit = 4096, report_pause_s = 60 };
+
+static const char own_clients[] = "fleetlog-";
+static const char key_prefix[] = "flk_";
+
+guard *guard_create(const char *gateway_user, const char *gateway_password) {
+    if (strlen(gateway_user) > guard_user_limit) return NULL;
+    guard *made = calloc(1, sizeof *made);
+    if (made == NULL) return NULL;
+    if (!guard_random(&made->hash_key, sizeof made->hash_key) || !guard_random(&made->boot, sizeof made->boot)) {
+        free(made);
+        return NULL;
+    }
+    guard_table_init(&made->table, made->hash_key);
+    guard_sessions_init(&made->sessions, made->hash_key);
+    memcpy(made->gateway_user, gateway_user, strlen(gateway_user) + 1);
+    guard_digest(gateway_password, strlen(gateway_password), made->gateway_digest);
+    return made;
+}
+
+void guard_destroy(guard *guard) {
+    guard_table_clear(&guard->table);
+    guard_sessions_clear(&guard->sessions);
+    free(guard->doomed);
+    free(guard);
+}
+
+bool guard_is_gateway(const guard *guard, const char *user) { return user && strcmp(user, guard->gateway_user) == 0; }
+
+static uint32_t device_of(const guard *guard, const char *user) {
+    return user ? guard_table_find(&guard->table, user, strnlen(user, guard_id_limit + 1)) : 0;
+}
+
+static bool is_reserved(const guard *guard, const char *client_id) {
+    if (strncmp(client_id, own_clients, sizeof own_clients - 1) == 0) return true;
+    for (uint32_t at = 0; at < guard->reserved_count; at++) {
+        if (strcmp(client_id, guard->reserved[at]) == 0) return true;
+    }
+    return false;
+}
+
+static uint64_t who(const guard *guard, const guard_login *login) {
+    uint64_t address = login->address ? guard_hash(guard->hash_key, login->address, strlen(login->address)) : 0;
+    uint64_t user = guard_hash(guard->hash_key, login->user, strlen(login->user));
+    return address ^ (user << 1 | user >> 63);
+}
+
+// The key that the password is; 0 if none.
+static uint32_t matching_key(guard *guard, const guard_device *device, const char *password, guard_time now) {
+    size_t length = strlen(password);
+    uint8_t digest[GUARD_DIGEST_BYTES];
+    guard_digest(password, length, digest);
+    for (uint32_t number = device->keys; number; number = guard_table_key(&guard->table, number)->next) {
+        guard_key *key = guard_table_key(&guard->table, number);
+        if (key->expires && now.unix_ms / 1000 >= key->expires) continue;
+        if (key->kind == guard_by_digest) {
+            if (guard_equal(key->by.digest, digest, sizeof digest)) return number;
+        } else if (guard_derives(key->by.derived, password, length)) {
+            // From now on the fast way; the gateway is told, and stores the digest.
+            free(key->by.derived);
+            key->kind = guard_by_digest;
+            memcpy(key->by.digest, digest, sizeof digest);
+            key->is_learned = true;
+            return number;
+        }
+    }
+    return 0;
+}
+
+static guard_outcome checked(guard *guard, const guard_login *login, uint32_t *device, uint32_t *key, guard_time now) {
+    *device = *key = 0;
+    if (login->user == NULL || login->password == NULL || login->client_id == NULL) return guard_unknown_user;
+    if (strlen(login->password) > guard_password_limit || strlen(login->user) > guard_user_limit) {
+        return guard_unknown_user;
+    }
+    if (guard_is_gateway(guard, login->user)) {
+        uint8_t digest[GUARD_DIGEST_BYTES];
+        guard_digest(login->password, strlen(login->password), digest);
+        return guard_equal(digest, guard->gateway_digest, sizeof digest) ? guard_admitted : guard_wrong_key;
+    }
+    if (!guard->is_ready) return guard_not_ready;
+    if (guard_is_penalised(&guard->penalties, who(guard, login), now.s)) return guard_penalised;
+    *device = device_of(guard, login->user);
+    if (*device == 0) return guard_unknown_user;
+    guard_device *known = guard_table_device(&guard->table, *device);
+    *key = matching_key(guard, known, login->password, now);
+    if (*key == 0) return guard_wrong_key;
+    if (known->state != guard_active) return guard_shut_out;
+    // An id is written into the broker's log, a key must not be.
+    if (is_reserved(guard, login->client_id) || strstr(login->client_id, key_prefix)) return guard_foreign_client_id;
+    if (guard_id_is_anothers(&guard->sessions, login->client_id, *device)) return guard_foreign_client_id;
+    return guard_admitted;
+}
+
+static bool opened(guard *guard, const guard_login *login, uint32_t device, uint32_t key) {
+    uint32_t resting = guard_session_resting(&guard->sessions, login->client_id);
+    if (resting) {
+        uint32_t owner = guard_session_at(&guard->sessions, resting)->device;
+        guard_table_device(&guard->table, owner)->resting_session = 0;
+        guard_session_close(&guard->sessions, resting);
+    }
+    uint32_t number = guard_session_open(&guard->sessions, login->client_id, login->client, device);
+    if (number == 0) return false;
+    if (device) {
+        guard_device *owner = guard_table_device(&guard->table, device);
+        guard_session *session = guard_session_at(&guard->sessions, number);
+        session->key_number = guard_table_key(&guard->table, key)->number;
+        session->next_of_device = owner->sessions;
+        owner->sessions = number;
+    }
+    return true;
+}
+
+guard_outcome guard_connect(guard *guard, const guard_login *login, guard_time now) {
+    uint32_t device, key;
+    guard_outcome outcome = checked(guard, login, &device, &key, now);
+    if (outcome == guard_admitted && !opened(guard, login, device, key)) outcome = guard_no_memory;
+    guard->outcomes[outcome]++;
+    if (outcome == guard_unknown_user || outcome == guard_wrong_key) {
+        if (login->user) guard_note_failure(&guard->penalties, who(guard, login), now.s);
+    }
+    if (device && (outcome == guard_admitted || outcome == guard_wrong_key || outcome == guard_foreign_client_id)) {
+        guard_device *known = guard_table_device(&guard->table, device);
+        if (outcome == guard_admitted) guard_table_key(&guard->table, key)->is_used = true;
+        if (outcome == guard_wrong_key) known->wrong_keys++;
+        if (outcome == guard_foreign_client_id) known->denied++;
+        guard_wants_report(guard, known, device, now);
+    }
+    return outcome;
+}
+
+guard_outcome guard_recheck(guard *guard, const guard_login *login, guard_time now) {
+    uint32_t device, key;
+    if (login->client_id == NULL) return guard_unknown_user;
+    if (guard_session_of(&guard->sessions, login->client_id, login->client) == 0) return guard_admitted;
+    return checked(guard, login, &device, &key, now);
+}
+
+static void unlink_session(guard *guard, uint32_t number) {
+    const guard_session *session = guard_session_at(&guard->sessions, number);
+    uint32_t *link = &guard_table_device(&guard->table, session->device)->sessions;
+    while (*link && *link != number) link = &guard_session_at(&guard->sessions, *link)->next_of_device;
+    if (*link) *link = session->next_of_device;
+}
+
+void guard_disconnected(guard *guard, const void *client, const char *client_id, bool is_kept) {
+    if (client_id == NULL) return;
+    uint32_t number = guard_session_of(&guard->sessions, client_id, client);
+    if (number == 0) return;
+    guard_session *session = guard_session_at(&guard->sessions, number);
+    if (session->device == 0) {
+        guard_session_close(&guard->sessions, number);
+        return;
+    }
+    unlink_session(guard, number);
+    guard_device *device = guard_table_device(&guard->table, session->device);
+    if (!is_kept || device->state == guard_removed) {
+        guard_session_close(&guard->sessions, number);
+        return;
+    }
+    // One a device, or a device that changes its client id at each connection would fill the memory.
+    if (device->resting_session) guard_session_close(&guard->sessions, device->resting_session);
+    device->resting_session = number;
+    session->client = NULL;
+    session->is_doomed = false;
+}
+
+guard_verdict guard_publish(
+    guard *guard, const char *user, const char *topic, uint32_t bytes, bool is_retained, guard_time now) {
+    if (guard_is_gateway(guard, user)) return guard_allowed;
+    uint32_t number = device_of(guard, user);
+    if (number == 0 || !guard->is_ready) return guard_denied;
+    guard_device *device = guard_table_device(&guard->table, number);
+    if (device->state != guard_active) return guard_denied;
+    bool is_too_large = is_retained && bytes > retained_limit;
+    if (is_too_large || !guard_may_write(device->id, device->id_length, topic, is_retained)) {
+        guard->denied++;
+        device->denied++;
+        guard_wants_report(guard, device, number, now);
+        return guard_denied;
+    }
+    if (guard_bucket_take(&device->bucket, &device->limit, bytes, now.ms)) return guard_allowed;
+    guard->limited++;
+    device->limited++;
+    guard_wants_report(guard, device, number, now);
+    return device->action == guard_disconnect ? guard_cut_off : guard_denied;
+}
+
+bool guard_subscribe(guard *guard, const char *user, const char *filter, guard_time now) {
+    if (guard_is_gateway(guard, user)) return true;
+    uint32_t number = device_of(guard, user);
+    if (number == 0 || !guard->is_ready) return false;
+    guard_device *device = guard_table_device(&guard->table, number);
+    if (device->state != guard_active) return false;
+    if (guard_may_read(device->id, device->id_length, filter)) return true;
+    guard->denied++;
+    device->denied++;
+    guard_wants_report(guard, device, number, now);
+    return false;
+}
+
+bool guard_read(const guard *guard, const char *user, const char *topic) {
+    if (user == NULL) return false;
+    // The name alone decides: what waits for a device that is away must not be lost while the table is filled anew.
+    return guard_is_gateway(guard, user) || guard_may_read(user, strlen(user), topic);
+}
+
+static bool holds_key(const guard *guard, const guard_device *device, uint16_t key_number) {
+    for (uint32_t number = device->keys; number; number = guard_table_key(&guard->table, number)->next) {
+        if (guard_table_key(&guard->table, number)->number == key_number) return true;
+    }
+    return false;
+}
+
+void guard_doom(guard *guard, uint32_t number) {
+    guard_device *device = guard_table_device(&guard->table, number);
+    for (uint32_t at = device->sessions; at; at = guard_session_at(&guard->sessions, at)->next_of_device) {
+        guard_session *session = guard_session_at(&guard->sessions, at);
+        if (session->is_doomed) continue;
+        if (device->state == guard_active && holds_key(guard, device, session->key_number)) continue;
+        if (guard->doomed_count == guard->doomed_capacity) {
+            uint32_t capacity = guard->doomed_capacity ? guard->doomed_capacity * 2 : 64;
+            uint32_t *doomed = realloc(guard->doomed, capacity * sizeof *doomed);
+            // It stays connected then, but every publish is still denied.
+            if (doomed == NULL) return;
+            guard->doomed = doomed;
+            guard->doomed_capacity = capacity;
+        }
+        session->is_doomed = true;
+        guard->doomed[guard->doomed_count++] = at;
+    }
+    if (device->state == guard_removed && device->resting_session) {
+        guard_session_close(&guard->sessions, device->resting_session);
+        device->resting_session = 0;
+    }
+}
+
+const void *guard_next_doomed(guard *guard) {
+    while (guard->doomed_count) {
+        guard_session *session = guard_session_at(&guard->sessions, guard->doomed[--guard->doomed_count]);
+        // The number may be another session's by now.
+        if (!session->is_doomed || session->client == NULL) continue;
+        session->is_doomed = false;
+        return session->client;
+    }
+    return NULL;
+}
+
+void guard_wants_report(guard *guard, guard_device *device, uint32_t number, guard_time now) {
+    if (device->is_waiting_to_report) return;
+    device->is_waiting_to_report = true;
+    device->next_to_report = 0;
+    bool is_early = device->reported_s && now.s - device->reported_s < report_pause_s;
+    uint32_t *first = is_early ? &guard->later_first : &guard->due_first;
+    uint32_t *last = is_early ? &guard->later_last : &guard->due_last;
+    // From now on, so that those who wait stand in the order of their turn.
+    if (is_early) device->reported_s = now.s;
+    if (*last) guard_table_device(&guard->table, *last)->next_to_report = number;
+    else *first = number;
+    *last = number;
+}

@@ -1,0 +1,84 @@
+#ifndef GUARD_GUARD_H
+#define GUARD_GUARD_H
+
+#include "DeviceTable.h"
+#include "PenaltyTable.h"
+#include "SessionTable.h"
+#include "TopicRules.h"
+
+// Monotonic milliseconds and seconds, and the time of day, all given from outside.
+typedef struct {
+    uint32_t ms, s;
+    uint64_t unix_ms;
+} guard_time;
+
+typedef enum {
+    guard_admitted,
+    guard_not_ready,
+    guard_unknown_user,
+    guard_wrong_key,
+    guard_penalised,
+    guard_shut_out,
+    guard_foreign_client_id,
+    guard_no_memory,
+    guard_outcomes,
+} guard_outcome;
+
+typedef enum { guard_allowed, guard_denied, guard_cut_off } guard_verdict;
+
+typedef struct {
+    const void *client;
+    const char *client_id, *user, *password, *address;
+} guard_login;
+
+enum { guard_user_limit = 63, guard_password_limit = 128, guard_reserved_limit = 8, guard_client_id_limit = 127 };
+
+// Everything the plugin knows. Knows nothing of the broker, so that it can be tried without one.
+typedef struct {
+    guard_table table;
+    guard_sessions sessions;
+    guard_penalties penalties;
+    guard_hash_key hash_key;
+    uint64_t boot;
+    char gateway_user[guard_user_limit + 1];
+    uint8_t gateway_digest[GUARD_DIGEST_BYTES];
+    char reserved[guard_reserved_limit][guard_client_id_limit + 1];
+    uint32_t reserved_count;
+    // Devices are refused until the gateway has committed a whole table.
+    bool is_ready;
+    // The newest revision of any entry.
+    uint64_t revision;
+    uint64_t load_id;
+    uint32_t load, load_chunks;
+    // Clients to be disconnected at the next tick.
+    uint32_t *doomed;
+    uint32_t doomed_count, doomed_capacity;
+    // Devices to be reported: those that may be at once, and those reported lately, in the order of their turn.
+    uint32_t due_first, due_last, later_first, later_last;
+    uint64_t outcomes[guard_outcomes];
+    uint64_t denied, limited, malformed;
+} guard;
+
+// Null without memory or randomness.
+guard *guard_create(const char *gateway_user, const char *gateway_password);
+void guard_destroy(guard *guard);
+
+bool guard_is_gateway(const guard *guard, const char *user);
+guard_outcome guard_connect(guard *guard, const guard_login *login, guard_time now);
+// Whether a client that is connected may stay so. Sessions that rest are not asked about: nobody is there.
+guard_outcome guard_recheck(guard *guard, const guard_login *login, guard_time now);
+// The session rests if the broker keeps it for the device's return.
+void guard_disconnected(guard *guard, const void *client, const char *client_id, bool is_kept);
+
+guard_verdict guard_publish(
+    guard *guard, const char *user, const char *topic, uint32_t bytes, bool is_retained, guard_time now);
+bool guard_subscribe(guard *guard, const char *user, const char *filter, guard_time now);
+bool guard_read(const guard *guard, const char *user, const char *topic);
+
+// Marks the live sessions of a device that may not go on.
+void guard_doom(guard *guard, uint32_t device);
+// The next client to disconnect; null when there is none.
+const void *guard_next_doomed(guard *guard);
+void guard_wants_report(guard *guard, guard_device *device, uint32_t number, guard_time now);
+
+#endif

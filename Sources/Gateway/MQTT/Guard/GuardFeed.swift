@@ -1,0 +1,153 @@
+import Logging
+import Runtime
+
+/// Keeps the table of the broker's guard as the database has it.
+///
+/// Whenever it connects it sends everything once, since the broker may have started anew, and changes from then on. What
+/// is older than what the guard knows of a device changes nothing there, so several servers may do this at once.
+actor GuardFeed: CredentialChanges {
+    private enum State {
+        /// Not tried yet, or the table is being sent.
+        case filling
+        case live(GuardLink)
+        case disconnected
+    }
+
+    /// Devices of one message, of about 100 bytes each.
+    private static let messageDevices = 500
+    /// How often changes of other servers, and keys whose time has run out, are looked for.
+    private static let interval = Duration.seconds(1)
+    /// How long a change waits for a table that is being sent.
+    private static let patience = Duration.seconds(5)
+
+    private let address: BrokerAddress
+    private let clientID: String
+    private let reserved: [String]
+    private let limit: DeviceLimit
+    private let source: any DeviceAccessSource
+    private let reports: GuardReports
+    private let thread: PollThread
+    private let logger: Logger
+    private var state = State.filling
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+    private var isRunning = false
+
+    init(
+        to address: BrokerAddress, server: String, reserved: [String], limit: DeviceLimit,
+        source: any DeviceAccessSource, reports: GuardReports, on thread: PollThread, logger: Logger
+    ) {
+        self.address = address
+        clientID = "fleetlog-guard-\(server)"
+        self.reserved = reserved
+        self.limit = limit
+        self.source = source
+        self.reports = reports
+        self.thread = thread
+        self.logger = logger
+    }
+
+    /// Returns when the guard knows the device's present keys, or cannot be told now and will be told everything later.
+    func changed(device: String) async {
+        guard isRunning else { return }
+        if case .filling = state { await filled() }
+        guard case .live(let link) = state else { return }
+        do {
+            try await link.send(.update(source.access(of: [device]), limit: limit))
+        } catch {
+            // The next look at the changes, or the next connection, brings it.
+            logger.warning("The broker's guard could not be told of a change", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    func runUntilCancelled() async {
+        isRunning = true
+        defer {
+            isRunning = false
+            settle(.disconnected)
+        }
+        var backoff = Backoff(first: .milliseconds(100), limit: .seconds(2))
+        while !Task.isCancelled {
+            do {
+                let link = try GuardLink(to: address, clientID: clientID, on: thread)
+                let status = try await link.greet()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { [reports] in throw await link.serve { reports.hear($0) } }
+                    group.addTask { try await self.keepUp(link, from: status) }
+                    defer { group.cancelAll() }
+                    backoff.reset()
+                    try await group.next()
+                }
+            } catch is CancellationError {
+                return
+            } catch {
+                settle(.disconnected)
+                if Task.isCancelled { return }
+                logger.warning("The broker's guard cannot be told who may come in", metadata: ["reason": "\(error)"])
+            }
+            if (try? await Task.sleep(for: backoff.next())) == nil { return }
+            state = .filling
+        }
+    }
+
+    private func keepUp(_ link: GuardLink, from status: GuardStatus) async throws {
+        var revision = try await fill(link, status)
+        settle(.live(link))
+        var looked = Timestamp.now()
+        while true {
+            try await Task.sleep(for: Self.interval)
+            let now = Timestamp.now()
+            let changes = try await source.changes(after: revision, limit: Self.messageDevices)
+            if let last = changes.last {
+                try await link.send(.update(changes, limit: limit))
+                revision = last.revision
+            }
+            // Looked at twice, since the two clocks may differ by a little.
+            let expired = try await source.expired(since: looked + .seconds(-10))
+            if !expired.isEmpty { try await link.send(.update(expired, limit: limit)) }
+            looked = now
+        }
+    }
+
+    /// Sends everything, and returns up to which revision that is.
+    private func fill(_ link: GuardLink, _ status: GuardStatus) async throws -> Int64 {
+        let (revision, devices) = try await source.extent()
+        let load = UInt64.random(in: .min ... .max)
+        // A guard that knows more than the database has seen another past, for example that before a restored backup.
+        try await link.send(
+            .begin(load: load, isReset: status.revision > revision, devices: devices, reserved: reserved))
+        var (last, messages) = ("", 0)
+        while case let page = try await source.page(after: last, limit: Self.messageDevices), let end = page.last {
+            try await link.send(.entries(load: load, page, limit: limit))
+            (last, messages) = (end.device, messages + 1)
+        }
+        try await link.send(.commit(load: load, messages: messages, revision: revision))
+        return revision
+    }
+
+    private func filled() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.waitForSettling() }
+            group.addTask {
+                try? await Task.sleep(for: Self.patience)
+                await self.releaseWaiters()
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func waitForSettling() async {
+        guard case .filling = state else { return }
+        await withCheckedContinuation { waiters.append($0) }
+    }
+
+    private func releaseWaiters() {
+        for waiter in waiters { waiter.resume() }
+        waiters = []
+    }
+
+    private func settle(_ next: State) {
+        state = next
+        releaseWaiters()
+    }
+}

@@ -1,0 +1,76 @@
+import Foundation
+import Runtime
+import Support
+import Testing
+
+@testable import Gateway
+
+@Suite(.timeLimit(.minutes(2))) struct `Who may come in, in Postgres` {
+    private static func with(
+        _ body: @escaping @Sendable (PostgresDeviceAccess, PostgresPool) async throws -> Void
+    ) async throws {
+        try await PostgresLog.with { log in try await body(PostgresDeviceAccess(pool: log.pool), log.pool) }
+    }
+
+    private static func run(_ sql: String, in pool: PostgresPool) async throws {
+        _ = try await pool.withConnection { try await $0.query(Statement.unprepared("change", sql)()) }
+    }
+
+    private static let insertion =
+        "insert into device_credentials (device, key_id, key_hash) values ('a', '1', sha256('x')), ('b', '1', sha256('y'))"
+
+    @Test func `moves to a new revision with each change of keys or state, and with no other`() async throws {
+        try await Self.with { access, pool in
+            try await Self.run(Self.insertion, in: pool)
+            var (revision, devices) = try await access.extent()
+            #expect(devices == 2)
+            let changes = [
+                "update device_access set state = 'quarantined' where device = 'a'",
+                "insert into device_credentials (device, key_id, key_hash) values ('a', '2', sha256('z'))",
+                "update device_credentials set expires_time = now() + interval '1 hour' where key_id = '2'",
+                "delete from device_credentials where device = 'a' and key_id = '2'",
+            ]
+            for change in changes {
+                try await Self.run(change, in: pool)
+                let found = try await access.changes(after: revision, limit: 10)
+                #expect(found.map(\.device) == ["a"], "\(change)")
+                #expect(found.first?.state == .quarantined)
+                revision = try #require(found.first).revision
+            }
+            try await access.note(used: [("a", 1)], learned: [])
+            #expect(try await access.changes(after: revision, limit: 10).isEmpty)
+        }
+    }
+
+    @Test func `is read in pages, without keys whose time has run out`() async throws {
+        try await Self.with { access, pool in
+            try await Self.run(Self.insertion, in: pool)
+            try await Self.run(
+                "update device_credentials set expires_time = now() - interval '1 second' where device = 'b'", in: pool)
+            let first = try await access.page(after: "", limit: 1)
+            #expect(first.map(\.device) == ["a"])
+            #expect(first.first?.keys.count == 1)
+            let second = try await access.page(after: "a", limit: 1)
+            #expect(second.map(\.device) == ["b"])
+            #expect(second.first?.keys == [])
+            #expect(try await access.page(after: "b", limit: 1).isEmpty)
+            #expect(try await access.expired(since: .now() + .seconds(-60)).map(\.device) == ["b"])
+            #expect(try await access.expired(since: .now() + .seconds(60)).isEmpty)
+        }
+    }
+
+    @Test func `keeps a verifier of before until its hash is learned`() async throws {
+        try await Self.with { access, pool in
+            let hash = Data(repeating: 7, count: 64)
+            let verifier = "$7$101$\(Data("salt".utf8).base64EncodedString())$\(hash.base64EncodedString())"
+            try await Self.run(
+                "insert into device_credentials (device, key_id, verifier) values ('old', '1', '\(verifier)')", in: pool
+            )
+            let proof = DeviceAccess.Key.Proof.derived(rounds: 101, salt: Array("salt".utf8), hash: Array(hash))
+            #expect(try await access.access(of: ["old"]).first?.keys == [.init(number: 1, proof: proof)])
+            let learned = [UInt8](repeating: 3, count: 32)
+            try await access.note(used: [], learned: [LearnedKey(device: "old", number: 1, sha256: learned)])
+            #expect(try await access.access(of: ["old"]).first?.keys == [.init(number: 1, proof: .sha256(learned))])
+        }
+    }
+}
