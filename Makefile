@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up down build test test-all test-races chaos lint bench instructions packages test-packages
+.PHONY: help up down build test test-all test-races test-guard chaos fuzz lint bench instructions packages test-packages
 
 RUN_PACKAGES := postgresql mosquitto mosquitto-clients libpq-dev libmosquitto-dev mosquitto-dev libssl-dev liblz4-dev zlib1g-dev libcurl4-openssl-dev ca-certificates pkg-config curl
 TEST_PACKAGES := chromium chromium-driver python3-selenium prometheus python3-aiosmtpd libnss-wrapper
@@ -35,7 +35,7 @@ build: packages ## release build
 	swift build -c release --product BrokerGuard
 	swift build -c release --product fleetlog
 
-test: test-packages lint test-races test-all ## everything that must pass before a change is taken
+test: test-packages lint test-races test-guard test-all ## everything that must pass before a change is taken
 
 test-all: ## all tests, against a real Postgres, broker and browser
 	@echo "==> Testing"
@@ -62,6 +62,17 @@ chaos: test-packages ## break servers, Postgres, connections, disk and clocks fo
 	    --filter 'PostgresContentionTests|PostgresConnectionCutTests'
 	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) scripts/swift-test --skip-build \
 	    --filter 'ChaosTests|FailoverTests|KilledServerTests'
+
+test-guard: ## the broker's guard on hostile input, for seconds, under Address Sanitizer
+	@echo "==> Testing the broker's guard on hostile input"
+	@scripts/fuzz 3
+
+# Seconds for which each fuzzer goes on.
+FUZZ_SECONDS ?= 60
+
+fuzz: test-packages ## hostile messages and names for the broker's guard, under Address Sanitizer, for FUZZ_SECONDS each
+	@echo "==> Fuzzing"
+	@scripts/fuzz $(FUZZ_SECONDS)
 
 lint: ## format, and imports in the direction of the modules
 	@echo "==> Checking format"

@@ -1,0 +1,40 @@
+// Control messages of any bytes, several after each other, must neither break memory nor let a device in unnamed.
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "Control.h"
+#include "Report.h"
+
+enum { report_room = 4096 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
+    guard *guard = guard_create("fleetlog", "secret");
+    if (guard == NULL) return 0;
+    guard_time now = {.ms = 1000, .s = 1, .unix_ms = 1700000000000};
+    char report[report_room];
+    int client;
+    // Two bytes say how long each message is.
+    for (size_t at = 0; at + 2 <= length;) {
+        size_t rest = (size_t)bytes[at] << 8 | bytes[at + 1];
+        at += 2;
+        if (rest > length - at) rest = length - at;
+        // A copy of its own: reading past its end is seen by Address Sanitizer.
+        uint8_t *message = malloc(rest);
+        memcpy(message, bytes + at, rest);
+        guard_control(guard, message, rest, now);
+        free(message);
+        at += rest;
+        guard_login login = {.client = &client, .client_id = "c", .user = "d1", .password = "k", .address = "1"};
+        if (guard_connect(guard, &login, now) == guard_admitted && !guard->is_ready) abort();
+        guard_publish(guard, "d1", "devices/d1/telemetry", 10, false, now);
+        while (guard_next_doomed(guard)) {}
+        guard_disconnected(guard, &client, "c", at % 2);
+        now.ms += 700;
+        now.s += 40;
+        guard_write_report(guard, report, sizeof report, now);
+        guard_write_status(guard, report, sizeof report);
+    }
+    guard_destroy(guard);
+    return 0;
+}
