@@ -17,6 +17,7 @@ package enum Migrations {
         ("0013-accepted-commands", text(PackageResources._013_accepted_commands_sql)),
         ("0014-device-access", text(PackageResources._014_device_access_sql)),
         ("0015-registry", text(PackageResources._015_registry_sql)),
+        ("0016-connectivity", text(PackageResources._016_connectivity_sql)),
         ("0017-quarantined-access", text(PackageResources._017_quarantined_access_sql)),
         ("0018-flagged-readings", text(PackageResources._018_flagged_readings_sql)),
         ("0020-seals", text(PackageResources._020_seals_sql)),

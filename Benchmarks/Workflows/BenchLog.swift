@@ -73,6 +73,7 @@ struct BenchLog: Sendable {
         let (stream, happenings) = AsyncStream<RunnerHappening>.makeStream()
         let snapshots = InMemorySnapshotStore()
         let dispatch = CommandDispatch(
+            devices: DirectorySink(Directory<Device>(store: store, snapshots: snapshots)),
             alerts: DirectorySink(Directory<Alert>(store: store, snapshots: snapshots)),
             rollouts: DirectorySink(Directory<Rollout>(store: store, snapshots: snapshots)))
         let runner = WorkflowRunner(

@@ -82,7 +82,8 @@ struct Server {
         let workflows = WorkflowRunner(
             KnownEvents.workflows,
             store: store, feed: feed, pool: pool,
-            dispatch: CommandDispatch(alerts: DirectorySink(alerts), rollouts: DirectorySink(rollouts)),
+            dispatch: CommandDispatch(
+                devices: DirectorySink(devices), alerts: DirectorySink(alerts), rollouts: DirectorySink(rollouts)),
             lease: PostgresLease(.workflows, url: url, on: reading, server: settings.mqtt.server, logger: logger),
             server: settings.mqtt.server, logger: logger,
             observe: { [bell = dispatcher.bell] happening in
@@ -122,7 +123,8 @@ struct Server {
 
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            rolloutsView, rolloutDevicesView, sealer, purge, driftWatch, diskWatch, catalog, pump, dispatcher, workflows,
+            rolloutsView, rolloutDevicesView, sealer, purge, driftWatch, diskWatch, catalog, pump, dispatcher,
+            workflows,
             mqtt, http,
         ]
         threads = [appending, reading, ingesting]

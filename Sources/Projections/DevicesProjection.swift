@@ -14,7 +14,8 @@ package enum DevicesProjection: Projection {
                 name: registered.name, labels: registered.labels, location: registered.location,
                 metadata: registered.metadata ?? [:], state: .provisioned, quarantine: nil,
                 registeredTime: event.recordedTime, lastSeenTime: nil, lastObservedTime: nil, readings: [:],
-                telemetryCount: 0, refusedCount: 0, flaggedCount: 0, latestFlagged: nil, version: event.version)
+                telemetryCount: 0, refusedCount: 0, flaggedCount: 0, latestFlagged: nil, connectivity: Connectivity(),
+                version: event.version)
             return
         }
         guard var changed = row, event.version > changed.version else { return }
@@ -32,6 +33,7 @@ package enum DevicesProjection: Projection {
         case .telemetryRecorded(let telemetry):
             if changed.state == .provisioned { changed.state = .active }
             changed.telemetryCount += 1
+            changed.connectivity.hear()
             changed.lastSeenTime = event.recordedTime
             let time = event.observedTime
             if changed.lastObservedTime.map({ $0 < time }) ?? true { changed.lastObservedTime = time }
@@ -47,8 +49,16 @@ package enum DevicesProjection: Projection {
             }
         case .messageRefused:
             changed.refusedCount += 1
+            changed.connectivity.hear()
             changed.lastSeenTime = event.recordedTime
         case .accessRefused: break
+        case .connected(let connected):
+            if changed.state == .provisioned { changed.state = .active }
+            changed.connectivity.connect(connected, at: event.observedTime)
+            changed.lastSeenTime = event.recordedTime
+        case .disconnected: changed.connectivity.disconnect(at: event.observedTime)
+        case .flapping: changed.connectivity.flap(at: event.observedTime)
+        case .fellSilent: changed.connectivity.fallSilent(at: event.observedTime)
         case .quarantined(let quarantined):
             changed.quarantine = Device.Quarantine(
                 reason: quarantined.reason, since: event.observedTime, before: changed.state)

@@ -3,12 +3,28 @@ package import Runtime
 /// The questions that the read models answer; each only within the scope of the one who asks.
 package protocol FleetQueries: AlertQueries {
     /// Devices in the order of their ids, after `id` if given.
-    func devices(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [DeviceRow]
+    func devices(
+        scope: AccountScope, where filter: DeviceFilter, after id: String?, limit: Int
+    ) async throws(QueryError) -> [DeviceRow]
     func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow?
     /// Accounts in the order of their ids, after `id` if given.
     func accounts(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [AccountRow]
     func account(_ id: String, scope: AccountScope) async throws(QueryError) -> AccountRow?
     func projections() async throws(QueryError) -> [ProjectionStatus]
+}
+
+/// Which devices are wanted.
+package struct DeviceFilter: Sendable, Hashable {
+    package enum Connectivity: String, Sendable, CaseIterable {
+        case unknown, online, offline
+        /// Whether online or offline right now.
+        case flapping
+    }
+
+    /// All if nil.
+    package var connectivity: Connectivity?
+
+    package init(connectivity: Connectivity? = nil) { self.connectivity = connectivity }
 }
 
 package enum QueryError: Error, Sendable, Hashable {

@@ -7,15 +7,12 @@ package struct PostgresFleetQueries: FleetQueries {
     package init(pool: PostgresPool) { self.pool = pool }
 
     package func devices(
-        scope: AccountScope, after id: String?, limit: Int
+        scope: AccountScope, where filter: DeviceFilter, after id: String?, limit: Int
     ) async throws(QueryError) -> [DeviceRow] {
-        let page: [PostgresValue] = [.text(id ?? ""), .int8(Int64(limit))]
-        let statement =
-            switch scope {
-            case .all: Statements.devices.bind(page)
-            case .only(let account): Statements.devicesOfAccount.bind(page + [.text(account.rawValue)])
-            }
-        return try await read(statement, DevicesProjection.decode)
+        var values: [PostgresValue] = [.text(id ?? ""), .int8(Int64(limit))]
+        if case .only(let account) = scope { values.append(.text(account.rawValue)) }
+        if let presence = filter.connectivity, presence != .flapping { values.append(.text(presence.rawValue)) }
+        return try await read(Statements.devices(scope, filter).bind(values), DevicesProjection.decode)
     }
 
     package func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow? {
@@ -76,10 +73,23 @@ package struct PostgresFleetQueries: FleetQueries {
             select \(DevicesProjection.columns) from devices
             where generation = (select live_generation from projections where name = 'devices')
             """
-        static let devices = Statement(
-            "query_devices", liveDevices + " and id > $1 order by id limit $2")
-        static let devicesOfAccount = Statement(
-            "query_devices_of_account", liveDevices + " and id > $1 and account = $3 order by id limit $2")
+        /// One of six statements, each with its name.
+        static func devices(_ scope: AccountScope, _ filter: DeviceFilter) -> Statement {
+            var (name, conditions, next) = ("query_devices", "", 3)
+            if case .only = scope {
+                (name, conditions, next) = (name + "_of_account", " and account = $3", 4)
+            }
+            switch filter.connectivity {
+            case nil: break
+            case .flapping:
+                name += "_flapping"
+                conditions += " and (connectivity ->> 'flappingUntil')::timestamptz > now()"
+            case .unknown, .online, .offline:
+                name += "_by_presence"
+                conditions += " and connectivity ->> 'presence' = $\(next)"
+            }
+            return Statement(name, liveDevices + " and id > $1\(conditions) order by id limit $2")
+        }
         static let device = Statement("query_device", liveDevices + " and id = $1")
 
         static let liveAccounts = """

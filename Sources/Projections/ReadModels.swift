@@ -25,6 +25,7 @@ package struct DeviceRow: Sendable, Hashable {
     package var flaggedCount: Int64
     /// The newest flagged reading by observed time.
     package var latestFlagged: FlaggedReading?
+    package var connectivity: Connectivity
     /// The version of the device's stream that this row reflects.
     package var version: Int64
 
@@ -33,7 +34,7 @@ package struct DeviceRow: Sendable, Hashable {
         location: Location?, metadata: [String: JSONValue], state: Device.Status, quarantine: Device.Quarantine?,
         registeredTime: Timestamp, lastSeenTime: Timestamp?, lastObservedTime: Timestamp?,
         readings: [String: LatestReading], telemetryCount: Int64, refusedCount: Int64, flaggedCount: Int64,
-        latestFlagged: FlaggedReading?, version: Int64
+        latestFlagged: FlaggedReading?, connectivity: Connectivity, version: Int64
     ) {
         self.id = id
         self.account = account
@@ -53,6 +54,7 @@ package struct DeviceRow: Sendable, Hashable {
         self.refusedCount = refusedCount
         self.flaggedCount = flaggedCount
         self.latestFlagged = latestFlagged
+        self.connectivity = connectivity
         self.version = version
     }
 }

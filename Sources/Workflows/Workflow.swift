@@ -142,4 +142,6 @@ package enum TimerChange: Sendable, Equatable {
 package enum OutgoingCommand: Sendable, Codable, Equatable {
     case alert(id: String, Alert.Command)
     case rollout(id: String, Rollout.Command)
+    /// Tells a device's own stream that nothing was heard of it since.
+    case silence(device: String, lastSeenTime: Timestamp)
 }

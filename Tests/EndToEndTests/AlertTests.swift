@@ -48,6 +48,9 @@ extension EndToEnd {
                 try await connection.report(20, of: device.id)
                 let alert = try await alert(of: device, "?state=open", api)
                 guard alert.kind == "silence" else { throw Wrong("the alert is \(alert)") }
+                try await eventually("it is offline", every: .milliseconds(50)) {
+                    try await api.connectivity(of: device.id) == "offline"
+                }
                 try await checkSignature(of: mailbox.letter("fleetlog.alert.raised.v1", about: alert.id), mailbox)
 
                 try await connection.report(20, of: device.id)

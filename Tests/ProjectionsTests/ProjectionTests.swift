@@ -94,11 +94,50 @@ private struct Fleet {
             }
             let queries = fleet.queries()
             let other = AccountScope.only(AccountID("other"))
-            #expect(try await queries.devices(scope: .all, after: nil, limit: 2).map(\.id) == ["a", "b"])
-            #expect(try await queries.devices(scope: .all, after: "b", limit: 9).map(\.id) == ["c", "d"])
-            #expect(try await queries.devices(scope: other, after: nil, limit: 9).map(\.id) == ["d"])
+            #expect(
+                try await queries.devices(scope: .all, where: DeviceFilter(), after: nil, limit: 2).map(\.id) == [
+                    "a", "b",
+                ])
+            #expect(
+                try await queries.devices(scope: .all, where: DeviceFilter(), after: "b", limit: 9).map(\.id) == [
+                    "c", "d",
+                ])
+            #expect(
+                try await queries.devices(scope: other, where: DeviceFilter(), after: nil, limit: 9).map(\.id) == ["d"])
             #expect(try await queries.device("a", scope: other) == nil)
             #expect(try await queries.device("d", scope: other)?.id == "d")
+        }
+    }
+
+    @Test func `says who is there, and is asked for those`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.withLiveView {
+                for id in ["away", "back", "flapping", "new", "online"] { try await fleet.register(id) }
+                try await fleet.report(1, from: "away")
+                try await fleet.send(.reportStatus(StatusReport(isOnline: false)), to: "away")
+                try await fleet.send(.fallSilent(lastSeenTime: .now()), to: "back")
+                try await fleet.report(1, from: "back")
+                for change in 0..<Connectivity.mostChanges {
+                    try await fleet.send(.reportStatus(StatusReport(isOnline: change % 2 == 0)), to: "flapping")
+                }
+                try await fleet.send(.reportStatus(StatusReport(isOnline: true, firmware: "1.4")), to: "online")
+            }
+            let queries = fleet.queries()
+            func ids(_ wanted: DeviceFilter.Connectivity, _ scope: AccountScope = .all) async throws -> [String] {
+                try await queries.devices(
+                    scope: scope, where: DeviceFilter(connectivity: wanted), after: nil, limit: 9
+                ).map(\.id)
+            }
+            #expect(try await ids(.online) == ["back", "online"])
+            #expect(try await ids(.offline) == ["away", "flapping"])
+            #expect(try await ids(.unknown) == ["new"])
+            #expect(try await ids(.flapping) == ["flapping"])
+            #expect(try await ids(.flapping, .only(AccountID("other"))) == [])
+            #expect(try await ids(.online, .only(AccountID("other"))) == [])
+            let online = try #require(try await queries.device("online", scope: .all))
+            #expect(online.connectivity.sessions == 1 && online.connectivity.firmware == "1.4")
+            #expect(online.state == .active && online.lastSeenTime != nil)
         }
     }
 
@@ -123,7 +162,7 @@ private struct Fleet {
                 #expect(comparison.nextRows == 20)
                 #expect(reported.withLock { $0 == $0.sorted() && !$0.isEmpty })
             }
-            let rows = try await fleet.queries().devices(scope: .all, after: nil, limit: 100)
+            let rows = try await fleet.queries().devices(scope: .all, where: DeviceFilter(), after: nil, limit: 100)
             #expect(rows.reduce(0) { $0 + $1.telemetryCount } == 620)
         }
     }

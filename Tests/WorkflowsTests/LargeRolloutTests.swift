@@ -86,7 +86,8 @@ private struct LargeRollout: Sendable {
     func run(_ report: (Cost) -> Void) async throws {
         let runner = WorkflowRunner(
             [WorkflowHost(RolloutDriver.self)], store: log.store, pool: log.pool,
-            dispatch: CommandDispatch(alerts: NobodysAlerts(), rollouts: DirectorySink(directory)), lease: SoleServer(),
+            dispatch: CommandDispatch(devices: NoSink(), alerts: NobodysAlerts(), rollouts: DirectorySink(directory)),
+            lease: SoleServer(),
             server: "s1", logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await runner.run() }

@@ -68,6 +68,15 @@ private let alarmed = heard.and(until: after(120))
             .then(Reaction(timers: [.set("silence", due: after(160))]))
     }
 
+    @Test func `is heard of when it connects, and not when its last will says that it has gone`() {
+        let connected = FleetEvent.device(.connected(DeviceConnected()))
+        let gone = FleetEvent.device(.disconnected(DeviceDisconnected()))
+        heard.and(connected, at: after(60)).and(gone, at: after(90)).when(timer: "silence")
+            .then(Reaction(timers: [.set("silence", due: after(160))]))
+        offline.when(gone, at: after(110)).thenNothing()
+        offline.when(connected, at: after(110)).thenDecisions(.cameOnline(Silence.DeviceCameOnline()))
+    }
+
     @Test func `may be silent for its type's interval unless the account says otherwise`() {
         let spec = Spec.given(registered("smoke"))
         spec.when(reading, at: .noon).thenPending(["silence": after(180)])
@@ -138,6 +147,7 @@ private let released = FleetEvent.device(.released(DeviceReleased(reason: "")))
         heard.when(timer: "silence").then(
             Reaction(
                 decisions: [.wentOffline(Silence.DeviceWentOffline(lastSeenTime: .noon))],
+                commands: [.silence(device: "d1", lastSeenTime: .noon)],
                 timers: [.set("grace", due: after(120))]))
     }
 

@@ -10,6 +10,9 @@ package enum Device: Decider {
         case recordTelemetry(Telemetry)
         /// Notes a message that could not be understood.
         case refuseMessage(MessageRefusal)
+        case reportStatus(StatusReport)
+        /// Notes that nothing was heard since.
+        case fallSilent(lastSeenTime: Timestamp)
         /// Keeps the device out: it stays, but nothing it sends is taken for a reading.
         case quarantine(reason: String)
         /// Lets a quarantined device be what it was.
@@ -25,6 +28,10 @@ package enum Device: Decider {
         case updated(DeviceUpdated)
         case telemetryRecorded(TelemetryRecorded)
         case messageRefused(MessageRefused)
+        case connected(DeviceConnected)
+        case disconnected(DeviceDisconnected)
+        case flapping(DeviceFlapping)
+        case fellSilent(DeviceFellSilent)
         case quarantined(DeviceQuarantined)
         case released(DeviceReleased)
         case accessRefused(AccessRefused)
@@ -50,7 +57,7 @@ package enum Device: Decider {
     package static func approximateHeapBytes(of state: State) -> Int {
         state.serial.approximateHeapBytes + state.name.approximateHeapBytes + state.labels.approximateHeapBytes
             + state.readings.approximateHeapBytes + state.sequence.spans.approximateHeapBytes
-            + state.metadata.approximateHeapBytes
+            + state.metadata.approximateHeapBytes + state.connectivity.approximateHeapBytes
     }
 
     package static func decide(
@@ -80,6 +87,11 @@ package enum Device: Decider {
             if state.status == .quarantined { throw .quarantined }
             return isRepeated(telemetry, at: context.time, in: state)
                 ? [] : [.telemetryRecorded(telemetry.fact(for: state))]
+        case .reportStatus(let report):
+            return state.connectivity.events(upon: report, at: context.time)
+        case .fallSilent(let lastSeenTime):
+            let isThere = state.connectivity.presence != .offline
+            return isThere ? [.fellSilent(DeviceFellSilent(lastSeenTime: lastSeenTime))] : []
         case .quarantine(let reason):
             try DeviceLimits.check(reason: reason, isRequired: true)
             return state.status == .quarantined ? [] : [.quarantined(DeviceQuarantined(reason: reason))]
@@ -117,6 +129,7 @@ package enum Device: Decider {
         case .telemetryRecorded(let fact):
             if state.status == .provisioned { state.status = .active }
             state.telemetryCount += 1
+            state.connectivity.hear()
             if let number = fact.seq { state.sequence.insert(number) }
             if state.latestObserved.map({ $0 < time }) ?? true { state.latestObserved = time }
             if let flags = fact.flags {
@@ -130,6 +143,13 @@ package enum Device: Decider {
             }
         case .messageRefused:
             state.refusedCount += 1
+            state.connectivity.hear()
+        case .connected(let fact):
+            if state.status == .provisioned { state.status = .active }
+            state.connectivity.connect(fact, at: time)
+        case .disconnected: state.connectivity.disconnect(at: time)
+        case .flapping: state.connectivity.flap(at: time)
+        case .fellSilent: state.connectivity.fallSilent(at: time)
         case .quarantined(let fact):
             state.quarantine = Quarantine(reason: fact.reason, since: time, before: state.status)
             state.status = .quarantined

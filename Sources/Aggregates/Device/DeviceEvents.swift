@@ -143,6 +143,15 @@ extension Device {
         } decode: {
             TelemetryJSON.decode($0)
         },
+        // As many as there are sessions.
+        .init("DeviceConnected", class: .telemetry, wrap: Event.connected) {
+            if case .connected(let fact) = $0 { fact } else { nil }
+        },
+        .init("DeviceDisconnected", class: .telemetry, wrap: Event.disconnected) {
+            if case .disconnected(let fact) = $0 { fact } else { nil }
+        },
+        .init("DeviceFlapping", wrap: Event.flapping) { if case .flapping(let fact) = $0 { fact } else { nil } },
+        .init("DeviceFellSilent", wrap: Event.fellSilent) { if case .fellSilent(let fact) = $0 { fact } else { nil } },
         .init("DeviceRegistered", wrap: Event.registered) { if case .registered(let fact) = $0 { fact } else { nil } },
         .init("DeviceAssigned", wrap: Event.assigned) { if case .assigned(let fact) = $0 { fact } else { nil } },
         .init("DeviceUpdated", wrap: Event.updated) { if case .updated(let fact) = $0 { fact } else { nil } },

@@ -44,6 +44,7 @@ extension Device {
         package var flaggedCount: Int64 = 0
         /// The newest one by observed time.
         package var latestFlagged: FlaggedReading?
+        package var connectivity = Connectivity()
 
         package init() {}
 
@@ -67,6 +68,7 @@ extension Device {
             refusedCount = try fields.decode(Int64.self, forKey: .refusedCount)
             flaggedCount = try fields.decodeIfPresent(Int64.self, forKey: .flaggedCount) ?? 0
             latestFlagged = try fields.decodeIfPresent(FlaggedReading.self, forKey: .latestFlagged)
+            connectivity = try fields.decodeIfPresent(Connectivity.self, forKey: .connectivity) ?? Connectivity()
         }
     }
 }

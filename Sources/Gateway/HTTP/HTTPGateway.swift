@@ -24,7 +24,8 @@ package struct HTTPGateway: Service {
         queries: any FleetQueries & RolloutQueries, seals: any SealQueries, serials: any SerialNumbers,
         notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
-        credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil, readiness: any ReadinessCheck,
+        credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil,
+        readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {
         self.configuration = configuration
@@ -44,7 +45,8 @@ package struct HTTPGateway: Service {
                 store: store, devices: devices, accounts: standings,
                 serials: DeviceSerials(numbers: serials, store: store), queries: queries, credentials: credentials
             ).all
-            + TelemetryRoutes(devices: devices, catalog: catalog, authenticator: deviceAuthenticator, metrics: metrics).all
+            + TelemetryRoutes(devices: devices, catalog: catalog, authenticator: deviceAuthenticator, metrics: metrics)
+            .all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all
             + AlertRoutes(store: store, alerts: alerts, queries: queries).all
             + RolloutRoutes(store: store, rollouts: rollouts, queries: queries).all

@@ -49,7 +49,7 @@ package struct MQTTGateway: Service, CredentialChanges {
             connection: IngestConnection(
                 to: configuration.broker, clientID: configuration.clientID,
                 topics: [
-                    DeviceTopic.telemetry, DeviceTopic.firmwareStatus,
+                    DeviceTopic.telemetry, DeviceTopic.status, DeviceTopic.firmwareStatus,
                     WatchdogTopic.name(ofIngest: configuration.clientID),
                 ], on: thread),
             lease: lease, generationLog: GenerationLog(store: store, server: configuration.server, logger: logger),

@@ -80,7 +80,7 @@ package enum Silence: Workflow {
     // MARK: What it listens to
 
     package static let eventTypes: Set<String> = [
-        "TelemetryRecorded", "MessageRefused", "DeviceRegistered", "DeviceUpdated", "DeviceAssigned",
+        "TelemetryRecorded", "MessageRefused", "DeviceConnected", "DeviceRegistered", "DeviceUpdated", "DeviceAssigned",
         "DeviceQuarantined", "DeviceReleased", "DeviceRetired",
     ]
 
@@ -93,11 +93,11 @@ package enum Silence: Workflow {
         if state.device.isEmpty { state.device = event.stream.id }
         let wasHeard = state.lastSeen != nil
         switch fact {
-        case .telemetryRecorded, .messageRefused:
+        case .telemetryRecorded, .messageRefused, .connected:
             state.lastSeen = max(event.recordedTime, state.lastSeen ?? event.recordedTime)
         case .registered(let fact): state.type = fact.type
         case .updated(let fact): if let type = fact.type { state.type = type }
-        case .assigned, .accessRefused: break
+        case .assigned, .disconnected, .flapping, .fellSilent, .accessRefused: break
         case .quarantined: state.quarantinedSince = event.recordedTime
         case .released: state.quarantinedSince = nil
         case .retired: state.isRetired = true
@@ -143,9 +143,9 @@ package enum Silence: Workflow {
             var reaction = release(alert, "The device was moved to another account.")
             reaction.timers = [.set(graceTimer, due: event.recordedTime + .seconds(event.settings.silence.grace))]
             return reaction
-        case .telemetryRecorded, .messageRefused:
+        case .telemetryRecorded, .messageRefused, .connected:
             if state.isOffline { return welcome(lastSeen, state) }
-        case .registered, .updated, .accessRefused: break
+        case .registered, .updated, .disconnected, .flapping, .fellSilent, .accessRefused: break
         }
         let mustArm = state.armedBy == event.position && !state.isOffline
         return mustArm ? Reaction(timers: [.set(silenceTimer, due: lastSeen + state.interval)]) : .none
@@ -160,6 +160,7 @@ package enum Silence: Workflow {
         let graceEnd = timer.firedTime + .seconds(timer.settings.silence.grace)
         return Reaction(
             decisions: [.wentOffline(DeviceWentOffline(lastSeenTime: lastSeen))],
+            commands: [.silence(device: state.device, lastSeenTime: lastSeen)],
             timers: [.set(graceTimer, due: graceEnd)])
     }
 

@@ -65,6 +65,14 @@ struct API: Sendable {
 
     func device(_ id: String) async throws -> Device { try await send("GET", "/api/v1/devices/\(id)").value() }
 
+    func connectivity(of id: String) async throws -> String {
+        struct Device: Decodable {
+            struct Connectivity: Decodable { var state: String }
+            var connectivity: Connectivity
+        }
+        return try await send("GET", "/api/v1/devices/\(id)").value(Device.self).connectivity.state
+    }
+
     func rename(_ id: String, _ name: String) async throws -> Answer {
         try await send("PATCH", "/api/v1/devices/\(id)", #"{"name":"\#(name)"}"#)
     }

@@ -24,6 +24,28 @@ import Testing
         }
     }
 
+    @Test func `says whether it is there, now and then`() async throws {
+        try await TestGateway.with { gateway in
+            let (id, other) = (try await gateway.register(), try await gateway.register("s-2"))
+            for isOnline in [true, false] {
+                try await gateway.devices.send(
+                    CommandEnvelope(
+                        id: .v7(), .reportStatus(StatusReport(isOnline: isOnline, firmware: isOnline ? "1.4" : nil)),
+                        context: CommandContext(time: .now(), principal: .device(id), scope: .all)), to: id)
+            }
+            let now = try await gateway.ask("GET", "/api/v1/devices/\(id)").json["connectivity"] as? [String: Any]
+            #expect(now?["state"] as? String == "offline" && now?["sessions"] as? Int == 1)
+            #expect(now?["firmware"] as? String == "1.4" && now?["since"] is String)
+            let then = try await gateway.ask("GET", "/api/v1/devices/\(id)?version=2").json["connectivity"]
+            #expect((then as? [String: Any])?["state"] as? String == "online")
+            for (wanted, found) in [("offline", [id]), ("unknown", [other]), ("online", []), ("flapping", [])] {
+                let list = try await gateway.ask("GET", "/api/v1/devices?connectivity=\(wanted)")
+                #expect(list.items.compactMap { $0["id"] as? String } == found)
+            }
+            #expect(try await gateway.ask("GET", "/api/v1/devices?connectivity=away").status == 400)
+        }
+    }
+
     @Test func `is read before the view knows it`() async throws {
         try await TestGateway.with { gateway in
             let id = try await gateway.register()

@@ -14,15 +14,23 @@ final class FoldedQueries: FleetQueries {
 
     init(store: any EventStore) { self.store = store }
 
-    func devices(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [DeviceRow] {
+    func devices(
+        scope: AccountScope, where filter: DeviceFilter, after id: String?, limit: Int
+    ) async throws(QueryError) -> [DeviceRow] {
         let rows = try await events("device").compactMap { id, events in DeviceRow(id, events) }
         return Array(
-            rows.filter { scope.includes($0.account) && (id == nil || $0.id > id ?? "") }.sorted { $0.id < $1.id }
+            rows.filter { row in
+                filter.connectivity.map { wanted in
+                    wanted == .flapping
+                        ? row.connectivity.flappingUntil.map { $0 > .now() } ?? false
+                        : wanted.rawValue == row.connectivity.presence.rawValue
+                } ?? true
+            }.filter { scope.includes($0.account) && (id == nil || $0.id > id ?? "") }.sorted { $0.id < $1.id }
                 .prefix(limit))
     }
 
     func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow? {
-        try await devices(scope: scope, after: nil, limit: .max).first { $0.id == id }
+        try await devices(scope: scope, where: DeviceFilter(), after: nil, limit: .max).first { $0.id == id }
     }
 
     func accounts(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [AccountRow] {
@@ -90,7 +98,7 @@ extension DeviceRow {
             lastSeenTime: state.telemetryCount > 0 ? events.last?.recordedTime : nil,
             lastObservedTime: state.latestObserved, readings: state.readings, telemetryCount: state.telemetryCount,
             refusedCount: state.refusedCount, flaggedCount: state.flaggedCount, latestFlagged: state.latestFlagged,
-            version: memory.version)
+            connectivity: state.connectivity, version: memory.version)
     }
 }
 

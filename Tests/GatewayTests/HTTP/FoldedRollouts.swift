@@ -32,7 +32,7 @@ extension FoldedQueries: RolloutQueries {
     func devices(
         selectedBy selection: DeviceSelection, account: AccountID, limit: Int
     ) async throws(QueryError) -> [String] {
-        try await devices(scope: .only(account), after: nil, limit: .max).filter { row in
+        try await devices(scope: .only(account), where: DeviceFilter(), after: nil, limit: .max).filter { row in
             guard row.state != .retired else { return false }
             switch selection {
             case .ids(let ids): return ids.contains(row.id)

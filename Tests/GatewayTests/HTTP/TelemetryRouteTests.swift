@@ -125,6 +125,10 @@ import Testing
             }
             #expect(try await gateway.ask("POST", "/api/v1/events", event, token: "").status == 401)
             #expect(try await gateway.readings().isEmpty)
+            _ = try await gateway.ask("POST", "/api/v1/devices/\(id)/quarantine", #"{"reason":"odd"}"#)
+            #expect(try await gateway.post(#"{"a":1}"#, basic).status == 409)
+            let noted = try await gateway.ask("GET", "/api/v1/events?device_id=\(id)&type=MessageRefused")
+            #expect(noted.items.count == 1)
             // Its own key goes with it.
             _ = try await gateway.ask("POST", "/api/v1/devices/\(gateway.device)/retire", "{}")
             #expect(try await gateway.post(#"{"a":1}"#).status == 401)

@@ -44,6 +44,12 @@ actor Publisher {
         while client.inbox.published.count < messages.count { try await step() }
     }
 
+    func retain(_ payload: String, at topic: String) async throws {
+        client.inbox.published = []
+        try client.publish(Array(payload.utf8), to: topic, qos: 1, retained: true)
+        while client.inbox.published.isEmpty { try await step() }
+    }
+
     /// The next messages that arrive.
     func receive() async throws -> [ReceivedMessage] {
         while client.inbox.messages.isEmpty { try await step() }

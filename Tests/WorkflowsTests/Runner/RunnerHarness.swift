@@ -69,7 +69,8 @@ struct RunnerHarness: Sendable {
     ) -> WorkflowRunner {
         WorkflowRunner(
             hosts, store: store ?? log.store, pool: log.pool,
-            dispatch: CommandDispatch(alerts: sink ?? self.sink, rollouts: NoSink()), lease: lease, server: server,
+            dispatch: CommandDispatch(
+                devices: NoSink(), alerts: sink ?? self.sink, rollouts: NoSink()), lease: lease, server: server,
             logger: Self.logger, pace: pace, now: now, observe: observe)
     }
 

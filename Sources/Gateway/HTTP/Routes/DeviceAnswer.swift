@@ -24,6 +24,7 @@ struct DeviceAnswer: Encodable {
     var flaggedCount: Int64
     /// Of the newest flagged reading.
     var flags: FlagsAnswer?
+    var connectivity: ConnectivityAnswer
     var version: Int64
     /// Only in the answer to the registration, this once.
     var apiKey: String?
@@ -47,6 +48,7 @@ struct DeviceAnswer: Encodable {
         refusedCount = row.refusedCount
         flaggedCount = row.flaggedCount
         flags = row.latestFlagged.map { FlagsAnswer($0) }
+        connectivity = ConnectivityAnswer(row.connectivity)
         version = row.version
     }
 }
@@ -83,6 +85,7 @@ extension DeviceRow {
             try memory.fold(event)
             let hasSpoken =
                 memory.state.telemetryCount > before.telemetryCount || memory.state.refusedCount > before.refusedCount
+                || event.type == "DeviceConnected"
             if hasSpoken { lastSeenTime = event.recordedTime }
         }
         self.init(id: id, memory, registeredTime: first.recordedTime, lastSeenTime: lastSeenTime)
@@ -97,6 +100,6 @@ extension DeviceRow {
             quarantine: state.quarantine, registeredTime: registeredTime,
             lastSeenTime: lastSeenTime, lastObservedTime: state.latestObserved, readings: state.readings,
             telemetryCount: state.telemetryCount, refusedCount: state.refusedCount, flaggedCount: state.flaggedCount,
-            latestFlagged: state.latestFlagged, version: memory.version)
+            latestFlagged: state.latestFlagged, connectivity: state.connectivity, version: memory.version)
     }
 }

@@ -26,13 +26,14 @@ struct DeviceRoutes: Sendable {
     }
 
     private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "account")
+        try exchange.query.allow("after", "limit", "account", "connectivity")
         let scope = try caller.scope.narrowed(by: exchange.query["account"])
         let (after, limit) = (try ListCursor.decode(exchange.query["after"], of: "devices"), try exchange.query.limit())
+        let filter = DeviceFilter(connectivity: try exchange.query.connectivity())
         let found: [DeviceRow]
         let headers: HTTPFields
         do throws(QueryError) {
-            found = try await queries.devices(scope: scope, after: after, limit: limit + 1)
+            found = try await queries.devices(scope: scope, where: filter, after: after, limit: limit + 1)
             headers = try await queries.positionHeader(of: "devices")
         } catch {
             throw Problem(error)

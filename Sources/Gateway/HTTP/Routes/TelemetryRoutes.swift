@@ -36,6 +36,9 @@ struct TelemetryRoutes: Sendable {
         case .invalid(let reason):
             _ = await devices.send([(device, [message.refusal(reason, fence: nil)])])
             throw .malformed(nil, "The message holds a text that cannot be stored, such as a null character.")
+        case .quarantined:
+            _ = await devices.send([(device, [message.refusal(MessageVerdict.quarantineReason, fence: nil)])])
+            throw Problem(Device.Rejection.quarantined)
         case .refused(let reason): throw .conflict("device-refused", "Nothing was recorded: \(reason).")
         case .unknownDevice: throw .deviceUnauthorized
         case .park(let reason), .retry(let reason):

@@ -119,9 +119,14 @@ actor ParkedMessages {
         if let device = DeviceTopic.firmwareStatusDevice(parked.received.topic) {
             return await firmware.apply(parked, from: device, removal: removal)
         }
-        let message = TelemetryMessage(
-            from: parked.device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime, fence: nil,
-            sideRows: removal, schemas: catalog?.current)
+        let message =
+            DeviceTopic.statusDevice(parked.received.topic) != nil
+            ? TelemetryMessage(
+                statusOf: parked.device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime,
+                fence: nil, sideRows: removal)
+            : TelemetryMessage(
+                from: parked.device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime,
+                fence: nil, sideRows: removal, schemas: catalog?.current)
         let results = await directory.send([(parked.device, message.envelopes)]).first ?? []
         switch MessageVerdict(results, fault: message.fault) {
         case .recorded, .duplicate: if message.wantsReceipt { receipts.add(parked.device) }

@@ -23,6 +23,9 @@ struct RoundPart: Sendable {
                 messages.append(
                     TelemetryMessage(
                         from: device, message, stamp: stamp, receivedTime: time, fence: fence, schemas: schemas))
+            } else if let device = DeviceTopic.statusDevice(message.topic) {
+                messages.append(
+                    TelemetryMessage(statusOf: device, message, stamp: stamp, receivedTime: time, fence: fence))
             } else if let device = DeviceTopic.firmwareStatusDevice(message.topic) {
                 reports.append(
                     FirmwareReportMessage(from: device, message, stamp: stamp, receivedTime: time, fence: fence))

@@ -101,7 +101,7 @@ struct RoundSettlement: Sendable {
                 case .recorded(let readings):
                     if message.wantsReceipt { receipts.add(message.device) }
                     tally.recorded += 1
-                    tally.readings += readings
+                    if message.holdsReadings { tally.readings += readings }
                 }
             }
             open = again

@@ -11,6 +11,8 @@ package struct TelemetryMessage: Sendable {
     package let fault: MalformedPayload?
     /// Whether the device wants to be told what is stored.
     let wantsReceipt: Bool
+    /// False of a message about the device itself.
+    let holdsReadings: Bool
     let envelopes: [CommandEnvelope<Device.Command>]
 
     /// - Parameters:
@@ -37,6 +39,7 @@ package struct TelemetryMessage: Sendable {
         self.received = received
         self.stamp = stamp
         self.receivedTime = receivedTime
+        holdsReadings = true
         let identity = MessageIdentity(device: device, message: received, stamp: stamp)
         let principal = Principal.device(device)
         do throws(MalformedPayload) {
@@ -58,6 +61,21 @@ package struct TelemetryMessage: Sendable {
             wantsReceipt = false
             envelopes = [Self.refusal(identity, received, receivedTime, error.reason, fence, sideRows)]
         }
+    }
+
+    /// A message that is one command and holds no readings.
+    init(
+        from device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
+        fault: MalformedPayload?, _ envelope: CommandEnvelope<Device.Command>
+    ) {
+        self.device = device
+        self.received = received
+        self.stamp = stamp
+        self.receivedTime = receivedTime
+        self.fault = fault
+        wantsReceipt = false
+        holdsReadings = false
+        envelopes = [envelope]
     }
 
     /// The command that notes the message as refused, for one whose own commands turned out to be impossible to store.
