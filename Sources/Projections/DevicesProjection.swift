@@ -51,7 +51,7 @@ package enum DevicesProjection: Projection {
             changed.refusedCount += 1
             changed.connectivity.hear()
             changed.lastSeenTime = event.recordedTime
-        case .accessRefused: break
+        case .credentialIssued, .credentialsRotated, .credentialRevoked, .accessRefused: break
         case .connected(let connected):
             if changed.state == .provisioned { changed.state = .active }
             changed.connectivity.connect(connected, at: event.observedTime)

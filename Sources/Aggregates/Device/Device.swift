@@ -17,6 +17,11 @@ package enum Device: Decider {
         case quarantine(reason: String)
         /// Lets a quarantined device be what it was.
         case release(reason: String)
+        /// Gives the device a further key.
+        case issueCredential
+        /// Gives the device a new key, and ends the others after the overlap.
+        case rotateCredentials(overlap: Duration)
+        case revokeCredential(key: Int)
         /// Notes what the broker has refused the device, or whoever used its name.
         case noteAccessRefusals(AccessRefusals)
         case retire(reason: String)
@@ -34,6 +39,9 @@ package enum Device: Decider {
         case fellSilent(DeviceFellSilent)
         case quarantined(DeviceQuarantined)
         case released(DeviceReleased)
+        case credentialIssued(CredentialIssued)
+        case credentialsRotated(CredentialsRotated)
+        case credentialRevoked(CredentialRevoked)
         case accessRefused(AccessRefused)
         case retired(DeviceRetired)
     }
@@ -46,6 +54,9 @@ package enum Device: Decider {
         case quarantined
         case accountNotActive(AccountID)
         case malformed(field: String, reason: String)
+        /// No key of this number is valid.
+        case unknownCredential
+        case tooManyCredentials
     }
 
     package static let category = "device"
@@ -101,6 +112,9 @@ package enum Device: Decider {
         case .retire(let reason):
             try DeviceLimits.check(reason: reason)
             return [.retired(DeviceRetired(reason: reason))]
+        case .issueCredential: return try issue(in: state, at: context.time)
+        case .rotateCredentials(let overlap): return try rotate(overlap, in: state, at: context.time)
+        case .revokeCredential(let key): return try revoke(key, in: state, at: context.time)
         case .register, .refuseMessage, .noteAccessRefusals:
             return []
         }
@@ -111,6 +125,7 @@ package enum Device: Decider {
         case .registered(let fact):
             state.status = .provisioned
             state.account = fact.account
+            state.addKey(1)
             state.serial = fact.serial
             state.type = fact.type
             state.name = fact.name
@@ -156,9 +171,13 @@ package enum Device: Decider {
         case .released:
             state.status = state.quarantine?.before ?? .active
             state.quarantine = nil
+        case .credentialIssued(let fact): state.addKey(fact.key)
+        case .credentialsRotated(let fact): state.rotateKeys(fact)
+        case .credentialRevoked(let fact): state.keys.removeAll { $0.number == fact.key }
         case .accessRefused:
             break
         case .retired:
+            state.keys = []
             state.status = .retired
             state.quarantine = nil
         }

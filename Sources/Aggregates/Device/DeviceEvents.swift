@@ -163,6 +163,15 @@ extension Device {
             if case .quarantined(let fact) = $0 { fact } else { nil }
         },
         .init("DeviceReleased", wrap: Event.released) { if case .released(let fact) = $0 { fact } else { nil } },
+        .init("CredentialIssued", wrap: Event.credentialIssued) {
+            if case .credentialIssued(let fact) = $0 { fact } else { nil }
+        },
+        .init("CredentialsRotated", wrap: Event.credentialsRotated) {
+            if case .credentialsRotated(let fact) = $0 { fact } else { nil }
+        },
+        .init("CredentialRevoked", wrap: Event.credentialRevoked) {
+            if case .credentialRevoked(let fact) = $0 { fact } else { nil }
+        },
         .init("AccessRefused", class: .telemetry, wrap: Event.accessRefused) {
             if case .accessRefused(let fact) = $0 { fact } else { nil }
         },

@@ -35,6 +35,9 @@ extension Device {
         package var location: Location?
         package var metadata: [String: JSONValue] = [:]
         package var quarantine: Quarantine?
+        package var keys: [KeyStanding] = []
+        /// The number of the key that was issued last.
+        package var issuedKeys = 0
         package var readings: [String: LatestReading] = [:]
         /// Sequence numbers seen since the device last began to count.
         package var sequence = SequenceRanges()
@@ -61,6 +64,9 @@ extension Device {
             location = try fields.decodeIfPresent(Location.self, forKey: .location)
             metadata = try fields.decodeIfPresent([String: JSONValue].self, forKey: .metadata) ?? [:]
             quarantine = try fields.decodeIfPresent(Quarantine.self, forKey: .quarantine)
+            // From before there was more than the one key of the registration.
+            keys = try fields.decodeIfPresent([KeyStanding].self, forKey: .keys) ?? [KeyStanding(number: 1)]
+            issuedKeys = try fields.decodeIfPresent(Int.self, forKey: .issuedKeys) ?? 1
             readings = try fields.decode([String: LatestReading].self, forKey: .readings)
             sequence = try fields.decode(SequenceRanges.self, forKey: .sequence)
             latestObserved = try fields.decodeIfPresent(Timestamp.self, forKey: .latestObserved)

@@ -40,11 +40,11 @@ package struct HTTPGateway: Service {
             slots: slots, authenticator: authenticator, heartbeatInterval: configuration.heartbeatInterval,
             logger: logger)
         let standings = AccountStandings(store: store, accounts: accounts)
+        let deviceRoutes = DeviceRoutes(
+            store: store, devices: devices, accounts: standings,
+            serials: DeviceSerials(numbers: serials, store: store), queries: queries, credentials: credentials)
         let ofAggregates: [Route] =
-            DeviceRoutes(
-                store: store, devices: devices, accounts: standings,
-                serials: DeviceSerials(numbers: serials, store: store), queries: queries, credentials: credentials
-            ).all
+            deviceRoutes.all + CredentialRoutes(routes: deviceRoutes, keys: deviceKeys).all
             + TelemetryRoutes(devices: devices, catalog: catalog, authenticator: deviceAuthenticator, metrics: metrics)
             .all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all

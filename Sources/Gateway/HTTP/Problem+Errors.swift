@@ -38,6 +38,10 @@ extension Problem {
         case .unknownDevice: self = .noDevice
         case .alreadyRegistered: self = .conflict("already-registered", "A device with this id is registered already.")
         case .retired: self = .conflict("device-retired", "The device is retired; register a new one.")
+        case .unknownCredential: self = .noCredential
+        case .tooManyCredentials:
+            self = .conflict(
+                "too-many-credentials", "The device has \(Device.keyLimit) keys; revoke one of them first.")
         case .quarantined: self = .conflict("device-quarantined", "The device is quarantined; release it first.")
         case .accountNotActive(let id):
             self = .conflict("account-not-active", "The account \(id) is not active: activate it, or choose another.")
@@ -149,6 +153,7 @@ extension Problem {
     }
 
     static let noDevice = Problem.notFound("There is no device with this id.")
+    static let noCredential = Problem.notFound("The device has no valid key of this number.")
     static let noAccount = Problem.notFound("There is no account with this id.")
     static let noAlert = Problem.notFound("There is no alert with this id.")
     static let noRollout = Problem.notFound("There is no rollout with this id.")

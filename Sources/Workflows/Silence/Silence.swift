@@ -97,7 +97,9 @@ package enum Silence: Workflow {
             state.lastSeen = max(event.recordedTime, state.lastSeen ?? event.recordedTime)
         case .registered(let fact): state.type = fact.type
         case .updated(let fact): if let type = fact.type { state.type = type }
-        case .assigned, .disconnected, .flapping, .fellSilent, .accessRefused: break
+        case .assigned, .disconnected, .flapping, .fellSilent,
+            .credentialIssued, .credentialsRotated, .credentialRevoked, .accessRefused:
+            break
         case .quarantined: state.quarantinedSince = event.recordedTime
         case .released: state.quarantinedSince = nil
         case .retired: state.isRetired = true
@@ -145,7 +147,9 @@ package enum Silence: Workflow {
             return reaction
         case .telemetryRecorded, .messageRefused, .connected:
             if state.isOffline { return welcome(lastSeen, state) }
-        case .registered, .updated, .disconnected, .flapping, .fellSilent, .accessRefused: break
+        case .registered, .updated, .disconnected, .flapping, .fellSilent,
+            .credentialIssued, .credentialsRotated, .credentialRevoked, .accessRefused:
+            break
         }
         let mustArm = state.armedBy == event.position && !state.isOffline
         return mustArm ? Reaction(timers: [.set(silenceTimer, due: lastSeen + state.interval)]) : .none

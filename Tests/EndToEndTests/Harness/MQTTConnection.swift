@@ -23,6 +23,22 @@ actor MQTTConnection {
         return connection
     }
 
+    /// - Throws: `refused` with the reason, `lost` if the broker ends the connection without one.
+    static func open(port: Int, _ login: MQTTLogin, on thread: PollThread) async throws -> MQTTConnection {
+        let connection = try MQTTConnection(port: port, on: thread)
+        try await connection.write(login.packet)
+        guard case .connectionAcknowledged(let reason) = try await connection.packet(until: .now + .seconds(20)) else {
+            throw Failure.timedOut
+        }
+        guard reason == 0 else { throw Failure.refused(reason: reason) }
+        return connection
+    }
+
+    /// One that says nothing.
+    static func silent(port: Int, on thread: PollThread) throws -> MQTTConnection {
+        try MQTTConnection(port: port, on: thread)
+    }
+
     private init(port: Int, on thread: PollThread) throws {
         self.thread = thread
         socket = Foundation.socket(AF_INET, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
@@ -105,7 +121,7 @@ actor MQTTConnection {
         return nextPacketID
     }
 
-    private func write(_ bytes: [UInt8]) async throws {
+    func write(_ bytes: [UInt8]) async throws {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {

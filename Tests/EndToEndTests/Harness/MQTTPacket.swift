@@ -3,6 +3,7 @@ enum MQTTPacket: Sendable {
     case connectionAcknowledged(reason: UInt8)
     case published(topic: String, payload: [UInt8], packetID: UInt16?)
     case publishAcknowledged(packetID: UInt16, reason: UInt8)
+    case publishReceived(packetID: UInt16, reason: UInt8)
     case subscribed(packetID: UInt16, reason: UInt8)
     case disconnected(reason: UInt8)
     case other(UInt8)
@@ -21,6 +22,8 @@ enum MQTTPacket: Sendable {
         case 3 where body.count >= 2: return published(kind, body)
         case 4 where body.count >= 2:
             return .publishAcknowledged(packetID: word(body[...]), reason: body.count > 2 ? body[2] : 0)
+        case 5 where body.count >= 2:
+            return .publishReceived(packetID: word(body[...]), reason: body.count > 2 ? body[2] : 0)
         case 9 where body.count >= 3: return .subscribed(packetID: word(body[...]), reason: body.last ?? 0)
         case 14: return .disconnected(reason: body.first ?? 0)
         default: return .other(kind)
@@ -42,8 +45,7 @@ enum MQTTPacket: Sendable {
     }
 
     static func connect(clientID: String, user: String, password: String) -> [UInt8] {
-        // User name, password, clean start; no keepalive; no properties, so the session ends with the connection.
-        packet(0x10, text("MQTT") + [5, 0xc2, 0, 0, 0] + text(clientID) + text(user) + text(password))
+        MQTTLogin(user: user, password: password, clientID: clientID).packet
     }
 
     static func publish(_ payload: [UInt8], to topic: String, packetID: UInt16) -> [UInt8] {
@@ -56,7 +58,7 @@ enum MQTTPacket: Sendable {
 
     static func acknowledge(packetID: UInt16) -> [UInt8] { packet(0x40, word(packetID)) }
 
-    private static func packet(_ kind: UInt8, _ body: [UInt8]) -> [UInt8] {
+    static func packet(_ kind: UInt8, _ body: [UInt8]) -> [UInt8] {
         var digits: [UInt8] = []
         var rest = body.count
         repeat {
@@ -66,8 +68,8 @@ enum MQTTPacket: Sendable {
         return [kind] + digits + body
     }
 
-    private static func text(_ text: String) -> [UInt8] { word(UInt16(text.utf8.count)) + text.utf8 }
-    private static func word(_ number: UInt16) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xff)] }
+    static func text(_ text: String) -> [UInt8] { word(UInt16(text.utf8.count)) + text.utf8 }
+    static func word(_ number: UInt16) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xff)] }
     private static func word(_ bytes: ArraySlice<UInt8>) -> UInt16 {
         bytes.prefix(2).reduce(0) { $0 << 8 | UInt16($1) }
     }

@@ -50,17 +50,18 @@ import Testing
         }
     }
 
-    @Test func `keeps its key, which the broker does not get to know as long as it is kept out`() async throws {
+    @Test func `keeps its key, which lets it in nowhere as long as it is kept out`() async throws {
         try await PostgresLog.with { log in
             try await TestGateway.with(store: log.store, serials: PostgresSerialNumbers(pool: log.pool)) { gateway in
                 let id = try await gateway.register()
-                let verifiers = PostgresDeviceVerifiers(pool: log.pool)
-                #expect(try await verifiers.all().keys.contains(id))
+                let access = PostgresDeviceAccess(pool: log.pool)
+                let before = try #require(try await access.access(of: [id]).first)
+                #expect(before.state == .active && before.keys.count == 1)
                 _ = try await gateway.ask("POST", "/api/v1/devices/\(id)/quarantine", #"{"reason":"x"}"#)
-                #expect(try await verifiers.all().isEmpty)
-                #expect(try await verifiers.recent(and: [id]).isEmpty)
+                let kept = try #require(try await access.changes(after: before.revision, limit: 10).first)
+                #expect(kept.state == .quarantined && kept.keys == before.keys)
                 _ = try await gateway.ask("POST", "/api/v1/devices/\(id)/release")
-                #expect(try await verifiers.recent(and: [id]).keys.contains(id))
+                #expect(try await access.changes(after: kept.revision, limit: 10).first?.state == .active)
             }
         }
     }

@@ -42,4 +42,5 @@ final class ReadinessSwitch: ReadinessCheck {
 /// No device has a key.
 struct NoDeviceKeys: DeviceKeys {
     func verify(device: String, key: String) async throws(DeviceKeysError) -> Bool { false }
+    func credentials(of device: String) async throws(DeviceKeysError) -> [DeviceCredential] { [] }
 }

@@ -7,6 +7,20 @@ enum DeviceCredentialRows {
         SideRow(first, [.text(device), .bytes(hash)])
     }
 
+    /// A further key, under the next number that the device's stream gives too.
+    static func further(_ hash: [UInt8], of device: String) -> SideRow {
+        SideRow(next, [.text(device), .bytes(hash)])
+    }
+
+    /// Ends those that there are, unless they end earlier anyway.
+    static func expiry(of device: String, at time: Timestamp) -> SideRow {
+        SideRow(expire, [.text(device), .timestamp(time)])
+    }
+
+    static func deletion(of key: Int, of device: String) -> SideRow {
+        SideRow(deleteOne, [.text(device), .text("\(key)")])
+    }
+
     /// Shuts the device out for good.
     static func deletion(of device: String) -> SideRow {
         SideRow(delete, [.text(device)])
@@ -20,6 +34,27 @@ enum DeviceCredentialRows {
         )
         insert into device_credentials (device, key_id, key_hash) select device, '1', $3 from access
         """)
+
+    private static let next = Statement(
+        "insert further device key",
+        """
+        with access as (
+            update device_access set next_key = next_key + 1 where device = $2 and fleetlog_accepted($1)
+            returning device, next_key - 1 as key
+        )
+        insert into device_credentials (device, key_id, key_hash) select device, key::text, $3 from access
+        """)
+
+    private static let expire = Statement(
+        "let device keys expire",
+        """
+        update device_credentials set expires_time = $3
+        where device = $2 and (expires_time is null or expires_time > $3) and fleetlog_accepted($1)
+        """)
+
+    private static let deleteOne = Statement(
+        "delete a device key",
+        "delete from device_credentials where device = $2 and key_id = $3 and fleetlog_accepted($1)")
 
     private static let delete = Statement(
         "delete device credentials", "delete from device_credentials where device = $2 and fleetlog_accepted($1)")

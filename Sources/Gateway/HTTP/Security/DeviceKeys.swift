@@ -4,6 +4,24 @@ package import Runtime
 package protocol DeviceKeys: Sendable {
     /// Whether the device may prove itself with the key now. Takes as long for a device that there is not.
     func verify(device: String, key: String) async throws(DeviceKeysError) -> Bool
+    /// Those that hold now, in the order of their numbers.
+    func credentials(of device: String) async throws(DeviceKeysError) -> [DeviceCredential]
+}
+
+/// A key of a device as a person may see it: all but the key.
+package struct DeviceCredential: Sendable, Equatable {
+    package var key: Int
+    package var created: Timestamp
+    package var expires: Timestamp?
+    /// When the device last connected with it, as far as the broker has told: up to a minute late.
+    package var lastUsed: Timestamp?
+
+    package init(key: Int, created: Timestamp, expires: Timestamp? = nil, lastUsed: Timestamp? = nil) {
+        self.key = key
+        self.created = created
+        self.expires = expires
+        self.lastUsed = lastUsed
+    }
 }
 
 package enum DeviceKeysError: Error, Sendable, Hashable {
@@ -31,6 +49,27 @@ package struct PostgresDeviceKeys: DeviceKeys {
             throw .unavailable(reason: String(reflecting: error))
         }
     }
+
+    package func credentials(of device: String) async throws(DeviceKeysError) -> [DeviceCredential] {
+        do {
+            return try await pool.withConnection { connection in
+                try await connection.query(Self.list(.text(device)), timeout: .seconds(10)).map { row in
+                    DeviceCredential(
+                        key: Int(try row.int8(0)), created: try row.timestamp(1),
+                        expires: try row.timestamp(ifPresent: 2), lastUsed: try row.timestamp(ifPresent: 3))
+                }
+            }
+        } catch {
+            throw .unavailable(reason: String(reflecting: error))
+        }
+    }
+
+    private static let list = Statement(
+        "list keys of a device",
+        """
+        select key_id::bigint, created_time, expires_time, last_used_time from device_credentials
+        where device = $1 and (expires_time is null or expires_time > now()) order by key_id::bigint
+        """)
 
     private static let select = Statement(
         "select keys of a device",

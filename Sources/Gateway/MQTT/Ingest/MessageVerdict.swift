@@ -47,6 +47,8 @@ enum MessageVerdict: Sendable, Equatable {
         case .failure(.rejected(.quarantined)): self = .quarantined
         case .failure(.rejected(.accountNotActive)): self = .refused(reason: "the account is not active")
         case .failure(.rejected(.alreadyRegistered)): self = .refused(reason: "the device is registered already")
+        case .failure(.rejected(.unknownCredential)), .failure(.rejected(.tooManyCredentials)):
+            self = .refused(reason: "it has to do with keys")
         case .failure(.rejected(.malformed(let field, let reason))): self = .refused(reason: "\(field) \(reason)")
         }
     }

@@ -1,0 +1,72 @@
+import Aggregates
+import Runtime
+import Testing
+
+private typealias Spec = Specification<Device>
+
+private let home = AccountID("home")
+private let registered = Device.Event.registered(
+    DeviceRegistered(serial: "S-1", type: DeviceType("smoke"), name: "Hall", labels: [:], account: home))
+
+@Suite struct `The keys of a device` {
+    private func state(after events: [Device.Event]) -> Device.State {
+        events.reduce(into: Device.initial) {
+            Device.evolve(&$0, with: $1, observedAt: Timestamp("2026-11-21T08:00:00Z") ?? .now())
+        }
+    }
+
+    private func decided(_ command: Device.Command, _ state: Device.State) throws -> [Device.Event] {
+        let time = Timestamp("2026-11-21T08:00:00Z") ?? .now()
+        return try Device.decide(
+            command, in: state, context: CommandContext(time: time, principal: .system, scope: .all))
+    }
+
+    @Test func `are numbered, and no number comes twice`() throws {
+        var state = state(after: [registered])
+        #expect(state.keys.map(\.number) == [1])
+        for number in 2...3 {
+            for event in try decided(.issueCredential, state) {
+                Device.evolve(&state, with: event, observedAt: .now())
+            }
+            #expect(state.keys.map(\.number) == Array(1...number))
+        }
+        for event in try decided(.revokeCredential(key: 3), state) {
+            Device.evolve(&state, with: event, observedAt: .now())
+        }
+        for event in try decided(.issueCredential, state) { Device.evolve(&state, with: event, observedAt: .now()) }
+        #expect(state.keys.map(\.number) == [1, 2, 4])
+    }
+
+    @Test func `end after the overlap of a rotation, but for the new one and those that end earlier`() throws {
+        let now = try #require(Timestamp("2026-11-21T08:00:00Z"))
+        var state = state(after: [registered])
+        for overlap in [Duration.seconds(60), .seconds(3_600)] {
+            for event in try decided(.rotateCredentials(overlap: overlap), state) {
+                Device.evolve(&state, with: event, observedAt: now)
+            }
+        }
+        #expect(state.keys.map(\.expires) == [now + .seconds(60), now + .seconds(3_600), nil])
+        #expect(state.validKeys(at: now + .seconds(59)).count == 3)
+        #expect(state.validKeys(at: now + .seconds(60)).map(\.number) == [2, 3])
+    }
+
+    @Test func `are eight at most, and none of a number that is not there`() throws {
+        var state = state(after: [registered])
+        for _ in 2...8 {
+            for event in try decided(.issueCredential, state) {
+                Device.evolve(&state, with: event, observedAt: .now())
+            }
+        }
+        #expect(throws: Device.Rejection.tooManyCredentials) { try decided(.issueCredential, state) }
+        #expect(throws: Device.Rejection.tooManyCredentials) {
+            try decided(.rotateCredentials(overlap: .seconds(1)), state)
+        }
+        #expect(throws: Device.Rejection.unknownCredential) { try decided(.revokeCredential(key: 9), state) }
+    }
+
+    @Test func `are gone when it is retired`() throws {
+        let retired = state(after: [registered, .retired(DeviceRetired(reason: ""))])
+        #expect(retired.keys.isEmpty)
+        #expect(throws: Device.Rejection.retired) { try decided(.issueCredential, retired) }
+    }
+}

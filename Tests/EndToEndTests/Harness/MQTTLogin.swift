@@ -1,0 +1,57 @@
+/// What a client says when it connects.
+struct MQTTLogin: Sendable {
+    struct Will: Sendable {
+        var topic: String
+        var payload: [UInt8]
+        var isRetained = false
+    }
+
+    var user: String?
+    var password: String?
+    var clientID: String
+    /// 5, or 4 for version 3.1.1.
+    var version: UInt8 = 5
+    var will: Will?
+
+    init(
+        user: String?, password: String?, clientID: String = "c-\(UInt32.random(in: .min ... .max))",
+        version: UInt8 = 5, will: Will? = nil
+    ) {
+        self.user = user
+        self.password = password
+        self.clientID = clientID
+        self.version = version
+        self.will = will
+    }
+
+    /// Clean start; no keepalive; no properties, so the session ends with the connection.
+    var packet: [UInt8] {
+        var flags: UInt8 = 2
+        if user != nil { flags |= 0x80 }
+        if password != nil { flags |= 0x40 }
+        if let will { flags |= will.isRetained ? 0x2c : 0x0c }
+        var body = MQTTPacket.text("MQTT") + [version, flags, 0, 0] + properties + MQTTPacket.text(clientID)
+        if let will {
+            body += properties + MQTTPacket.text(will.topic) + MQTTPacket.word(UInt16(will.payload.count))
+            body += will.payload
+        }
+        for text in [user, password] { body += text.map { MQTTPacket.text($0) } ?? [] }
+        return MQTTPacket.packet(0x10, body)
+    }
+
+    private var properties: [UInt8] { version == 5 ? [0] : [] }
+}
+
+extension MQTTPacket {
+    /// One of the form that the version has; QoS 0 has no packet id.
+    static func publish(
+        _ payload: [UInt8], to topic: [UInt8], packetID: UInt16, qos: UInt8, isRetained: Bool, version: UInt8
+    ) -> [UInt8] {
+        let name = word(UInt16(topic.count)) + topic + (qos > 0 ? word(packetID) : [])
+        return packet(0x30 | qos << 1 | (isRetained ? 1 : 0), name + (version == 5 ? [0] : []) + payload)
+    }
+
+    static func subscribe(to filter: [UInt8], packetID: UInt16, version: UInt8) -> [UInt8] {
+        packet(0x82, word(packetID) + (version == 5 ? [0] : []) + word(UInt16(filter.count)) + filter + [1])
+    }
+}
