@@ -12,7 +12,7 @@ struct Fleetlog: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, ServeCommand.self, MigrateCommand.self, ReplayCommand.self, AuditCommand.self,
             CheckCommand.self, SnapshotsCommand.self, BackupCommand.self, RestoreCommand.self, RetainCommand.self,
-            TokenCommand.self,
+            TokenCommand.self, DevicesCommand.self,
             SimulateCommand.self,
             BenchCommand.self,
         ])

@@ -54,7 +54,8 @@ struct SimulateCommand: AsyncParsableCommand {
     func run() async throws {
         guard let address = URL(string: api) else { throw ValidationError("--api '\(api)' is not a URL") }
         var settings = SimulationSettings(
-            api: address, token: try accessToken(), mqttHost: mqttHost, mqttPort: mqttPort, devices: devices,
+            api: address, token: try AccessToken.found(token, folder: folder), mqttHost: mqttHost, mqttPort: mqttPort,
+            devices: devices,
             rate: rate)
         settings.maxDevices = try limit()
         settings.duration = seconds.map { .seconds($0) }
@@ -79,14 +80,6 @@ struct SimulateCommand: AsyncParsableCommand {
             return name
         }
         return ScenarioMix(Dictionary(names.map { ($0, 1) }, uniquingKeysWith: { first, _ in first }))
-    }
-
-    private func accessToken() throws -> String {
-        if let given = token ?? ProcessInfo.processInfo.environment["FLEETLOG_TOKEN"] { return given }
-        guard let text = try? String(contentsOfFile: folder + "/admin-token", encoding: .utf8) else {
-            throw ValidationError("no token: give --token or FLEETLOG_TOKEN, or run it where 'fleetlog up' runs")
-        }
-        return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     private func limit() throws -> Int {

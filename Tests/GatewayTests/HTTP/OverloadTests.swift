@@ -11,6 +11,7 @@ import Testing
         let hook = #"{"channel":"webhook","url":"https://example.com/a","severity":"warning"}"#
         return [
             ("POST", "/api/v1/devices", #"{"serial":"s-9","type":"smoke"}"#),
+            ("POST", "/api/v1/devices/batch", #"{"devices":[{"serial":"s-8","type":"smoke"}]}"#),
             ("PATCH", "/api/v1/devices/\(device)", #"{"name":"other"}"#),
             ("POST", "/api/v1/devices/\(device)/quarantine", #"{"reason":"odd"}"#),
             ("POST", "/api/v1/devices/\(kept)/release", nil), ("POST", "/api/v1/devices/\(device)/retire", nil),

@@ -8,24 +8,15 @@ extension DeviceRoutes {
     func register(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         let key = try IdempotencyKey(exchange, caller)
         var fields = try RequestFields(exchange)
-        let serial = try fields.text("serial")
-        let type = DeviceType(try fields.text("type"))
-        let name = try fields.optionalText("name") ?? serial
-        let labels = try fields.optionalTexts("labels") ?? [:]
-        let location = try fields.optionalLocation("location")
-        let metadata = try fields.optionalObject("metadata") ?? [:]
         let account = try fields.optionalText("account").map { AccountID($0) } ?? caller.homeAccount
-        try fields.finish(known: "serial, type, name, labels, location, metadata, account")
+        var registration = try Registration(&fields, account, alsoKnown: ", account")
 
         let id = key?.resourceID ?? ResourceID.random()
         let commandID = key?.commandID ?? .v7()
         let apiKey = DeviceKey.random()
-        var registration = Registration(
-            serial: serial, type: type, name: name, labels: labels, location: location, metadata: metadata,
-            account: AccountStanding(id: account, isActive: true))
         let receipt: CommandReceipt
         do throws(Problem) {
-            receipt = try await serials.claiming(serial, in: account, for: id, key) { () throws(Problem) in
+            receipt = try await serials.claiming(registration.serial, in: account, for: id, key) { () throws(Problem) in
                 try await accounts.withStanding(of: account, scope: caller.scope) {
                     standing, fence throws(DispatchError<Device.Rejection>) in
                     registration.account = standing
@@ -35,7 +26,7 @@ extension DeviceRoutes {
                             fence: fence,
                             sideRows: [
                                 DeviceCredentialRows.firstKey(apiKey.hash, of: id),
-                                DeviceSerialRows.insertion(of: serial, in: account.rawValue, device: id),
+                                DeviceSerialRows.insertion(of: registration.serial, in: account.rawValue, device: id),
                             ],
                             fingerprint: key?.fingerprint), to: id)
                 }

@@ -17,6 +17,7 @@ struct DeviceRoutes: Sendable {
         [
             .guarded(.get, "/api/v1/devices", needs: .readFleet, list),
             .guarded(.post, "/api/v1/devices", needs: .manageDevices, register),
+            .guarded(.post, "/api/v1/devices/batch", needs: .manageDevices, registerBatch),
             .guarded(.get, "/api/v1/devices/{id}", needs: .readFleet, read),
             .guarded(.patch, "/api/v1/devices/{id}", needs: .manageDevices, change),
             .guarded(.post, "/api/v1/devices/{id}/quarantine", needs: .manageDevices, quarantine),

@@ -2,3 +2,12 @@
 package protocol CredentialChanges: Sendable {
     func changed(device: String) async
 }
+
+extension CredentialChanges {
+    /// The same of many, all at once.
+    func changed(devices: [String]) async {
+        await withDiscardingTaskGroup { group in
+            for device in devices { group.addTask { await changed(device: device) } }
+        }
+    }
+}

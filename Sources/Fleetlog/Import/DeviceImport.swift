@@ -1,0 +1,103 @@
+import Foundation
+
+/// Registers the devices of a file, some hundreds a request, and keeps the keys they are given.
+///
+/// The keys are on disk before the next batch is counted as done, so whoever is killed goes on where the keys end. What
+/// was registered without the answer arriving is refused the next time, by its serial number.
+struct DeviceImport {
+    struct Report: Equatable {
+        var registered = 0
+        var refused = 0
+        /// By an earlier run.
+        var known = 0
+    }
+
+    private struct Batch: Sendable {
+        var lines: [(number: Int, serial: String)] = []
+        var devices: [Data] = []
+        var bytes = 0
+    }
+
+    /// Both below what a request may have.
+    private static let mostDevices = 500
+    private static let mostBytes = 512 << 10
+    /// While one request is answered the next ones are decided and stored.
+    private static let atOnce = 4
+
+    let api: ImportAPI
+    let files: ImportFiles
+    let account: String?
+
+    /// - Parameter progress: lines that are done, again and again.
+    func run(_ lines: DeviceLines, _ progress: (Int) -> Void) async throws -> Report {
+        var (report, done, lines) = (Report(), 0, lines)
+        var firstLines: [String: Int] = [:]
+        try await withThrowingTaskGroup(of: (Batch, [ImportAPI.Outcome]).self) { group in
+            var underWay = 0
+            while true {
+                let batch = try next(&lines, &firstLines, &report, &done)
+                if !batch.devices.isEmpty {
+                    group.addTask { [api, account] in (batch, try await api.register(batch.devices, account: account)) }
+                    underWay += 1
+                }
+                guard underWay == Self.atOnce || batch.devices.isEmpty, underWay > 0 else {
+                    if batch.devices.isEmpty { break }
+                    continue
+                }
+                guard let (finished, outcomes) = try await group.next() else { break }
+                underWay -= 1
+                try note(finished, outcomes, &report)
+                done += finished.lines.count
+                progress(done)
+            }
+        }
+        return report
+    }
+
+    /// Empty at the end of the file.
+    ///
+    /// - Parameter firstLines: where each serial number stood first: batches overtake each other, lines must not.
+    private func next(
+        _ lines: inout DeviceLines, _ firstLines: inout [String: Int], _ report: inout Report, _ done: inout Int
+    ) throws -> Batch {
+        var batch = Batch()
+        while batch.devices.count < Self.mostDevices, batch.bytes < Self.mostBytes, let line = lines.next() {
+            switch line.content {
+            case .success where files.known.contains(line.serial):
+                report.known += 1
+                done += 1
+            case .success where firstLines[line.serial] != nil:
+                let reason = "The serial number stands in line \(firstLines[line.serial] ?? 0) already."
+                try files.append(refused: [(line.number, line.serial, reason)])
+                report.refused += 1
+                done += 1
+            case .success(let device):
+                firstLines[line.serial] = line.number
+                batch.lines.append((line.number, line.serial))
+                batch.devices.append(device)
+                batch.bytes += device.count
+            case .failure(let refusal):
+                try files.append(refused: [(line.number, line.serial, refusal.reason)])
+                report.refused += 1
+                done += 1
+            }
+        }
+        return batch
+    }
+
+    private func note(_ batch: Batch, _ outcomes: [ImportAPI.Outcome], _ report: inout Report) throws {
+        var issued: [(serial: String, id: String, apiKey: String)] = []
+        var refused: [(line: Int, serial: String, reason: String)] = []
+        for (line, outcome) in zip(batch.lines, outcomes) {
+            if let id = outcome.id, let key = outcome.apiKey {
+                issued.append((line.serial, id, key))
+            } else {
+                refused.append((line.number, line.serial, outcome.problem?.detail ?? "The server did not say why."))
+            }
+        }
+        try files.append(keys: issued)
+        try files.append(refused: refused)
+        report.registered += issued.count
+        report.refused += refused.count
+    }
+}
