@@ -12,6 +12,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case peers
     /// Events per second out of the log, as they are stored and as typed events, beside bare libpq; what memory it takes.
     case read
+    /// Events per second that are sealed, and that are verified, beside bare libpq reading them.
+    case seals
     /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
     case ingest
     /// Events per second through the server's workflows, beside reading the same log; how far they trail live readings.
@@ -51,6 +53,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .shapes: try await ShapesBenchmark().run(progress: progress, report: report)
         case .peers: try await PeersBenchmark().run(progress: progress, report: report)
         case .read: try await ReadBenchmark().run(progress: progress, report: report)
+        case .seals: try await SealsBenchmark().run(progress: progress, report: report)
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)
         case .timers: try await TimersBenchmark().run(progress: progress, report: report)

@@ -1,5 +1,5 @@
 /// The work of the server that seals the log, for as long as it has the role.
-struct SealingTerm {
+package struct SealingTerm {
     /// Blocks that are stored in one transaction.
     private static let blocksAtOnce = 64
 
@@ -7,12 +7,12 @@ struct SealingTerm {
     private let reader: LeafReader
     /// Of whole blocks.
     private var frontier: TreeFrontier
-    private(set) var newestHead: SignedHead?
+    package private(set) var newestHead: SignedHead?
 
     /// Goes on where the seals end.
     ///
     /// - Throws: ``SealError/incomplete(_:)`` if the stored tree does not lead to the newest signed head.
-    init(_ pool: PostgresPool) async throws {
+    package init(_ pool: PostgresPool) async throws {
         store = SealStore(pool: pool)
         reader = LeafReader(pool: pool)
         frontier = try await store.frontier()
@@ -25,10 +25,10 @@ struct SealingTerm {
         }
     }
 
-    var sealedPosition: Int64 { frontier.size }
+    package var sealedPosition: Int64 { frontier.size }
 
     /// Seals all blocks that are full.
-    mutating func seal(through head: Int64) async throws {
+    package mutating func seal(through head: Int64) async throws {
         let end = (head >> SealBlock.level) << SealBlock.level
         guard end > frontier.size else { return }
         var open = OpenBlocks(behind: frontier)
@@ -47,7 +47,7 @@ struct SealingTerm {
     }
 
     /// Signs the tree up to a position behind the sealed blocks, which the log has reached.
-    mutating func sign(at head: Int64, _ time: Timestamp, with keys: [SealKey]) async throws -> SignedHead {
+    package mutating func sign(at head: Int64, _ time: Timestamp, with keys: [SealKey]) async throws -> SignedHead {
         var tree = frontier
         try await reader.read(after: frontier.size, through: head) { leaves in
             for leaf in leaves { tree.append(leaf.hash ?? .emptyLeaf) }

@@ -40,9 +40,6 @@ struct TelemetryRoutes: Sendable {
             _ = await devices.send([(device, [message.refusal(MessageVerdict.quarantineReason, fence: nil)])])
             throw Problem(Device.Rejection.quarantined)
         case .refused(let reason): throw .conflict("device-refused", "Nothing was recorded: \(reason).")
-        case .quarantined:
-            _ = await devices.send([(device, [message.refusal(MessageVerdict.quarantineReason, fence: nil)])])
-            throw Problem(Device.Rejection.quarantined)
         case .unknownDevice: throw .deviceUnauthorized
         case .park(let reason), .retry(let reason):
             throw .unavailable("The readings cannot be stored right now.", retryAfter: 1, cause: reason)
