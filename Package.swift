@@ -127,7 +127,7 @@ if !core {
             name: "Fleetlog",
             dependencies: [
                 "Gateway", "Projections", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations",
-                "Simulator", "Benchmarks",
+                "Simulator", "Benchmarks", "CCurl",
                 arguments, logging, metrics, lifecycle, signals, yaml,
             ], swiftSettings: strict),
         .executableTarget(

@@ -3,10 +3,11 @@ package import Runtime
 /// A device: who it is, whose it is, and what it last reported.
 package enum Device: Decider {
     package enum Command: Sendable, Equatable {
-        case register(Registration)
+        // Indirect where a payload is large, so that the common command, telemetry, is not.
+        indirect case register(Registration)
         /// Moves the device to another account.
         case assign(AccountStanding)
-        case update(Changes)
+        indirect case update(Changes)
         case recordTelemetry(Telemetry)
         /// Notes a message that could not be understood.
         case refuseMessage(MessageRefusal)
@@ -28,9 +29,9 @@ package enum Device: Decider {
     }
 
     package enum Event: Sendable, Equatable {
-        case registered(DeviceRegistered)
+        indirect case registered(DeviceRegistered)
         case assigned(DeviceAssigned)
-        case updated(DeviceUpdated)
+        indirect case updated(DeviceUpdated)
         case telemetryRecorded(TelemetryRecorded)
         case messageRefused(MessageRefused)
         case connected(DeviceConnected)

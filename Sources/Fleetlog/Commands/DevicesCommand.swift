@@ -47,7 +47,6 @@ struct DevicesCommand: AsyncParsableCommand {
             let name = file == "-" ? "devices" : file
             let files = try ImportFiles(keys: keys ?? name + ".keys", refused: refused ?? name + ".refused")
             let api = ImportAPI(address, token: token)
-            defer { api.finish() }
             let total = Int64(bytes.count { $0 == UInt8(ascii: "\n") })
             let (start, bar) = (ContinuousClock.now, ProgressBar("import"))
             let report: DeviceImport.Report

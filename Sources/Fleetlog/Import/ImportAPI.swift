@@ -1,5 +1,4 @@
 import Foundation
-import FoundationNetworking
 import Runtime
 
 /// The server's HTTP interface, as far as an import needs it.
@@ -16,32 +15,21 @@ struct ImportAPI: Sendable {
 
     private struct Answer: Decodable { var items: [Outcome] }
 
-    private let url: URL
+    private let url: String
     private let token: String
-    private let session: URLSession
     /// How long a request is tried again while the server is busy or away.
     private static let patience = Duration.seconds(120)
 
     init(_ base: URL, token: String) {
-        url = base.appendingPathComponent("api/v1/devices/batch")
+        url = base.appendingPathComponent("api/v1/devices/batch").absoluteString
         self.token = token
-        let configuration = URLSessionConfiguration.ephemeral
-        configuration.timeoutIntervalForRequest = 60
-        session = URLSession(configuration: configuration)
     }
-
-    func finish() { session.finishTasksAndInvalidate() }
 
     /// Registers the devices; what became of each, in their order.
     ///
     /// - Throws: `SettingsError` if the server refuses the whole, or does not answer for minutes.
     func register(_ devices: [Data], account: String?) async throws -> [Outcome] {
-        var request = URLRequest(url: url)
-        request.httpMethod = "POST"
-        request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
-        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        request.httpBody = try Self.body(devices, account: account)
-        let data = try await send(request)
+        let data = try await send(try Self.body(devices, account: account))
         guard let answer = try? JSONDecoder().decode(Answer.self, from: data), answer.items.count == devices.count
         else {
             throw SettingsError("the server answered something else than what became of each device")
@@ -66,26 +54,23 @@ struct ImportAPI: Sendable {
     }
 
     /// Tries again while there is no answer, or the answer is to come back later.
-    private func send(_ request: URLRequest) async throws -> Data {
+    private func send(_ body: Data) async throws -> Data {
         let deadline = ContinuousClock.now + Self.patience
         var backoff = Backoff(first: .milliseconds(200), limit: .seconds(5))
         while true {
             let reason: String
-            do {
-                let (data, response) = try await session.data(for: request)
-                let status = (response as? HTTPURLResponse)?.statusCode ?? 0
-                if status == 200 { return data }
+            var isFinal = false
+            do throws(BlockingPost.Failed) {
+                let answer = try await BlockingPost.send(body, to: url, token: token)
+                if answer.status == 200 { return answer.body }
                 struct Problem: Decodable { var detail: String }
-                let detail = (try? JSONDecoder().decode(Problem.self, from: data))?.detail ?? "without saying why"
-                guard status == 503 || status == 429 else {
-                    throw SettingsError("the server answered \(status): \(detail)")
-                }
-                reason = detail
-            } catch let error as SettingsError {
-                throw error
+                let problem = try? JSONDecoder().decode(Problem.self, from: answer.body)
+                reason = problem?.detail ?? "the server answered \(answer.status)"
+                isFinal = answer.status != 503 && answer.status != 429
             } catch {
-                reason = error.localizedDescription
+                reason = error.reason
             }
+            if isFinal { throw SettingsError("the server refuses it all: \(reason)") }
             try Task.checkCancellation()
             guard .now < deadline else { throw SettingsError("the server cannot be reached: \(reason)") }
             try await Task.sleep(for: backoff.next())
