@@ -66,7 +66,7 @@ package enum Account: Decider {
     package static func approximateHeapBytes(of state: State) -> Int {
         // A mailbox has an address and a name.
         state.name.approximateHeapBytes + state.mailboxes.approximateHeapBytes + state.mailboxes.count * 200
-            + state.deviceTypes.count * 2_000 + state.claimCodes.count * 250
+            + state.deviceTypes.count * 2_000
     }
 
     package static func decide(
