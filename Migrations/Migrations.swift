@@ -20,6 +20,7 @@ package enum Migrations {
         ("0016-connectivity", text(PackageResources._016_connectivity_sql)),
         ("0017-quarantined-access", text(PackageResources._017_quarantined_access_sql)),
         ("0018-flagged-readings", text(PackageResources._018_flagged_readings_sql)),
+        ("0019-configuration", text(PackageResources._019_configuration_sql)),
         ("0020-seals", text(PackageResources._020_seals_sql)),
     ]
 

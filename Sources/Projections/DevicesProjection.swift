@@ -59,6 +59,10 @@ package enum DevicesProjection: Projection {
         case .disconnected: changed.connectivity.disconnect(at: event.observedTime)
         case .flapping: changed.connectivity.flap(at: event.observedTime)
         case .fellSilent: changed.connectivity.fallSilent(at: event.observedTime)
+        case .configurationDesired: break
+        case .configurationReported:
+            changed.connectivity.hear()
+            changed.lastSeenTime = event.recordedTime
         case .quarantined(let quarantined):
             changed.quarantine = Device.Quarantine(
                 reason: quarantined.reason, since: event.observedTime, before: changed.state)

@@ -12,6 +12,9 @@ package enum Device: Decider {
         /// Notes a message that could not be understood.
         case refuseMessage(MessageRefusal)
         case reportStatus(StatusReport)
+        /// - Parameter ifVersion: the version of the desired configuration that is to be replaced; any if nil.
+        case desireConfiguration([String: JSONValue], ifVersion: Int64?)
+        case reportConfiguration(ConfigurationReported)
         /// Notes that nothing was heard since.
         case fallSilent(lastSeenTime: Timestamp)
         /// Keeps the device out: it stays, but nothing it sends is taken for a reading.
@@ -38,6 +41,8 @@ package enum Device: Decider {
         case disconnected(DeviceDisconnected)
         case flapping(DeviceFlapping)
         case fellSilent(DeviceFellSilent)
+        case configurationDesired(ConfigurationDesired)
+        case configurationReported(ConfigurationReported)
         case quarantined(DeviceQuarantined)
         case released(DeviceReleased)
         case credentialIssued(CredentialIssued)
@@ -53,6 +58,8 @@ package enum Device: Decider {
         case alreadyRegistered
         case retired
         case quarantined
+        /// The desired configuration has another version.
+        case configurationMoved(version: Int64)
         case accountNotActive(AccountID)
         case malformed(field: String, reason: String)
         /// No key of this number is valid.
@@ -70,6 +77,7 @@ package enum Device: Decider {
         state.serial.approximateHeapBytes + state.name.approximateHeapBytes + state.labels.approximateHeapBytes
             + state.readings.approximateHeapBytes + state.sequence.spans.approximateHeapBytes
             + state.metadata.approximateHeapBytes + state.connectivity.approximateHeapBytes
+            + state.configuration.approximateHeapBytes
     }
 
     package static func decide(
@@ -101,6 +109,9 @@ package enum Device: Decider {
                 ? [] : [.telemetryRecorded(telemetry.fact(for: state))]
         case .reportStatus(let report):
             return state.connectivity.events(upon: report, at: context.time)
+        case .desireConfiguration(let config, let version):
+            return try state.configuration.events(desiring: config, ifVersion: version)
+        case .reportConfiguration(let report): return try state.configuration.events(upon: report)
         case .fallSilent(let lastSeenTime):
             let isThere = state.connectivity.presence != .offline
             return isThere ? [.fellSilent(DeviceFellSilent(lastSeenTime: lastSeenTime))] : []
@@ -166,6 +177,10 @@ package enum Device: Decider {
         case .disconnected: state.connectivity.disconnect(at: time)
         case .flapping: state.connectivity.flap(at: time)
         case .fellSilent: state.connectivity.fallSilent(at: time)
+        case .configurationDesired(let fact): state.configuration.desire(fact, at: time)
+        case .configurationReported(let fact):
+            state.configuration.report(fact, at: time)
+            state.connectivity.hear()
         case .quarantined(let fact):
             state.quarantine = Quarantine(reason: fact.reason, since: time, before: state.status)
             state.status = .quarantined

@@ -152,6 +152,12 @@ extension Device {
         },
         .init("DeviceFlapping", wrap: Event.flapping) { if case .flapping(let fact) = $0 { fact } else { nil } },
         .init("DeviceFellSilent", wrap: Event.fellSilent) { if case .fellSilent(let fact) = $0 { fact } else { nil } },
+        .init("ConfigurationDesired", wrap: Event.configurationDesired) {
+            if case .configurationDesired(let fact) = $0 { fact } else { nil }
+        },
+        .init("ConfigurationReported", wrap: Event.configurationReported) {
+            if case .configurationReported(let fact) = $0 { fact } else { nil }
+        },
         .init("DeviceRegistered", wrap: Event.registered) { if case .registered(let fact) = $0 { fact } else { nil } },
         .init("DeviceAssigned", wrap: Event.assigned) { if case .assigned(let fact) = $0 { fact } else { nil } },
         .init("DeviceUpdated", wrap: Event.updated) { if case .updated(let fact) = $0 { fact } else { nil } },

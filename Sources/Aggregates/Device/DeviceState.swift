@@ -48,6 +48,7 @@ extension Device {
         /// The newest one by observed time.
         package var latestFlagged: FlaggedReading?
         package var connectivity = Connectivity()
+        package var configuration = Configuration()
 
         package init() {}
 
@@ -75,6 +76,7 @@ extension Device {
             flaggedCount = try fields.decodeIfPresent(Int64.self, forKey: .flaggedCount) ?? 0
             latestFlagged = try fields.decodeIfPresent(FlaggedReading.self, forKey: .latestFlagged)
             connectivity = try fields.decodeIfPresent(Connectivity.self, forKey: .connectivity) ?? Connectivity()
+            configuration = try fields.decodeIfPresent(Configuration.self, forKey: .configuration) ?? Configuration()
         }
     }
 }

@@ -25,7 +25,7 @@ package struct HTTPGateway: Service {
         notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil,
-        readiness: any ReadinessCheck,
+        configurations: Bell = Bell(), readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {
         self.configuration = configuration
@@ -45,6 +45,7 @@ package struct HTTPGateway: Service {
             serials: DeviceSerials(numbers: serials, store: store), queries: queries, credentials: credentials)
         let ofAggregates: [Route] =
             deviceRoutes.all + CredentialRoutes(routes: deviceRoutes, keys: deviceKeys).all
+            + ConfigurationRoutes(devices: deviceRoutes, bell: configurations).all
             + TelemetryRoutes(devices: devices, catalog: catalog, authenticator: deviceAuthenticator, metrics: metrics)
             .all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all

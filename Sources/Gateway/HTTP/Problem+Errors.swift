@@ -42,6 +42,7 @@ extension Problem {
         case .tooManyCredentials:
             self = .conflict(
                 "too-many-credentials", "The device has \(Device.keyLimit) keys; revoke one of them first.")
+        case .configurationMoved(let version): self = .stale(version: version)
         case .quarantined: self = .conflict("device-quarantined", "The device is quarantined; release it first.")
         case .accountNotActive(let id):
             self = .conflict("account-not-active", "The account \(id) is not active: activate it, or choose another.")

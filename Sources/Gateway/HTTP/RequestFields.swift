@@ -154,6 +154,9 @@ struct RequestFields {
         }
     }
 
+    /// All that nobody has taken.
+    var everything: [String: JSONValue] { fields }
+
     /// Refuses what nobody has taken.
     func finish(known: String) throws(Problem) {
         guard let name = fields.keys.min() else { return }

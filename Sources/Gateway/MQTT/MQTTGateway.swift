@@ -2,6 +2,7 @@ package import Aggregates
 package import Logging
 package import Runtime
 import ServiceLifecycle
+package import Workflows
 
 /// Everything between the broker and the log: ingest, the link to the devices, the table of the broker's guard.
 package struct MQTTGateway: Service, CredentialChanges {
@@ -14,13 +15,15 @@ package struct MQTTGateway: Service, CredentialChanges {
     /// - Parameters:
     ///   - feed: where rollouts are followed; the store if nil.
     ///   - thread: libmosquitto looks names up and connects on it and blocks it meanwhile; lend it to nobody else.
+    ///   - configurations: what waits to be delivered, and the bell that is rung for it; nobody delivers if nil.
     ///   - catalog: by which readings are judged; they are not if nil.
     ///   - access: who may come in, for the broker's guard.
     ///   - observe: called with what happens, in order, for those who want to follow it.
     package init(
         _ configuration: MQTTConfiguration, directory: Directory<Device>, rollouts: Directory<Rollout>,
         store: any EventStore, feed: (any LogSource)? = nil, lease: any Lease, parking: any ParkingStore,
-        ledger: any FirmwareLedger, catalog: TelemetryCatalog? = nil, access: (any DeviceAccessSource)? = nil,
+        ledger: any FirmwareLedger, configurations: (outbox: any ConfigurationOutbox, bell: Bell)? = nil,
+        catalog: TelemetryCatalog? = nil, access: (any DeviceAccessSource)? = nil,
         on thread: PollThread, logger: Logger,
         observe: @escaping @Sendable (IngestHappening) -> Void = { _ in }
     ) {
@@ -49,7 +52,8 @@ package struct MQTTGateway: Service, CredentialChanges {
             connection: IngestConnection(
                 to: configuration.broker, clientID: configuration.clientID,
                 topics: [
-                    DeviceTopic.telemetry, DeviceTopic.status, DeviceTopic.firmwareStatus,
+                    DeviceTopic.telemetry, DeviceTopic.status, DeviceTopic.configurationReport,
+                    DeviceTopic.firmwareStatus,
                     WatchdogTopic.name(ofIngest: configuration.clientID),
                 ], on: thread),
             lease: lease, generationLog: GenerationLog(store: store, server: configuration.server, logger: logger),
@@ -59,7 +63,11 @@ package struct MQTTGateway: Service, CredentialChanges {
             parked: parked, catalog: catalog,
             delivery: FirmwareDelivery(
                 log: feed ?? store, rollouts: rollouts, devices: directory, ledger: ledger, link: link, logger: logger),
-            receipts: receipts, link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)
+            receipts: receipts,
+            configurations: configurations.map {
+                ConfigurationDelivery(
+                    outbox: $0.outbox, bell: $0.bell, devices: directory, link: link, logger: logger)
+            }, link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)
     }
 
     /// What this server's ingest is doing now.

@@ -80,7 +80,8 @@ package enum Silence: Workflow {
     // MARK: What it listens to
 
     package static let eventTypes: Set<String> = [
-        "TelemetryRecorded", "MessageRefused", "DeviceConnected", "DeviceRegistered", "DeviceUpdated", "DeviceAssigned",
+        "TelemetryRecorded", "MessageRefused", "DeviceConnected", "ConfigurationReported", "DeviceRegistered",
+        "DeviceUpdated", "DeviceAssigned",
         "DeviceQuarantined", "DeviceReleased", "DeviceRetired",
     ]
 
@@ -93,11 +94,11 @@ package enum Silence: Workflow {
         if state.device.isEmpty { state.device = event.stream.id }
         let wasHeard = state.lastSeen != nil
         switch fact {
-        case .telemetryRecorded, .messageRefused, .connected:
+        case .telemetryRecorded, .messageRefused, .connected, .configurationReported:
             state.lastSeen = max(event.recordedTime, state.lastSeen ?? event.recordedTime)
         case .registered(let fact): state.type = fact.type
         case .updated(let fact): if let type = fact.type { state.type = type }
-        case .assigned, .disconnected, .flapping, .fellSilent,
+        case .assigned, .disconnected, .flapping, .fellSilent, .configurationDesired,
             .credentialIssued, .credentialsRotated, .credentialRevoked, .accessRefused:
             break
         case .quarantined: state.quarantinedSince = event.recordedTime
@@ -145,9 +146,9 @@ package enum Silence: Workflow {
             var reaction = release(alert, "The device was moved to another account.")
             reaction.timers = [.set(graceTimer, due: event.recordedTime + .seconds(event.settings.silence.grace))]
             return reaction
-        case .telemetryRecorded, .messageRefused, .connected:
+        case .telemetryRecorded, .messageRefused, .connected, .configurationReported:
             if state.isOffline { return welcome(lastSeen, state) }
-        case .registered, .updated, .disconnected, .flapping, .fellSilent,
+        case .registered, .updated, .disconnected, .flapping, .fellSilent, .configurationDesired,
             .credentialIssued, .credentialsRotated, .credentialRevoked, .accessRefused:
             break
         }

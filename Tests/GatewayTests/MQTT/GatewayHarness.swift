@@ -4,6 +4,7 @@ import Logging
 import Runtime
 import Support
 import Synchronization
+import Workflows
 
 @testable import Gateway
 
@@ -28,7 +29,7 @@ struct GatewayHarness: Sendable {
         directory existing: Directory<Device>? = nil, parking given: (any ParkingStore)? = nil,
         ledger: any FirmwareLedger = InMemoryFirmwareLedger(),
         access: (any DeviceAccessSource)? = nil, limit: DeviceLimit = DeviceLimit(),
-        awaitsIngest: Bool = true,
+        awaitsIngest: Bool = true, configurations: (outbox: any ConfigurationOutbox, bell: Bell)? = nil,
         _ body: @escaping @Sendable (GatewayHarness) async throws -> Void
     ) async throws {
         let ownBroker = broker == nil
@@ -45,7 +46,7 @@ struct GatewayHarness: Sendable {
                 broker: broker.gatewayAddress, server: server,
                 guardLimit: limit, probeInterval: probeInterval),
             directory: directory, rollouts: rollouts, store: store, lease: lease, parking: given ?? parking,
-            ledger: ledger,
+            ledger: ledger, configurations: configurations,
             access: access, on: thread, logger: Self.logger,
             observe: { happenings.note($0) })
         let harness = GatewayHarness(

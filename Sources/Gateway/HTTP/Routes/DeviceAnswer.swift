@@ -85,7 +85,7 @@ extension DeviceRow {
             try memory.fold(event)
             let hasSpoken =
                 memory.state.telemetryCount > before.telemetryCount || memory.state.refusedCount > before.refusedCount
-                || event.type == "DeviceConnected"
+                || ["DeviceConnected", "ConfigurationReported"].contains(event.type)
             if hasSpoken { lastSeenTime = event.recordedTime }
         }
         self.init(id: id, memory, registeredTime: first.recordedTime, lastSeenTime: lastSeenTime)

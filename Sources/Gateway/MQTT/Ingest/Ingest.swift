@@ -18,6 +18,7 @@ struct Ingest: Sendable {
     let catalog: TelemetryCatalog?
     let delivery: FirmwareDelivery
     let receipts: Receipts
+    let configurations: ConfigurationDelivery?
     let link: any LinkState
     let status: IngestStatus
     let metrics: IngestMetrics
@@ -42,6 +43,7 @@ struct Ingest: Sendable {
             group.addTask { await parked.applyUntilCancelled() }
             group.addTask { await delivery.runUntilCancelled() }
             group.addTask { await receipts.runUntilCancelled() }
+            if let configurations { group.addTask { await configurations.runUntilCancelled() } }
             await ingestUntilFenced()
             group.cancelAll()
         }

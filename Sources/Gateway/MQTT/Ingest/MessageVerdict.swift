@@ -45,6 +45,7 @@ enum MessageVerdict: Sendable, Equatable {
         case .failure(.rejected(.unknownDevice)): self = .unknownDevice
         case .failure(.rejected(.retired)): self = .refused(reason: "the device is retired")
         case .failure(.rejected(.quarantined)): self = .quarantined
+        case .failure(.rejected(.configurationMoved)): self = .refused(reason: "the configuration has changed")
         case .failure(.rejected(.accountNotActive)): self = .refused(reason: "the account is not active")
         case .failure(.rejected(.alreadyRegistered)): self = .refused(reason: "the device is registered already")
         case .failure(.rejected(.unknownCredential)), .failure(.rejected(.tooManyCredentials)):

@@ -119,14 +119,7 @@ actor ParkedMessages {
         if let device = DeviceTopic.firmwareStatusDevice(parked.received.topic) {
             return await firmware.apply(parked, from: device, removal: removal)
         }
-        let message =
-            DeviceTopic.statusDevice(parked.received.topic) != nil
-            ? TelemetryMessage(
-                statusOf: parked.device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime,
-                fence: nil, sideRows: removal)
-            : TelemetryMessage(
-                from: parked.device, parked.received, stamp: parked.stamp, receivedTime: parked.receivedTime,
-                fence: nil, sideRows: removal, schemas: catalog?.current)
+        let message = TelemetryMessage(parked, removal: removal, schemas: catalog?.current)
         let results = await directory.send([(parked.device, message.envelopes)]).first ?? []
         switch MessageVerdict(results, fault: message.fault) {
         case .recorded, .duplicate: if message.wantsReceipt { receipts.add(parked.device) }
@@ -166,6 +159,23 @@ actor ParkedMessages {
                 logger.warning("Ingest waits for the database", metadata: ["reason": "\(reason)"])
                 do { try await Task.sleep(for: backoff.next()) } catch { throw .cancelled }
             }
+        }
+    }
+}
+
+extension TelemetryMessage {
+    /// What was parked, to be applied now.
+    fileprivate init(_ parked: ParkedMessage, removal: [SideRow], schemas: TelemetrySchemas?) {
+        let (device, received, stamp, time) = (parked.device, parked.received, parked.stamp, parked.receivedTime)
+        if DeviceTopic.statusDevice(received.topic) != nil {
+            self.init(statusOf: device, received, stamp: stamp, receivedTime: time, fence: nil, sideRows: removal)
+        } else if DeviceTopic.configurationReportDevice(received.topic) != nil {
+            self.init(
+                configurationOf: device, received, stamp: stamp, receivedTime: time, fence: nil, sideRows: removal)
+        } else {
+            self.init(
+                from: device, received, stamp: stamp, receivedTime: time, fence: nil, sideRows: removal,
+                schemas: schemas)
         }
     }
 }

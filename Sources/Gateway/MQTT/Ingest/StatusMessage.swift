@@ -35,25 +35,10 @@ extension TelemetryMessage {
         statusOf device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
         fence: StreamVersion?, sideRows: [SideRow] = []
     ) {
-        let identity = MessageIdentity(device: device, message: received, stamp: stamp)
-        let (id, earlier) = identity.delivered()
-        var fault: MalformedPayload?
-        let command: Device.Command
-        do throws(MalformedPayload) {
-            command = .reportStatus(try StatusMessage.report(received.payload))
-        } catch {
-            fault = error
-            command = .refuseMessage(
-                MessageRefusal(
-                    topic: received.topic, reason: error.reason, bytes: received.payload.count,
-                    sha256: identity.contentText))
+        self.init(about: device, received, stamp: stamp, receivedTime: receivedTime, fence: fence, sideRows: sideRows) {
+            payload throws(MalformedPayload) in
+            .reportStatus(try StatusMessage.report(payload))
         }
-        self.init(
-            from: device, received, stamp: stamp, receivedTime: receivedTime, fault: fault,
-            CommandEnvelope(
-                id: id, earlierIDs: earlier, command,
-                context: CommandContext(time: receivedTime, principal: .device(device), scope: .all), fence: fence,
-                sideRows: sideRows))
     }
 }
 

@@ -63,19 +63,35 @@ package struct TelemetryMessage: Sendable {
         }
     }
 
-    /// A message that is one command and holds no readings.
+    /// A message about the device itself: one command, or the note that it could not be understood.
+    ///
+    /// It is known by its delivery, since it has no number and no time of its own.
     init(
-        from device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
-        fault: MalformedPayload?, _ envelope: CommandEnvelope<Device.Command>
+        about device: String, _ received: ReceivedMessage, stamp: DeliveryStamp, receivedTime: Timestamp,
+        fence: StreamVersion?, sideRows: [SideRow],
+        _ command: ([UInt8]) throws(MalformedPayload) -> Device.Command
     ) {
         self.device = device
         self.received = received
         self.stamp = stamp
         self.receivedTime = receivedTime
-        self.fault = fault
         wantsReceipt = false
         holdsReadings = false
-        envelopes = [envelope]
+        let identity = MessageIdentity(device: device, message: received, stamp: stamp)
+        do throws(MalformedPayload) {
+            let command = try command(received.payload)
+            let (id, earlier) = identity.delivered()
+            fault = nil
+            envelopes = [
+                CommandEnvelope(
+                    id: id, earlierIDs: earlier, command,
+                    context: CommandContext(time: receivedTime, principal: .device(device), scope: .all),
+                    fence: fence, sideRows: sideRows)
+            ]
+        } catch {
+            fault = error
+            envelopes = [Self.refusal(identity, received, receivedTime, error.reason, fence, sideRows)]
+        }
     }
 
     /// The command that notes the message as refused, for one whose own commands turned out to be impossible to store.
