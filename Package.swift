@@ -118,7 +118,7 @@ if !core {
             name: "Benchmarks",
             dependencies: [
                 "Gateway", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CLinux",
-                "CMosquitto", "CCurl", logging, histogram,
+                "CMosquitto", "CCurl", logging, histogram, crypto,
             ], path: "Benchmarks", exclude: ["RESULTS.md", "INSTRUCTIONS.md"],
             resources: [
                 .embedInCode("Peers/requirements.txt"), .embedInCode("Peers/umadb_writers.py"),

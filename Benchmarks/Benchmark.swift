@@ -16,6 +16,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case seals
     /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
     case ingest
+    /// How soon 100,000 devices, a change and a revocation reach the broker's guard, what it needs for a device, beside
+    /// the aims; messages per second with it, beside the broker without it.
+    case `guard`
     /// Events per second through the server's workflows, beside reading the same log; how far they trail live readings.
     case workflows
     /// How late 100,000 timers of one minute are.
@@ -55,6 +58,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .read: try await ReadBenchmark().run(progress: progress, report: report)
         case .seals: try await SealsBenchmark().run(progress: progress, report: report)
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
+        case .guard: try await GuardBenchmark().run(progress: progress, report: report)
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)
         case .timers: try await TimersBenchmark().run(progress: progress, report: report)
         case .rollout: try await RolloutBenchmark().run(progress: progress, report: report)

@@ -84,11 +84,13 @@ struct ThrowawayServers: Sendable {
     }
 
     /// Lends a fresh broker, and stops it afterwards.
-    func withBroker<Value: Sendable>(_ body: (PrivateBroker) async throws -> Value) async throws -> Value {
+    func withBroker<Value: Sendable>(
+        isGuarded: Bool = true, _ body: (PrivateBroker) async throws -> Value
+    ) async throws -> Value {
         let port = PortCheck(
             try PortCheck.freePort(), for: "MQTT", flag: "--mqtt-port", variable: "FLEETLOG_MQTT_PORT")
         let folder = folder + "/broker-" + String(UInt32.random(in: .min ... .max), radix: 36)
-        let broker = try PrivateBroker(in: folder, port: port, logger: silent)
+        let broker = try PrivateBroker(in: folder, port: port, isGuarded: isGuarded, logger: silent)
         try await broker.start()
         do {
             let value = try await body(broker)

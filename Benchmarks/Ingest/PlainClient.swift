@@ -19,8 +19,13 @@ final class PlainClient {
     /// Touched first of all, since it must not run twice at once.
     static let library = mosquitto_lib_init()
 
-    /// Connects as the gateway's user, which may publish and read everything, and returns when the broker has agreed.
-    init(to broker: PrivateBroker, as clientID: String, inFlight: Int, _ tally: Tally) throws {
+    /// Connects and returns when the broker has agreed.
+    ///
+    /// - Parameter login: the gateway's if nil, who may publish and read everything.
+    init(
+        to broker: PrivateBroker, as clientID: String, login: (user: String, password: String)? = nil, inFlight: Int,
+        _ tally: Tally
+    ) throws {
         self.tally = tally
         guard Self.library == 0, let handle = mosquitto_new(clientID, true, Unmanaged.passUnretained(tally).toOpaque())
         else { throw BenchmarkFailed("libmosquitto does not start") }
@@ -29,7 +34,8 @@ final class PlainClient {
         try check(mosquitto_int_option(handle, MOSQ_OPT_RECEIVE_MAXIMUM, Int32(inFlight)))
         try check(mosquitto_int_option(handle, MOSQ_OPT_SEND_MAXIMUM, Int32(inFlight)))
         try check(mosquitto_int_option(handle, MOSQ_OPT_TCP_NODELAY, 1))
-        try check(mosquitto_username_pw_set(handle, BrokerFiles.gatewayUser, broker.files.gatewayPassword))
+        let (user, password) = login ?? (BrokerFiles.gatewayUser, broker.files.gatewayPassword)
+        try check(mosquitto_username_pw_set(handle, user, password))
         mosquitto_connect_callback_set(handle) { _, context, code in
             if code == 0 { Tally.of(context)?.isConnected.store(true, ordering: .releasing) }
         }
@@ -56,6 +62,14 @@ final class PlainClient {
     /// QoS 1.
     func publish(_ payload: [UInt8], to topic: String) throws {
         try check(mosquitto_publish(handle, nil, topic, Int32(payload.count), payload, 1, false))
+    }
+
+    /// Waits until the broker ends the connection.
+    func turnUntilEnded() throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while mosquitto_loop(handle, 1, 1) == 0 {
+            guard ContinuousClock.now < deadline else { throw BenchmarkFailed("the connection does not end") }
+        }
     }
 
     /// Reads and writes what is there, and waits for it at most so long.

@@ -16,8 +16,11 @@ struct PublisherLoad: Sendable {
     static let messages = 200_000
 
     let broker: PrivateBroker
+    /// Whether each connection is one device with its own key and topic; otherwise all are the gateway, for all devices.
+    var isByDevices = false
 
     static func device(_ number: Int) -> String { "bench\(number)" }
+    static func key(_ number: Int) -> String { "flk_\(number)" }
 
     /// Messages per second, from the first publish to the last settlement.
     ///
@@ -36,7 +39,8 @@ struct PublisherLoad: Sendable {
             for connection in 0..<Self.connections {
                 group.addTask {
                     try await onThreadOfItsOwn {
-                        let part = Part(connection: connection, messages: messages, seq: seq, time: time)
+                        let part = Part(
+                            connection: connection, messages: messages, seq: seq, time: time, isDevice: isByDevices)
                         try part.publish(to: broker, settled: settled)
                     }
                 }
@@ -52,11 +56,14 @@ private struct Part {
     let messages: Int
     let seq: Int
     let time: String
+    let isDevice: Bool
 
     func publish(to broker: PrivateBroker, settled: () -> Int) throws {
         let tally = PlainClient.Tally()
         let client = try PlainClient(
-            to: broker, as: "bench-publisher-\(connection)", inFlight: PublisherLoad.inFlight, tally)
+            to: broker, as: "bench-publisher-\(connection)",
+            login: isDevice ? (PublisherLoad.device(connection), PublisherLoad.key(connection)) : nil,
+            inFlight: PublisherLoad.inFlight, tally)
         let share = messages / PublisherLoad.connections
         let window = PublisherLoad.underWay / PublisherLoad.connections
         let deadline = ContinuousClock.now + .seconds(90)
@@ -82,7 +89,7 @@ private struct Part {
 
     private func message(_ number: Int) -> (topic: String, payload: [UInt8]) {
         let own = PublisherLoad.devices / PublisherLoad.connections
-        let device = number % own * PublisherLoad.connections + connection
+        let device = isDevice ? connection : number % own * PublisherLoad.connections + connection
         let payload = """
             {"ts":"\(time)","seq":\(seq + number / own),"temperature":\(18 + number & 31),"humidity":44.5,"battery":3.61}
             """

@@ -37,7 +37,7 @@ package struct MQTTGateway: Service, CredentialChanges {
             guardReports = reports
             brokerGuard = GuardFeed(
                 to: configuration.broker, server: configuration.server, reserved: [configuration.clientID],
-                limit: limit, source: access, reports: reports, on: thread, logger: logger)
+                limit: limit, source: access, on: thread, logger: logger, hear: { reports.hear($0) })
         } else {
             guardReports = nil
             brokerGuard = nil
@@ -75,8 +75,8 @@ package struct MQTTGateway: Service, CredentialChanges {
     /// Whether devices can be told anything now.
     package var isLinked: Bool { link.connectedSince != nil }
 
-    /// Returns once the broker knows the device's present key.
-    package func changed(device: String) async { await brokerGuard?.changed(device: device) }
+    /// Returns once the broker knows the devices' present keys.
+    package func changed(devices: [String]) async { await brokerGuard?.changed(devices: devices) }
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {

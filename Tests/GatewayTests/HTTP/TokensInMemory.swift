@@ -30,7 +30,7 @@ final class TokensInMemory: TokenStore {
 final class CredentialChangesHeard: CredentialChanges {
     let devices = Mutex<[String]>([])
 
-    func changed(device: String) async { devices.withLock { $0.append(device) } }
+    func changed(devices changed: [String]) async { devices.withLock { $0 += changed } }
 }
 
 final class ReadinessSwitch: ReadinessCheck {

@@ -1,11 +1,11 @@
-import Logging
-import Runtime
+package import Logging
+package import Runtime
 
 /// Keeps the table of the broker's guard as the database has it.
 ///
 /// Whenever it connects it sends everything once, since the broker may have started anew, and changes from then on. What
 /// is older than what the guard knows of a device changes nothing there, so several servers may do this at once.
-actor GuardFeed: CredentialChanges {
+package actor GuardFeed: CredentialChanges {
     private enum State {
         /// Not tried yet, or the table is being sent.
         case filling
@@ -25,41 +25,49 @@ actor GuardFeed: CredentialChanges {
     private let reserved: [String]
     private let limit: DeviceLimit
     private let source: any DeviceAccessSource
-    private let reports: GuardReports
+    private let hear: @Sendable (ReceivedMessage) -> Void
     private let thread: PollThread
     private let logger: Logger
     private var state = State.filling
     private var waiters: [CheckedContinuation<Void, Never>] = []
     private var isRunning = false
 
-    init(
+    /// - Parameters:
+    ///   - reserved: client ids that nobody but the gateway may take.
+    ///   - hear: called with what the guard says; must not wait.
+    package init(
         to address: BrokerAddress, server: String, reserved: [String], limit: DeviceLimit,
-        source: any DeviceAccessSource, reports: GuardReports, on thread: PollThread, logger: Logger
+        source: any DeviceAccessSource, on thread: PollThread, logger: Logger,
+        hear: @escaping @Sendable (ReceivedMessage) -> Void
     ) {
         self.address = address
         clientID = "fleetlog-guard-\(server)"
         self.reserved = reserved
         self.limit = limit
         self.source = source
-        self.reports = reports
+        self.hear = hear
         self.thread = thread
         self.logger = logger
     }
 
-    /// Returns when the guard knows the device's present keys, or cannot be told now and will be told everything later.
-    func changed(device: String) async {
+    /// Returns when the guard knows the devices' present keys, or cannot be told now and will be told everything later.
+    package func changed(devices: [String]) async {
         guard isRunning else { return }
         if case .filling = state { await filled() }
         guard case .live(let link) = state else { return }
         do {
-            try await link.send(.update(source.access(of: [device]), limit: limit))
+            let accesses = try await source.access(of: devices)
+            for start in stride(from: 0, to: accesses.count, by: Self.messageDevices) {
+                let part = Array(accesses[start...].prefix(Self.messageDevices))
+                try await link.send(.update(part, limit: limit))
+            }
         } catch {
             // The next look at the changes, or the next connection, brings it.
             logger.warning("The broker's guard could not be told of a change", metadata: ["reason": "\(error)"])
         }
     }
 
-    func runUntilCancelled() async {
+    package func runUntilCancelled() async {
         isRunning = true
         defer {
             isRunning = false
@@ -71,7 +79,7 @@ actor GuardFeed: CredentialChanges {
                 let link = try GuardLink(to: address, clientID: clientID, on: thread)
                 let status = try await link.greet()
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask { [reports] in throw await link.serve { reports.hear($0) } }
+                    group.addTask { [hear] in throw await link.serve(hear) }
                     group.addTask { try await self.keepUp(link, from: status) }
                     defer { group.cancelAll() }
                     backoff.reset()
@@ -92,17 +100,29 @@ actor GuardFeed: CredentialChanges {
     private func keepUp(_ link: GuardLink, from status: GuardStatus) async throws {
         var revision = try await fill(link, status)
         settle(.live(link))
-        var looked = Timestamp.now()
+        var (looked, isAway) = (Timestamp.now(), false)
         while true {
             try await Task.sleep(for: Self.interval)
             let now = Timestamp.now()
-            let changes = try await source.changes(after: revision, limit: Self.messageDevices)
+            let changes: [DeviceAccess]
+            let expired: [DeviceAccess]
+            do {
+                changes = try await source.changes(after: revision, limit: Self.messageDevices)
+                // Looked at twice, since the two clocks may differ by a little.
+                expired = try await source.expired(since: looked + .seconds(-10))
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                // What the guard knows holds; what has changed meanwhile comes when the database is back.
+                if !isAway { logger.warning("Changes for the broker's guard wait", metadata: ["reason": "\(error)"]) }
+                isAway = true
+                continue
+            }
+            isAway = false
             if let last = changes.last {
                 try await link.send(.update(changes, limit: limit))
                 revision = last.revision
             }
-            // Looked at twice, since the two clocks may differ by a little.
-            let expired = try await source.expired(since: looked + .seconds(-10))
             if !expired.isEmpty { try await link.send(.update(expired, limit: limit)) }
             looked = now
         }
