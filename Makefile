@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help up down build test test-all test-races test-guard chaos fuzz lint bench instructions packages test-packages
 
-RUN_PACKAGES := postgresql mosquitto mosquitto-clients libpq-dev libmosquitto-dev mosquitto-dev libssl-dev liblz4-dev zlib1g-dev libcurl4-openssl-dev ca-certificates pkg-config curl
+RUN_PACKAGES := postgresql mosquitto mosquitto-clients libpq-dev libmosquitto-dev mosquitto-dev libssl-dev liblz4-dev zlib1g-dev libcurl4-openssl-dev openssl ca-certificates pkg-config curl
 TEST_PACKAGES := chromium chromium-driver python3-selenium prometheus python3-aiosmtpd libnss-wrapper
 
 # Devices that the simulated fleet of `make up` has; 0 for none.

@@ -9,6 +9,7 @@ struct Welcome: Service {
     let token: String
     let listening: Listening
     let mqttPort: Int
+    let tlsHint: String?
 
     func run() async throws {
         if let port = await listening.port {
@@ -28,6 +29,7 @@ struct Welcome: Service {
             } catch {
                 Console.say("(A device to try could not be registered: \(error))")
             }
+            if let tlsHint { Console.say(tlsHint) }
             Console.say("Ctrl-C stops the server, its Postgres and its Mosquitto.")
         }
         try? await gracefulShutdown()

@@ -23,6 +23,9 @@ package struct BrokerFiles: Sendable {
     let folder: String
     let user: ServiceUser
     let isGuarded: Bool
+    var certificates: BrokerCertificates { BrokerCertificates(folder: folder + "/tls", user: user) }
+    /// What clients of the broker's port with TLS check its certificate against.
+    package var certificateAuthority: String { certificates.authority }
 
     var configuration: String { folder + "/mosquitto.conf" }
     var log: String { folder + "/log" }
@@ -39,11 +42,12 @@ package struct BrokerFiles: Sendable {
     }
 
     /// Makes what is missing, and brings BrokerGuard up to date.
-    func complete() async throws(InstallationError) {
+    func complete(withTLS: Bool) async throws(InstallationError) {
         try await user.checkEntering(folder)
         try PrivateFiles.makeFolder(data, mode: 0o700, owner: user)
         try PrivateFiles.makeFolder(folder + "/access", mode: 0o700, owner: user)
         try PrivateFiles.write(gatewayPassword + "\n", to: guardPassword, owner: user)
+        if withTLS { try await certificates.complete() }
         guard isGuarded else { return }
         let library = try Programs.brokerGuard()
         guard let code = FileManager.default.contents(atPath: library) else { throw .failed(library) }
@@ -61,12 +65,22 @@ package struct BrokerFiles: Sendable {
             """
     }
 
+    private func listener(with port: PortCheck) -> String {
+        """
+
+        listener \(port.number) \(port.address)
+        certfile \(certificates.certificate)
+        keyfile \(certificates.key)
+        tls_version tlsv1.2
+        """
+    }
+
     /// A message larger than 1 MiB ends the connection it came on. No expiry and no queue limit: what a device was
     /// told is taken waits for the server however long that takes. The limit is a number that is never reached: with 0
     /// Debian's 2.0.11 ends the connection of everybody whose publish it refuses.
-    func configurationText(port: Int, address: String) -> String {
+    func configurationText(port: PortCheck, tls: PortCheck?) -> String {
         """
-        listener \(port) \(address)
+        listener \(port.number) \(port.address)\(tls.map { listener(with: $0) } ?? "")
         \(admission)
         pid_file \(processID)
         persistence true

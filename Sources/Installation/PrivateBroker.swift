@@ -6,18 +6,28 @@ package struct PrivateBroker: Sendable {
     package let process: DaemonProcess
     package let files: BrokerFiles
     package let port: Int
+    /// The port with TLS, if it has one.
+    package let tlsPort: Int?
     package let address: String
 
     /// Makes the folder and the gateway's password where missing; starts nothing.
     ///
-    /// - Parameter isGuarded: false for a broker that lets everybody do everything, for measuring what the guard costs.
+    /// - Parameters:
+    ///   - tls: a second port, with TLS by a certificate of the installation's own authority.
+    ///   - isGuarded: false for a broker that lets everybody do everything, for measuring what the guard costs.
     package init(
-        in folder: String, port: PortCheck, isGuarded: Bool = true, logger: Logger
+        in folder: String, port: PortCheck, tls: PortCheck? = nil, isGuarded: Bool = true, logger: Logger
     ) throws(InstallationError) {
         files = try BrokerFiles(in: folder, isGuarded: isGuarded)
         self.port = port.number
         address = port.address
-        process = DaemonProcess(BrokerDaemon(files: files, port: port), logger: logger)
+        tlsPort = tls?.number
+        process = DaemonProcess(BrokerDaemon(files: files, port: port, tls: tls), logger: logger)
+    }
+
+    /// Whether a broker of this folder was last told to listen there.
+    package static func listened(on port: Int, in folder: String) -> Bool {
+        PrivateFiles.read(folder + "/mosquitto/mosquitto.conf")?.contains("\nlistener \(port) ") ?? false
     }
 
     package func start() async throws(InstallationError) { try await process.start() }
@@ -34,13 +44,14 @@ package struct PrivateBroker: Sendable {
 private struct BrokerDaemon: Daemon {
     let files: BrokerFiles
     let port: PortCheck
+    let tls: PortCheck?
 
     var name: String { "mosquitto" }
     var log: String { files.log }
     var stopSignal: CInt { SIGTERM }
     var patience: Patience { Patience(ready: .seconds(30), stop: .seconds(30)) }
 
-    private var configuration: String { files.configurationText(port: port.number, address: port.address) }
+    private var configuration: String { files.configurationText(port: port, tls: tls) }
     private var arguments: [String] { ["-c", files.configuration] }
 
     func leftover() async throws(InstallationError) -> RunningProcess? {
@@ -57,7 +68,8 @@ private struct BrokerDaemon: Daemon {
     func prepare() async throws(InstallationError) -> DaemonCommand {
         let program = try Programs.mosquitto()
         try port.check()
-        try await files.complete()
+        try tls?.check()
+        try await files.complete(withTLS: tls != nil)
         try PrivateFiles.write(configuration, to: files.configuration, owner: files.user)
         OpenFiles.allowMany()
         return DaemonCommand(executable: program, arguments: arguments, folder: files.data, user: files.user)

@@ -29,6 +29,10 @@ package struct Programs: Sendable {
         try find("mosquitto", in: folders, package: "mosquitto")
     }
 
+    static func openssl() throws(InstallationError) -> String {
+        try find("openssl", in: ["/usr/bin", "/usr/local/bin"], package: "openssl")
+    }
+
     /// The plugin of the broker, which is built and shipped beside this program.
     static func brokerGuard() throws(InstallationError) -> String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""

@@ -93,4 +93,37 @@ import Testing
         }
         await broker.remove()
     }
+
+    @Test func `speaks TLS with a certificate of its own authority, which stays`() async throws {
+        let broker = try await ThrowawayBroker.start(tlsPort: freePort())
+        let authority = broker.files.certificateAuthority
+        let first = try String(contentsOfFile: authority, encoding: .utf8)
+        try await publishOverTLS(to: broker, trusting: authority)
+        // Who trusts the world's authorities only does not believe the broker.
+        let others = "/etc/ssl/certs/ca-certificates.crt"
+        await #expect(throws: InstallationError.self) { try await publishOverTLS(to: broker, trusting: others) }
+        await #expect(throws: InstallationError.self) {
+            try await publishOverTLS(to: broker, trusting: authority, password: "wrong")
+        }
+        try await broker.restart()
+        #expect(try String(contentsOfFile: authority, encoding: .utf8) == first)
+        try await publishOverTLS(to: broker, trusting: authority)
+        for (file, wanted) in [("ca.key", 0o600), ("server.key", 0o600), ("ca.crt", 0o644)] {
+            #expect(try mode(of: broker.folder + "/mosquitto/tls/" + file) == wanted, "\(file)")
+        }
+        await broker.remove()
+    }
+}
+
+private func publishOverTLS(
+    to broker: ThrowawayBroker, trusting authority: String, password: String? = nil
+) async throws {
+    guard let port = broker.tlsPort else { return }
+    try await run(
+        "/usr/bin/mosquitto_pub",
+        [
+            "-h", "127.0.0.1", "-p", "\(port)", "--cafile", authority, "-q", "1", "-t", "devices/d1/telemetry", "-m",
+            "{}",
+            "-u", BrokerFiles.gatewayUser, "-P", password ?? broker.files.gatewayPassword,
+        ])
 }

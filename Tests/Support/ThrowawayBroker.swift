@@ -7,20 +7,27 @@ package struct ThrowawayBroker: Sendable {
     package let folder: String
 
     package var port: Int { broker.port }
+    package var tlsPort: Int? { broker.tlsPort }
     package var address: String { broker.address }
     package var files: BrokerFiles { broker.files }
 
     /// - Parameter isGuarded: false for one that lets everybody do everything.
-    package static func start(isGuarded: Bool = true) async throws -> ThrowawayBroker {
-        let broker = try prepare(in: ThrowawayFolder.make(), port: freePort(), isGuarded: isGuarded)
+    package static func start(isGuarded: Bool = true, tlsPort: Int? = nil) async throws -> ThrowawayBroker {
+        let broker = try prepare(
+            in: ThrowawayFolder.make(), port: freePort(), isGuarded: isGuarded, tlsPort: tlsPort)
         try await broker.start()
         return broker
     }
 
     /// One that does not run yet; `folder` lies in a `ThrowawayFolder`.
-    package static func prepare(in folder: String, port: Int, isGuarded: Bool = true) throws -> ThrowawayBroker {
+    package static func prepare(
+        in folder: String, port: Int, isGuarded: Bool = true, tlsPort: Int? = nil
+    ) throws -> ThrowawayBroker {
         let port = PortCheck(port, for: "MQTT", flag: "--mqtt-port", variable: "FLEETLOG_MQTT_PORT")
-        let broker = try PrivateBroker(in: folder, port: port, isGuarded: isGuarded, logger: quiet)
+        let tls = tlsPort.map {
+            PortCheck($0, for: "MQTT over TLS", flag: "--mqtt-tls-port", variable: "FLEETLOG_MQTT_TLS_PORT")
+        }
+        let broker = try PrivateBroker(in: folder, port: port, tls: tls, isGuarded: isGuarded, logger: quiet)
         return ThrowawayBroker(broker: broker, folder: folder)
     }
 

@@ -18,6 +18,11 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Simulated devices, 0 for none; default 50. (DEVICES)")
     var devices: Int?
 
+    @Option(
+        help:
+            "Port of the broker for MQTT over TLS, 0 for none; default 8883 if it is free. (FLEETLOG_MQTT_TLS_PORT)")
+    var mqttTLSPort: Int?
+
     @OptionGroup var options: ServerOptions
 
     func run() async throws {
@@ -29,8 +34,8 @@ struct UpCommand: AsyncParsableCommand {
             level: sources.value("log-level") == nil ? .warning : try ServerSettings.logLevel(sources))
         let logger = Logger(label: "fleetlog")
         // Ctrl-C may come while Postgres is made, and must not leave it behind.
-        let foundation = try await untilInterrupted { [folder] in
-            try await Foundation.start(in: folder, sources, logger: logger)
+        let foundation = try await untilInterrupted { [folder, mqttTLSPort] in
+            try await Foundation.start(in: folder, sources, tlsPort: mqttTLSPort, logger: logger)
         }
         do {
             try await serve(foundation, simulated: simulated, logger: logger)
@@ -49,8 +54,9 @@ struct UpCommand: AsyncParsableCommand {
             return (server, try await AdminTokenFile(folder: foundation.path).token(server.tokens))
         }
         let welcome = Welcome(
-            folder: foundation.path, token: token, listening: server.http.listening, mqttPort: settings.mqtt.broker.port
-        )
+            folder: foundation.path, token: token, listening: server.http.listening,
+            mqttPort: settings.mqtt.broker.port,
+            tlsHint: foundation.tlsHint)
         var clients: [any Service] = [welcome]
         if simulated > 0 {
             clients.append(
@@ -77,9 +83,16 @@ private struct Foundation {
     private let folder: InstallationFolder
     private let postgres: PrivatePostgres
     private let broker: PrivateBroker
+    private let tls: PortCheck?
+    /// What to say about TLS.
+    var tlsHint: String? {
+        tls.map { "MQTT over TLS: port \($0.number), with --cafile \(broker.files.certificateAuthority)" }
+    }
 
     /// Starts both servers, or takes over those that an earlier process has left; nothing keeps running if it throws.
-    static func start(in path: String, _ sources: SettingsSources, logger: Logger) async throws -> Foundation {
+    static func start(
+        in path: String, _ sources: SettingsSources, tlsPort: Int?, logger: Logger
+    ) async throws -> Foundation {
         let host = sources.text("mqtt-host", default: "127.0.0.1")
         let mqttPort = PortCheck(
             try sources.number("mqtt-port", in: 1...65_535, default: 1_883), at: host, for: "MQTT",
@@ -90,9 +103,10 @@ private struct Foundation {
             variable: "FLEETLOG_HTTP_PORT")
         let folder = try InstallationFolder(taking: path)
         try httpPort.check()
+        let tls = try Self.tlsPort(tlsPort, at: host, in: folder.path)
         let foundation = Foundation(
             path: folder.path, folder: folder, postgres: try PrivatePostgres(in: folder.path, logger: logger),
-            broker: try PrivateBroker(in: folder.path, port: mqttPort, logger: logger))
+            broker: try PrivateBroker(in: folder.path, port: mqttPort, tls: tls, logger: logger), tls: tls)
         do {
             // The broker first: it needs a port, which somebody else may have.
             try await foundation.broker.start()
@@ -102,6 +116,21 @@ private struct Foundation {
             throw error
         }
         return foundation
+    }
+
+    /// Nobody who asks for it is let down silently; nobody who does not is kept from starting by it.
+    private static func tlsPort(_ given: Int?, at host: String, in folder: String) throws -> PortCheck? {
+        let text = ProcessInfo.processInfo.environment["FLEETLOG_MQTT_TLS_PORT"] ?? ""
+        guard let wanted = given ?? (text.isEmpty ? 8_883 : Int(text)), (0...65_535).contains(wanted) else {
+            throw SettingsError("FLEETLOG_MQTT_TLS_PORT is '\(text)': give a port, or 0 for none")
+        }
+        guard wanted > 0 else { return nil }
+        let port = PortCheck(
+            wanted, at: host, for: "MQTT over TLS", flag: "--mqtt-tls-port", variable: "FLEETLOG_MQTT_TLS_PORT")
+        let isDefault = given == nil && text.isEmpty
+        // A broker that an earlier process has left holds its port itself.
+        if isDefault, !PrivateBroker.listened(on: wanted, in: folder), (try? port.check()) == nil { return nil }
+        return port
     }
 
     func stop() async {
