@@ -22,6 +22,7 @@ package enum Migrations {
         ("0018-flagged-readings", text(PackageResources._018_flagged_readings_sql)),
         ("0019-configuration", text(PackageResources._019_configuration_sql)),
         ("0020-seals", text(PackageResources._020_seals_sql)),
+        ("0021-claims", text(PackageResources._021_claims_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

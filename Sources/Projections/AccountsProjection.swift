@@ -17,7 +17,9 @@ package enum AccountsProjection: Projection {
         guard var changed = row, event.version > changed.version else { return }
         changed.version = event.version
         switch fact {
-        case .opened, .settingsChanged, .mailboxSet, .mailboxSecretRotated, .mailboxRemoved, .deviceTypeDefined: break
+        case .opened, .settingsChanged, .mailboxSet, .mailboxSecretRotated, .mailboxRemoved, .deviceTypeDefined,
+            .claimCodeCreated, .claimCodeUsed, .claimCodeRevoked:
+            break
         case .renamed(let renamed): changed.name = renamed.name
         case .activated: changed.state = .active
         case .deactivated: changed.state = .inactive

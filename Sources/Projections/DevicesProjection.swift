@@ -15,6 +15,7 @@ package enum DevicesProjection: Projection {
                 metadata: registered.metadata ?? [:], state: .provisioned, quarantine: nil,
                 registeredTime: event.recordedTime, lastSeenTime: nil, lastObservedTime: nil, readings: [:],
                 telemetryCount: 0, refusedCount: 0, flaggedCount: 0, latestFlagged: nil, connectivity: Connectivity(),
+                claim: registered.claim,
                 version: event.version)
             return
         }

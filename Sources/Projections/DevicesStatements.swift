@@ -5,7 +5,7 @@ extension DevicesProjection {
     static let columns = """
         id, account, serial, type, name, labels::json, state, registered_time, last_seen_time, last_observed_time,
         readings::json, telemetry_count, refused_count, version, location::json, metadata::json, quarantine::json,
-        flagged_count, flagged::json, connectivity::json
+        flagged_count, flagged::json, connectivity::json, claim
         """
 
     private static let load = Statement(
@@ -23,12 +23,12 @@ extension DevicesProjection {
         insert into devices (
             generation, id, account, serial, type, name, labels, state, registered_time, last_seen_time,
             last_observed_time, readings, telemetry_count, refused_count, version, location, metadata, quarantine,
-            flagged_count, flagged, connectivity)
+            flagged_count, flagged, connectivity, claim)
         select $1, * from unnest(
             $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]::jsonb[], $8::text[], $9::timestamptz[],
             $10::timestamptz[], $11::timestamptz[], $12::text[]::jsonb[], $13::bigint[], $14::bigint[], $15::bigint[],
             $16::text[]::jsonb[], $17::text[]::jsonb[], $18::text[]::jsonb[], $19::bigint[], $20::text[]::jsonb[],
-            $21::text[]::jsonb[])
+            $21::text[]::jsonb[], $22::text[])
         on conflict (generation, id) do update set
             account = excluded.account, serial = excluded.serial, type = excluded.type, name = excluded.name,
             labels = excluded.labels, state = excluded.state, registered_time = excluded.registered_time,
@@ -37,7 +37,7 @@ extension DevicesProjection {
             refused_count = excluded.refused_count, version = excluded.version, location = excluded.location,
             metadata = excluded.metadata, quarantine = excluded.quarantine,
             flagged_count = excluded.flagged_count, flagged = excluded.flagged,
-            connectivity = excluded.connectivity
+            connectivity = excluded.connectivity, claim = excluded.claim
         """)
 
     private static let digest = Statement(
@@ -77,7 +77,8 @@ extension DevicesProjection {
             telemetryCount: try row.int8(11), refusedCount: try row.int8(12), flaggedCount: try row.int8(17),
             latestFlagged: try row.bytes(ifPresent: 18).map { (bytes) throws(PostgresError) in
                 try ViewJSON.decode(bytes)
-            }, connectivity: try ViewJSON.decode(try row.bytes(19)), version: try row.int8(13))
+            }, connectivity: try ViewJSON.decode(try row.bytes(19)), claim: try row.text(ifPresent: 20),
+            version: try row.int8(13))
     }
 
     package static func store(_ rows: [DeviceRow], generation: Int32) -> BoundStatement {
@@ -95,6 +96,7 @@ extension DevicesProjection {
             .int8Array(rows.map(\.flaggedCount)),
             .nullableTextArray(rows.map { $0.latestFlagged.map { ViewJSON.encode($0) } }),
             .textArray(rows.map { ViewJSON.encode($0.connectivity) }),
+            .nullableTextArray(rows.map(\.claim)),
         ])
     }
 }

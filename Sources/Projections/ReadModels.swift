@@ -26,6 +26,8 @@ package struct DeviceRow: Sendable, Hashable {
     /// The newest flagged reading by observed time.
     package var latestFlagged: FlaggedReading?
     package var connectivity: Connectivity
+    /// The claim code by which the device registered itself.
+    package var claim: String?
     /// The version of the device's stream that this row reflects.
     package var version: Int64
 
@@ -34,7 +36,7 @@ package struct DeviceRow: Sendable, Hashable {
         location: Location?, metadata: [String: JSONValue], state: Device.Status, quarantine: Device.Quarantine?,
         registeredTime: Timestamp, lastSeenTime: Timestamp?, lastObservedTime: Timestamp?,
         readings: [String: LatestReading], telemetryCount: Int64, refusedCount: Int64, flaggedCount: Int64,
-        latestFlagged: FlaggedReading?, connectivity: Connectivity, version: Int64
+        latestFlagged: FlaggedReading?, connectivity: Connectivity, claim: String?, version: Int64
     ) {
         self.id = id
         self.account = account
@@ -55,6 +57,7 @@ package struct DeviceRow: Sendable, Hashable {
         self.flaggedCount = flaggedCount
         self.latestFlagged = latestFlagged
         self.connectivity = connectivity
+        self.claim = claim
         self.version = version
     }
 }

@@ -14,6 +14,10 @@ package enum Account: Decider {
         case removeMailbox(name: String)
         /// Adds a device type of the account's own, or changes it; its version is counted here.
         case defineDeviceType(name: DeviceType, TelemetrySchema)
+        case createClaimCode(ClaimCode)
+        /// Together with the registration of the device.
+        case useClaimCode(id: String, device: String)
+        case revokeClaimCode(id: String)
     }
 
     package enum Event: Sendable, Equatable {
@@ -27,6 +31,9 @@ package enum Account: Decider {
         case mailboxSecretRotated(MailboxSecretRotated)
         case mailboxRemoved(MailboxRemoved)
         case deviceTypeDefined(DeviceTypeDefined)
+        case claimCodeCreated(ClaimCodeCreated)
+        case claimCodeUsed(ClaimCodeUsed)
+        case claimCodeRevoked(ClaimCodeRevoked)
     }
 
     package enum Rejection: Error, Sendable, Equatable {
@@ -35,6 +42,9 @@ package enum Account: Decider {
         case alreadyOpen
         case closed
         case unknownMailbox
+        case unknownClaimCode
+        /// The code is used up, expired or revoked, or the account is not active.
+        case claimRefused
         case malformed(field: String, reason: String)
     }
 
@@ -53,12 +63,14 @@ package enum Account: Decider {
         package var mailboxes: [String: Mailbox] = [:]
         /// The account's own, by name.
         package var deviceTypes: [String: TelemetrySchema] = [:]
+        /// By their ids.
+        package var claimCodes: [String: KnownClaimCode] = [:]
 
         package init() {}
     }
 
     package static let category = "account"
-    package static let stateVersion: Int32 = 4
+    package static let stateVersion: Int32 = 5
     package static var initial: State { State() }
 
     package static func account(of state: State) -> AccountID { state.id }
@@ -66,7 +78,7 @@ package enum Account: Decider {
     package static func approximateHeapBytes(of state: State) -> Int {
         // A mailbox has an address and a name.
         state.name.approximateHeapBytes + state.mailboxes.approximateHeapBytes + state.mailboxes.count * 200
-            + state.deviceTypes.count * 2_000
+            + state.deviceTypes.count * 2_000 + state.claimCodes.count * 250
     }
 
     package static func decide(
@@ -99,6 +111,13 @@ package enum Account: Decider {
             return [.mailboxRemoved(MailboxRemoved(name: name))]
         case .defineDeviceType(let name, let schema):
             return try define(name, schema, in: state)
+        case .createClaimCode(let code):
+            return try create(code, at: context.time, in: state)
+        case .useClaimCode(let id, let device):
+            return try use(id, device, at: context.time, in: state)
+        case .revokeClaimCode(let id):
+            guard state.claimCodes[id] != nil else { throw .unknownClaimCode }
+            return [.claimCodeRevoked(ClaimCodeRevoked(id: id))]
         }
     }
 
@@ -117,6 +136,11 @@ package enum Account: Decider {
         case .mailboxSecretRotated: break
         case .mailboxRemoved(let fact): state.mailboxes[fact.name] = nil
         case .deviceTypeDefined(let fact): state.deviceTypes[fact.name.rawValue] = fact.schema
+        case .claimCodeCreated(let fact):
+            state.claimCodes = state.claimCodes.filter { $0.value.code.expires > time }
+            state.claimCodes[fact.code.id] = KnownClaimCode(code: fact.code)
+        case .claimCodeUsed(let fact): state.claimCodes[fact.id]?.used += 1
+        case .claimCodeRevoked(let fact): state.claimCodes[fact.id] = nil
         }
     }
 

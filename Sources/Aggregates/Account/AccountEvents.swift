@@ -88,6 +88,15 @@ extension Account {
         .init("MailboxRemoved", wrap: Event.mailboxRemoved) {
             if case .mailboxRemoved(let fact) = $0 { fact } else { nil }
         },
+        .init("ClaimCodeCreated", wrap: Event.claimCodeCreated) {
+            if case .claimCodeCreated(let fact) = $0 { fact } else { nil }
+        },
+        .init("ClaimCodeUsed", wrap: Event.claimCodeUsed) {
+            if case .claimCodeUsed(let fact) = $0 { fact } else { nil }
+        },
+        .init("ClaimCodeRevoked", wrap: Event.claimCodeRevoked) {
+            if case .claimCodeRevoked(let fact) = $0 { fact } else { nil }
+        },
         .init(DeviceTypeDefined.type, wrap: Event.deviceTypeDefined) {
             if case .deviceTypeDefined(let fact) = $0 { fact } else { nil }
         },

@@ -144,6 +144,7 @@ package enum Device: Decider {
             state.labels = fact.labels
             state.location = fact.location
             state.metadata = fact.metadata ?? [:]
+            state.claim = fact.claim
         case .assigned(let fact):
             state.account = fact.account
         case .updated(let fact):

@@ -19,10 +19,12 @@ package struct Registration: Sendable, Equatable {
     package var location: Location?
     package var metadata: [String: JSONValue]
     package var account: AccountStanding
+    /// The id of the claim code by which the device registers itself.
+    package var claim: String?
 
     package init(
         serial: String, type: DeviceType, name: String, labels: [String: String], location: Location? = nil,
-        metadata: [String: JSONValue] = [:], account: AccountStanding
+        metadata: [String: JSONValue] = [:], account: AccountStanding, claim: String? = nil
     ) {
         self.serial = serial
         self.type = type
@@ -31,6 +33,7 @@ package struct Registration: Sendable, Equatable {
         self.location = location
         self.metadata = metadata
         self.account = account
+        self.claim = claim
     }
 
     /// What it leads to.
@@ -46,7 +49,7 @@ package struct Registration: Sendable, Equatable {
         return DeviceRegistered(
             serial: serial, type: type, name: name, labels: labels,
             location: location.flatMap { $0.isEmpty ? nil : $0 }, metadata: metadata.isEmpty ? nil : metadata,
-            account: account.id)
+            account: account.id, claim: claim)
     }
 }
 

@@ -10,10 +10,12 @@ package struct DeviceRegistered: Sendable, Codable, Equatable {
     /// Absent if there are none.
     package var metadata: [String: JSONValue]?
     package var account: AccountID
+    /// The id of the claim code by which the device registered itself; absent if somebody else did.
+    package var claim: String?
 
     package init(
         serial: String, type: DeviceType, name: String, labels: [String: String], location: Location? = nil,
-        metadata: [String: JSONValue]? = nil, account: AccountID
+        metadata: [String: JSONValue]? = nil, account: AccountID, claim: String? = nil
     ) {
         self.serial = serial
         self.type = type
@@ -22,6 +24,7 @@ package struct DeviceRegistered: Sendable, Codable, Equatable {
         self.location = location
         self.metadata = metadata
         self.account = account
+        self.claim = claim
     }
 }
 

@@ -38,6 +38,8 @@ extension Device {
         package var keys: [KeyStanding] = []
         /// The number of the key that was issued last.
         package var issuedKeys = 0
+        /// The id of the claim code by which the device registered itself.
+        package var claim: String?
         package var readings: [String: LatestReading] = [:]
         /// Sequence numbers seen since the device last began to count.
         package var sequence = SequenceRanges()
@@ -68,6 +70,7 @@ extension Device {
             // From before there was more than the one key of the registration.
             keys = try fields.decodeIfPresent([KeyStanding].self, forKey: .keys) ?? [KeyStanding(number: 1)]
             issuedKeys = try fields.decodeIfPresent(Int.self, forKey: .issuedKeys) ?? 1
+            claim = try fields.decodeIfPresent(String.self, forKey: .claim)
             readings = try fields.decode([String: LatestReading].self, forKey: .readings)
             sequence = try fields.decode(SequenceRanges.self, forKey: .sequence)
             latestObserved = try fields.decodeIfPresent(Timestamp.self, forKey: .latestObserved)

@@ -48,6 +48,8 @@ package struct HTTPGateway: Service {
             + ConfigurationRoutes(devices: deviceRoutes, bell: configurations).all
             + TelemetryRoutes(devices: devices, catalog: catalog, authenticator: deviceAuthenticator, metrics: metrics)
             .all
+            + ClaimRoutes(devices: deviceRoutes).all
+            + ClaimCodeRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all
             + AlertRoutes(store: store, alerts: alerts, queries: queries).all
             + RolloutRoutes(store: store, rollouts: rollouts, queries: queries).all

@@ -1,4 +1,5 @@
 import Aggregates
+import HTTPTypes
 import Projections
 import Runtime
 import Workflows
@@ -56,6 +57,8 @@ extension Problem {
         case .alreadyOpen: self = .conflict("account-exists", "An account with this id exists already.")
         case .closed: self = .conflict("account-closed", "The account is closed for good; open a new one.")
         case .unknownMailbox: self = .noMailbox
+        case .unknownClaimCode: self = .noClaimCode
+        case .claimRefused: self = .claimRefused
         case .malformed(let field, let reason): self = .malformed(field, "\(field) \(reason).")
         }
     }
@@ -162,6 +165,10 @@ extension Problem {
     static let noStoppedInstance = Problem.notFound("The workflow has no stopped instance with this key.")
     static let noIsolatedStream = Problem.notFound("There is no isolated stream with this name.")
     static let noDeviceType = Problem.notFound("The account has no device type with this name, or not this version.")
+    static let noClaimCode = Problem.notFound("The account has no claim code with this id.")
+    /// Whatever is wrong with a code: who does not have one learns nothing.
+    static let claimRefused = Problem(
+        .forbidden, "claim-refused", "This code claims nothing", "Ask the account's operator for a code that is valid.")
     static let noMailbox = Problem.notFound("The account has no mailbox with this name.")
     static let noDelivery = Problem.notFound("The notification has no delivery to a mailbox with this name.")
     static let noNotification = Problem.notFound("There is no notification with this id.")

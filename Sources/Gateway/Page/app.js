@@ -409,7 +409,7 @@ function drawDetail(device) {
     ["State", device.quarantine ? `${device.state}: ${device.quarantine.reason}` : device.state], ["Type", device.type], ["Account", device.account], ["Serial", device.serial],
     ["Location", view.place(device.location)],
     ["Labels", Object.entries(device.labels).map(([key, value]) => `${key}: ${value}`).join(", ") || "none"],
-    ["Registered", view.moment(device.registeredTime)], ["Last seen", view.moment(device.lastSeenTime)],
+    ["Registered", view.moment(device.registeredTime) + (device.claimed ? `, by claim code ${device.claimed}` : "")], ["Last seen", view.moment(device.lastSeenTime)],
     ["Readings", view.count(device.telemetryCount)], ["Refused", view.count(device.refusedCount)],
     ["Flagged", view.count(device.flaggedCount) + (device.flags ? `, last: ${describe(device.flags)}` : "")],
     ["Version", view.count(device.version)],

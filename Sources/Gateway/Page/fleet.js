@@ -60,7 +60,7 @@ function fold(device, event) {
     case "DeviceRegistered":
       Object.assign(device, {
         serial: data.serial, type: data.type, name: data.name, labels: data.labels, account: data.account,
-        location: data.location, metadata: data.metadata ?? {},
+        location: data.location, metadata: data.metadata ?? {}, claimed: data.claim,
       });
       break;
     case "DeviceAssigned":

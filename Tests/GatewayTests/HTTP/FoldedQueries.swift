@@ -98,7 +98,7 @@ extension DeviceRow {
             lastSeenTime: state.telemetryCount > 0 ? events.last?.recordedTime : nil,
             lastObservedTime: state.latestObserved, readings: state.readings, telemetryCount: state.telemetryCount,
             refusedCount: state.refusedCount, flaggedCount: state.flaggedCount, latestFlagged: state.latestFlagged,
-            connectivity: state.connectivity, version: memory.version)
+            connectivity: state.connectivity, claim: state.claim, version: memory.version)
     }
 }
 

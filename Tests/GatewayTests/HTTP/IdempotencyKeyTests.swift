@@ -69,6 +69,10 @@ import Testing
                 secrets: ["secret"]),
             Write(method: "DELETE", path: mailbox + "/old"),
             Write(
+                method: "POST", path: "/api/v1/accounts/default/claim-codes",
+                body: #"{"uses":1,"expires":"2027-01-01T00:00:00Z"}"#,
+                otherBody: #"{"uses":2,"expires":"2027-01-01T00:00:00Z"}"#, secrets: ["code"]),
+            Write(
                 method: "POST", path: "/api/v1/alerts/a-1/acknowledge", body: #"{"note":"seen"}"#,
                 otherBody: #"{"note":"not seen"}"#),
             Write(

@@ -6,7 +6,9 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct `A write while the log takes nothing` {
     /// Method, path, body. Sessions, workflows and isolated streams write nothing to the log; notifications lie elsewhere.
-    private func writes(device: String, kept: String, rollout: String) -> [(String, String, String?)] {
+    private func writes(
+        device: String, kept: String, claim: (id: String, code: String), rollout: String
+    ) -> [(String, String, String?)] {
         let mailbox = "/api/v1/accounts/default/mailboxes"
         let hook = #"{"channel":"webhook","url":"https://example.com/a","severity":"warning"}"#
         return [
@@ -15,6 +17,9 @@ import Testing
             ("PATCH", "/api/v1/devices/\(device)", #"{"name":"other"}"#),
             ("POST", "/api/v1/devices/\(device)/quarantine", #"{"reason":"odd"}"#),
             ("POST", "/api/v1/devices/\(kept)/release", nil), ("POST", "/api/v1/devices/\(device)/retire", nil),
+            ("POST", "/api/v1/accounts/default/claim-codes", #"{"uses":1,"expires":"2027-01-01T00:00:00Z"}"#),
+            ("DELETE", "/api/v1/accounts/default/claim-codes/\(claim.id)", nil),
+            ("POST", "/api/v1/claims", #"{"code":"\#(claim.code)","serial":"s-7","type":"smoke"}"#),
             ("POST", "/api/v1/accounts", #"{"id":"north","name":"North"}"#),
             ("PATCH", "/api/v1/accounts/default", #"{"name":"N"}"#),
             ("POST", "/api/v1/accounts/default/deactivate", nil),
@@ -47,16 +52,19 @@ import Testing
         try await TestGateway.with(store: store) { gateway in
             let (device, kept) = (try await gateway.register(), try await gateway.register("s-2"))
             _ = try await gateway.ask("POST", "/api/v1/devices/\(kept)/quarantine", #"{"reason":"odd"}"#)
+            let made = try await gateway.ask(
+                "POST", "/api/v1/accounts/default/claim-codes", #"{"uses":1,"expires":"2027-01-01T00:00:00Z"}"#)
+            let claim = (id: try #require(made[text: "id"]), code: try #require(made[text: "code"]))
             try await gateway.raise("a-1")
             try await gateway.open("idle")
             _ = try await gateway.ask("POST", "/api/v1/accounts/idle/deactivate")
             let old = #"{"channel":"webhook","url":"https://example.com/a","severity":"warning"}"#
             _ = try await gateway.ask("PUT", "/api/v1/accounts/default/mailboxes/old", old)
-            let writes = writes(device: device, kept: kept, rollout: "none")
+            let writes = writes(device: device, kept: kept, claim: claim, rollout: "none")
             let creation = try #require(writes.first { $0.1 == "/api/v1/rollouts" })
             let rollout = try #require(try await gateway.ask(creation.0, creation.1, creation.2)[text: "id"])
             store.refuse(with: error)
-            for (method, path, body) in self.writes(device: device, kept: kept, rollout: rollout) {
+            for (method, path, body) in self.writes(device: device, kept: kept, claim: claim, rollout: rollout) {
                 let reply = try await gateway.ask(method, path, body)
                 #expect(reply.status == 503 && reply.isProblem, "\(method) \(path): \(reply)")
                 #expect(reply.headers["retry-after"] == seconds, "\(method) \(path)")

@@ -8,7 +8,7 @@ import Testing
         try await TestGateway.with { gateway in
             let open: Set = [
                 "/healthz", "/readyz", "/metrics", "/openapi.json", "/", "/page.css", "/app.js", "/api.js", "/fleet.js",
-                "/view.js", "/alerts.js", "/rollouts.js", "/favicon.svg",
+                "/view.js", "/alerts.js", "/rollouts.js", "/favicon.svg", "/api/v1/claims",
             ]
             for route in gateway.gateway.routes where !open.contains(route.path) {
                 if route.methodName == "POST" && route.path == "/api/v1/session" { continue }

@@ -25,6 +25,8 @@ struct DeviceAnswer: Encodable {
     /// Of the newest flagged reading.
     var flags: FlagsAnswer?
     var connectivity: ConnectivityAnswer
+    /// The claim code by which the device registered itself.
+    var claimed: String?
     var version: Int64
     /// Only in the answer to the registration, this once.
     var apiKey: String?
@@ -49,6 +51,7 @@ struct DeviceAnswer: Encodable {
         flaggedCount = row.flaggedCount
         flags = row.latestFlagged.map { FlagsAnswer($0) }
         connectivity = ConnectivityAnswer(row.connectivity)
+        claimed = row.claim
         version = row.version
     }
 }
@@ -100,6 +103,7 @@ extension DeviceRow {
             quarantine: state.quarantine, registeredTime: registeredTime,
             lastSeenTime: lastSeenTime, lastObservedTime: state.latestObserved, readings: state.readings,
             telemetryCount: state.telemetryCount, refusedCount: state.refusedCount, flaggedCount: state.flaggedCount,
-            latestFlagged: state.latestFlagged, connectivity: state.connectivity, version: memory.version)
+            latestFlagged: state.latestFlagged, connectivity: state.connectivity, claim: state.claim,
+            version: memory.version)
     }
 }
