@@ -37,9 +37,9 @@ extension EndToEnd {
 
         /// Whoever reads, listens, holds a role, projects and runs workflows is at the new primary.
         private func everythingHasMoved(_ system: TestedSystem, _ api: API) async throws {
-            try await eventually("both roles are held", every: .milliseconds(50)) {
+            try await eventually("every role is held", every: .milliseconds(50)) {
                 try await system.number(
-                    "roles", "select count(*) from pg_locks where locktype = 'advisory' and granted") == 2
+                    "roles", "select count(*) from pg_locks where locktype = 'advisory' and granted") == 3
             }
             try await eventually("news of the log are listened for", every: .milliseconds(50)) {
                 try await system.number(
