@@ -126,8 +126,7 @@ struct Server {
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
             rolloutsView, rolloutDevicesView, sealer, purge, driftWatch, diskWatch, catalog, pump, dispatcher,
-            workflows,
-            mqtt, http,
+            workflows, mqtt, http,
         ]
         threads = [appending, reading, ingesting]
         transfers = [posting, mailing]
