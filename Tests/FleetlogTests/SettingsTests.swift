@@ -71,11 +71,6 @@ import Testing
         #expect(message { _ = try sources(file: file) }.contains(expected))
     }
 
-    @Test func `for the broker's files comes in pairs`() throws {
-        let settings = try sources(flags: ["database-url": "postgresql://x/y", "mqtt-acl-file": "/x"])
-        #expect(message { _ = try ServerSettings(settings) }.contains("give both"))
-    }
-
     @Test(arguments: ["elsewhere", "deliverySent:0", "deliverySent:often"])
     func `for a failpoint that there is not stops the start`(_ text: String) throws {
         let flags = ["database-url": "postgresql://x/y"]

@@ -94,7 +94,7 @@ struct SettingsSources {
         "smtp-url", "smtp-username", "smtp-secret-file",
         "smtp-from", "smtp-tls", "smtp-ca-file", "drift-check-seconds", "actor-memory-mb",
         "actor-idle-seconds", "command-window-seconds", "redelivery-window-seconds", "database-disk",
-        "database-disk-watermark", "log-level",
+        "database-disk-watermark", "seal-key-file", "seal-heads-file", "log-level",
     ]
 }
 
