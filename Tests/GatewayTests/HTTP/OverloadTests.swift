@@ -28,6 +28,7 @@ import Testing
             ("PUT", "/api/v1/accounts/default/settings", #"{"overheating":{"limit":40}}"#),
             ("PUT", "/api/v1/accounts/default/device-types/oven", #"{"metrics":{}}"#),
             ("PUT", "\(mailbox)/ops", hook), ("DELETE", "\(mailbox)/old", nil),
+            ("PUT", "/api/v1/devices/\(device)/config", #"{"interval":60}"#),
             ("POST", "/api/v1/devices/\(device)/credentials", nil),
             ("POST", "/api/v1/devices/\(device)/credentials/rotate", nil),
             ("DELETE", "/api/v1/devices/\(device)/credentials/1", nil),
