@@ -12,11 +12,14 @@ final class AccessInMemory: DeviceAccessSource {
         var revision: Int64 = 0
         var used: [String] = []
         var learned: [LearnedKey] = []
+        /// Up to which revision somebody has followed the changes.
+        var followed: Int64 = 0
     }
 
     private let state = Mutex(State())
 
     var used: [String] { state.withLock { $0.used } }
+    var followed: Int64 { state.withLock { $0.followed } }
     var learned: [LearnedKey] { state.withLock { $0.learned } }
 
     /// Gives the device these keys, numbered from 1, and no others.
@@ -53,7 +56,9 @@ final class AccessInMemory: DeviceAccessSource {
 
     func changes(after revision: Int64, limit: Int) async throws -> [DeviceAccess] {
         state.withLock { state in
-            Array(state.all.values.filter { $0.revision > revision }.sorted { $0.revision < $1.revision }.prefix(limit))
+            state.followed = max(state.followed, revision)
+            return Array(
+                state.all.values.filter { $0.revision > revision }.sorted { $0.revision < $1.revision }.prefix(limit))
         }
     }
 

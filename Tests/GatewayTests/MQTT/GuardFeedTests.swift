@@ -84,6 +84,8 @@ import Testing
             access.set("d2", keys: "secret")
             await harness.gateway.changed(device: "d2")
             _ = try await Publisher(to: harness.broker.address("d2", "secret"), on: harness.thread)
+            // A change that was read before the restoring would be told behind it.
+            try await eventually("the first server has followed all changes") { access.followed == 2 }
             access.restore(earlier)
             // Another server starts on the restored database.
             try await GatewayHarness.with(
