@@ -46,7 +46,19 @@ extension TestedSystem {
         }
     }
 
-    /// Waits until both views have come to the end of the log.
+    /// Waits until all that follows from the log is in it: nothing is left to be reacted to, or to be sent.
+    func workflowsCaughtUp(within limit: Duration = .seconds(60)) async throws {
+        try await eventually(within: limit, "the workflows catch up", every: .milliseconds(100)) {
+            try await number(
+                "workflows behind",
+                """
+                select (select count(*) from workflow_checkpoints c, log_head h where c.position < h.position)
+                    + (select count(*) from workflow_outbox where failure is null)
+                """) == 0
+        }
+    }
+
+    /// Waits until the views have come to the end of the log.
     func viewsCaughtUp(within limit: Duration = .seconds(30)) async throws {
         try await eventually(within: limit, "the views catch up", every: .milliseconds(100)) {
             try await number(

@@ -84,6 +84,17 @@ actor Requests {
         }
     }
 
+    /// Waits until each reading that the broker took from an oven is in the log.
+    func readingsArrived(on system: TestedSystem) async throws {
+        let streams = seenIn["alerts"]?.acknowledged.map { "device-\($0.sender)" } ?? []
+        try await eventually("the ovens' readings arrive", every: .milliseconds(100)) {
+            try await system.number(
+                "ovens heard",
+                "select count(distinct stream) from events where type = 'TelemetryRecorded' and stream = any($1)",
+                [.textArray(streams)]) == streams.count
+        }
+    }
+
     /// Each acknowledged renaming is in the log once, in order.
     func check(on system: TestedSystem) async throws {
         let stored = try await system.texts(

@@ -30,7 +30,12 @@ actor Witness {
     }
 
     /// Compares what devices and users know with the log and each view, as they are now and as they were read before.
+    ///
+    /// Alerts come of readings by way of the workflows, which may still be on their way when all readings are there.
     func check(_ records: [LoadRecord], _ requests: Requests? = nil) async throws {
+        try await requests?.readingsArrived(on: system)
+        try await system.workflowsCaughtUp()
+        try await system.viewsCaughtUp()
         // Only of numbered readings can be said which of them are there.
         let sent = records.filter { $0.marking != .allAlike }.reduce(into: SentHistory()) { history, record in
             history.acknowledged.formUnion(record.acknowledged.map { SentHistory.Operation(record.device, $0) })
