@@ -49,6 +49,7 @@ extension AggregateActor {
     }
 
     func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
+        guard turn.storesAnything else { return }
         memory?.adopt(turn, receipt)
         if isContended {
             isContended = false

@@ -20,6 +20,8 @@ struct Turn<D: Decider>: Sendable {
     private var fences: [StreamVersion] = []
     private(set) var sideRows: [SideRow] = []
     private var acceptances: [Acceptance] = []
+    /// Whether a command was refused, or found to change nothing: true only if nobody else has moved the stream.
+    private var isConditional = false
     /// Where the turn's own commands lie; not kept for a command that is alone in its turn.
     private var accepted: [UUID128: (through: Int, fingerprint: UUID128?)] = [:]
     private let isOfOneCommand: Bool
@@ -32,10 +34,13 @@ struct Turn<D: Decider>: Sendable {
         state = memory.state
     }
 
-    /// The append that would make the decisions true; nil if there is nothing to store.
+    /// The append that would make the decisions true; nil if they are true whatever the log holds.
+    ///
+    /// Another server may have written to the stream since it was read. A refusal that rests on less than the log holds
+    /// would lose a device's message, so it too is told only when the log has confirmed where the stream stands.
     var append: Append? {
         if events.isEmpty {
-            if acceptances.isEmpty { return nil }
+            if acceptances.isEmpty, !isConditional { return nil }
             return Append(
                 [], conditions: fences + [StreamVersion(stream, at: base.version)], acceptances: acceptances)
         }
@@ -43,6 +48,9 @@ struct Turn<D: Decider>: Sendable {
             [StreamChange(stream, expecting: base.version, at: base.position, events: events)], conditions: fences,
             sideRows: sideRows, acceptances: acceptances)
     }
+
+    /// Whether the log has more once the append is accepted.
+    var storesAnything: Bool { !events.isEmpty || !acceptances.isEmpty }
 
     /// Decides the commands one after the other, each upon what the earlier ones of the turn have led to.
     ///
@@ -74,12 +82,14 @@ struct Turn<D: Decider>: Sendable {
         if let known = recognise(envelope, recent) { return known }
         let version = base.version + Int64(events.count)
         if let expected = envelope.expectedVersion, expected != version {
+            isConditional = true
             return .settled(.failure(.stale(version: version)))
         }
         let decided: [D.Event]
         do {
             decided = try D.decide(envelope.command, in: state, context: envelope.context)
         } catch {
+            isConditional = true
             return .settled(.failure(.rejected(error)))
         }
         if decided.isEmpty {
@@ -87,6 +97,7 @@ struct Turn<D: Decider>: Sendable {
                 if let fence = envelope.fence, !fences.contains(fence) { fences.append(fence) }
                 remember(envelope)
             } else if events.isEmpty {
+                isConditional = true
                 return .settled(.success(receipt(.unchanged)))
             }
             return .pending(.unchanged, through: events.count)

@@ -48,14 +48,37 @@ extension TestedSystem {
 
     /// Waits until all that follows from the log is in it: nothing is left to be reacted to, or to be sent.
     func workflowsCaughtUp(within limit: Duration = .seconds(60)) async throws {
-        try await eventually(within: limit, "the workflows catch up", every: .milliseconds(100)) {
-            try await number(
-                "workflows behind",
-                """
-                select (select count(*) from workflow_checkpoints c, log_head h where c.position < h.position)
-                    + (select count(*) from workflow_outbox where failure is null)
-                """) == 0
+        do {
+            try await eventually(within: limit, "the workflows catch up", every: .milliseconds(100)) {
+                try await number(
+                    "workflows behind",
+                    """
+                    select (select count(*) from workflow_checkpoints c, log_head h where c.position < h.position)
+                        + (select count(*) from workflow_outbox where failure is null)
+                    """) == 0
+            }
+        } catch let never as NeverHappened {
+            throw Wrong("\(never): \(try await whatHoldsWorkflowsUp())")
         }
+    }
+
+    private func whatHoldsWorkflowsUp() async throws -> [String] {
+        try await texts(
+            "what holds workflows up",
+            """
+            select concat_ws(' ', 'head', position, recorded_time) from log_head
+            union all
+            select concat_ws(' ', 'checkpoint', runner, generation, position, recorded_time) from workflow_checkpoints
+            union all
+            select concat_ws(' ', 'to be sent', number, workflow, key, time, command) from workflow_outbox
+            union all
+            select concat_ws(' ', 'stopped', workflow, key, position, reason) from workflow_failures
+            union all
+            select concat_ws(' ', 'lease', l) from leases l
+            union all
+            select concat_ws(' ', 'connection', pid, state, wait_event, clock_timestamp() - state_change, query)
+            from pg_stat_activity where datname = current_database() and usename <> current_user
+            """)
     }
 
     /// Waits until the views have come to the end of the log.

@@ -87,11 +87,24 @@ actor Requests {
     /// Waits until each reading that the broker took from an oven is in the log.
     func readingsArrived(on system: TestedSystem) async throws {
         let streams = seenIn["alerts"]?.acknowledged.map { "device-\($0.sender)" } ?? []
-        try await eventually("the ovens' readings arrive", every: .milliseconds(100)) {
-            try await system.number(
-                "ovens heard",
-                "select count(distinct stream) from events where type = 'TelemetryRecorded' and stream = any($1)",
-                [.textArray(streams)]) == streams.count
+        var heard: Set<String> = []
+        do {
+            try await eventually("the ovens' readings arrive", every: .milliseconds(100)) {
+                heard = Set(
+                    try await system.texts(
+                        "ovens heard",
+                        "select distinct stream from events where type = 'TelemetryRecorded' and stream = any($1)",
+                        [.textArray(streams)]))
+                return heard.count == streams.count
+            }
+        } catch let never as NeverHappened {
+            let events = try await system.texts(
+                "events of the ovens not heard",
+                """
+                select concat_ws(' ', position, stream, version, type, recorded_time, data) from events
+                where stream = any($1) order by position
+                """, [.textArray(streams.filter { !heard.contains($0) })])
+            throw Wrong("\(never): of \(streams.count) all but \(heard.count); there is \(events)")
         }
     }
 

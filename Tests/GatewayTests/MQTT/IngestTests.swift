@@ -142,6 +142,21 @@ private let d1 = StreamName(category: "device", id: "d1")
         }
     }
 
+    @Test func `loses nothing of a device that another server has registered since it was unknown here`() async throws {
+        try await GatewayHarness.with { harness in
+            let publisher = try await harness.publisher()
+            try await publisher.publish(
+                [#"{"ts":"2026-11-21T04:00:00Z","temperature":20}"#], to: "devices/late/telemetry")
+            try await eventually { harness.happenings.tally.unknown == 1 }
+            let elsewhere = Directory<Device>(store: harness.store, snapshots: InMemorySnapshotStore())
+            try await elsewhere.register("late")
+            try await publisher.publish(
+                [#"{"ts":"2026-11-21T04:01:00Z","temperature":21}"#], to: "devices/late/telemetry")
+            try await eventually { try await harness.readings(of: "late").count == 1 }
+            #expect(harness.happenings.tally.unknown == 1)
+        }
+    }
+
     @Test func `notes unknown devices and impossible topics in a stream of their own`() async throws {
         try await GatewayHarness.with { harness in
             let publisher = try await harness.publisher()

@@ -27,6 +27,33 @@ import Testing
         #expect(try await store.foldedSum(of: "a") == 2)
     }
 
+    @Test func `refuses nothing because of what it remembers if another server has written since`() async throws {
+        let (here, there) = (directory(), directory())
+        await #expect(throws: DispatchError<Tally.Rejection>.rejected(.negative)) {
+            try await here.send(.add(-1), to: "a")
+        }
+        try await there.send(.add(5), to: "a")
+        #expect(try await here.send(.add(-3), to: "a").version == 2)
+        try await there.send(.add(1), to: "a")
+        // If-Match of one who has seen what the other server wrote.
+        #expect(try await here.send(.add(1, expectedVersion: 3), to: "a").version == 4)
+        try await there.send(.add(1), to: "a")
+        #expect(try await here.send(.add(0), to: "a").version == 5)
+        #expect(try await store.foldedSum(of: "a") == 5)
+    }
+
+    @Test func `refuses nothing among many because of what it remembers if another server has written since`()
+        async throws
+    {
+        let (here, there) = (directory(), directory())
+        let refused = await here.send([(id: "a", envelopes: [.add(-1)]), (id: "b", envelopes: [.add(-1)])])
+        #expect(refused.flatMap { $0 } == [.failure(.rejected(.negative)), .failure(.rejected(.negative))])
+        try await there.send(.add(5), to: "a")
+        let answers = await here.send([(id: "a", envelopes: [.add(-3)]), (id: "b", envelopes: [.add(-1)])])
+        #expect(try answers[0][0].get().version == 2)
+        #expect(answers[1] == [.failure(.rejected(.negative))])
+    }
+
     @Test func `answers a repeated command as the first time and stores nothing`() async throws {
         let directory = directory()
         let command = CommandEnvelope<Tally.Command>.add(3)

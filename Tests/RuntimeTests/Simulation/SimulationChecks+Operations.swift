@@ -82,7 +82,7 @@ extension SimulationChecks {
             guard let there = past[receipt.stream]?[receipt.version], there.position == receipt.position else {
                 return ["answered \(receipt), where nothing is"]
             }
-            if effect == .unchanged, !versions(of: receipt.stream, until: attempt).contains(receipt.version) {
+            if effect == .unchanged, !versions(of: receipt.stream, during: attempt).contains(receipt.version) {
                 return ["answered \(receipt), which was not so at the time"]
             }
             return []
@@ -100,28 +100,23 @@ extension SimulationChecks {
             // Also one that was accepted before, if it shares its turn with one that meets the moved fence.
             return operation.fence == nil ? ["refused by a fence that it does not have"] : []
         case .rejected:
-            let areFresh = operation.isKeyed || operation.streams.allSatisfy { isFresh($0, operation) }
-            if isAccepted, areFresh { return ["accepted, and then refused"] }
+            if isAccepted { return ["accepted, and then refused"] }
             return isJustified(attempt, operation) ? [] : ["refused, and no state in that time would"]
         }
     }
 
-    /// Whether whoever decides knows what the log knew when it was asked. Not so for a single command to an aggregate that
-    /// many write: one that comes while the log is read for another is decided upon what that reading has found.
-    private func isFresh(_ stream: StreamName, _ operation: SimulatedOperation) -> Bool {
-        operation.isJoint || simulation.plan.isOneServerForAll
-    }
-
-    /// Where the stream may have stood for one who is behind; what was stored before the attempt began, but not answered
-    /// to anybody, need not be known.
-    private func versions(of stream: StreamName, until attempt: SimulatedAttempt) -> ClosedRange<Int64> {
-        0...(past[stream]?.events.last { $0.position <= attempt.head.upperBound }?.version ?? 0)
+    /// Where the stream stood while the attempt was under way: an answer rests on nothing older.
+    private func versions(of stream: StreamName, during attempt: SimulatedAttempt) -> ClosedRange<Int64> {
+        func version(at position: Int64) -> Int64 {
+            past[stream]?.events.last { $0.position <= position }?.version ?? 0
+        }
+        return version(at: attempt.head.lowerBound)...version(at: attempt.head.upperBound)
     }
 
     private func isJustified(_ attempt: SimulatedAttempt, _ operation: SimulatedOperation) -> Bool {
         operation.streams.enumerated().contains { place, stream in
             let command = place == 0 ? operation.command : operation.counterpart
-            return versions(of: stream, until: attempt).contains { version in
+            return versions(of: stream, during: attempt).contains { version in
                 guard let state = past[stream]?[version]?.state else { return false }
                 var sum = state.sum
                 return command.amounts.contains { amount in
