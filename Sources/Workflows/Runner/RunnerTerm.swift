@@ -169,7 +169,7 @@ actor RunnerTerm {
         for case (_, let due?) in step.timers { nextDue = min(nextDue, due) }
         let isDue =
             position - storedPosition >= context.pace.checkpointEvents
-            || position > storedPosition && now - storedTime >= context.pace.checkpointInterval
+            || position > storedPosition && hasPassed(context.pace.checkpointInterval, since: storedTime, at: now)
         if !step.isEmpty || isDue {
             var summary = RunnerStep(position: position)
             summary.events = events
@@ -206,9 +206,14 @@ actor RunnerTerm {
 
     // MARK: Requests
 
+    /// A clock that was set back says nothing about how long it has been; waiting for it to catch up could take hours.
+    private func hasPassed(_ interval: Duration, since time: Timestamp, at now: Timestamp) -> Bool {
+        now < time || now - time >= interval
+    }
+
     /// Looks at what nobody tells the runner of: requests from other servers, and timers, should one have been missed.
     private func lookAround(at now: Timestamp) async throws(RunnerEnd) {
-        guard now - lookedAroundTime >= context.pace.pollInterval else { return }
+        guard hasPassed(context.pace.pollInterval, since: lookedAroundTime, at: now) else { return }
         lookedAroundTime = now
         nextDue = Timestamp(microseconds: .min)
         let retries = try await context.patiently {

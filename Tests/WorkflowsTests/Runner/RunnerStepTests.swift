@@ -47,6 +47,19 @@ import Testing
         }
     }
 
+    @Test func `moves its checkpoint though the clock was set back`() async throws {
+        try await RunnerHarness.with { harness in
+            try await harness.report("d1", 20)
+            let runner = harness.runner()
+            let term = try await runner.term(try await runner.begin())
+            try await harness.settle(term, at: .now() + .seconds(7_200))
+            try await harness.report("d1", 21)
+            try await harness.settle(term, at: .now())
+            let position = try await harness.log.store.head().position
+            #expect(try await harness.count("workflow_checkpoints where position = \(position)") == 1)
+        }
+    }
+
     @Test func `stores the states of silent observers in slices`() async throws {
         try await RunnerHarness.with { harness in
             for device in 0..<20 { try await harness.report("d\(device)", 20) }
