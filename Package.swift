@@ -56,6 +56,7 @@ var targets: [Target] = [
             .embedInCode("0016-connectivity.sql"), .embedInCode("0017-quarantined-access.sql"),
             .embedInCode("0018-flagged-readings.sql"), .embedInCode("0019-configuration.sql"),
             .embedInCode("0020-seals.sql"), .embedInCode("0021-claims.sql"),
+            .embedInCode("0022-explorer.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -23,6 +23,7 @@ package enum Migrations {
         ("0019-configuration", text(PackageResources._019_configuration_sql)),
         ("0020-seals", text(PackageResources._020_seals_sql)),
         ("0021-claims", text(PackageResources._021_claims_sql)),
+        ("0022-explorer", text(PackageResources._022_explorer_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -99,8 +99,8 @@ struct Server {
             catalog: catalog, access: PostgresDeviceAccess(pool: pool), on: ingesting, logger: logger)
         tokens = PostgresTokenStore(pool: pool)
         http = HTTPGateway(
-            configuration: settings.http, store: store, feed: feed, devices: devices, accounts: accounts,
-            alerts: alerts,
+            configuration: settings.http, store: store, search: PostgresLogSearch(pool: pool), feed: feed,
+            devices: devices, accounts: accounts, alerts: alerts,
             rollouts: rollouts, queries: PostgresFleetQueries(pool: pool),
             seals: SealedTree(pool: pool),
             serials: PostgresSerialNumbers(pool: pool),

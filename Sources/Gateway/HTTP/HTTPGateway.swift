@@ -18,7 +18,8 @@ package struct HTTPGateway: Service {
     package let listening = Listening()
 
     package init(
-        configuration: HTTPConfiguration, store: any EventStore, feed: (any LogSource)? = nil,
+        configuration: HTTPConfiguration, store: any EventStore, search: any LogSearch,
+        feed: (any LogSource)? = nil,
         devices: Directory<Device>,
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
         queries: any FleetQueries & RolloutQueries, seals: any SealQueries, serials: any SerialNumbers,
@@ -59,7 +60,8 @@ package struct HTTPGateway: Service {
         let ofTheServer: [Route] =
             WorkflowRoutes(queries: workflows).all
             + NotificationRoutes(ledger: notifications, accounts: accounts).all
-            + LogRoutes(store: store, feed: feed ?? store, streaming: streaming).all
+            + LogRoutes(store: store, search: search, feed: feed ?? store, streaming: streaming).all
+            + ExplorerRoutes(store: store, search: search, ledger: notifications).all
             + SealRoutes(store: store, seals: seals).all
             + IsolationRoutes(supervised: [devices, accounts, alerts, rollouts]).all
             + ProjectionRoutes(queries: queries).all

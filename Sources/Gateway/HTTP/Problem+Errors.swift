@@ -172,5 +172,6 @@ extension Problem {
     static let noMailbox = Problem.notFound("The account has no mailbox with this name.")
     static let noDelivery = Problem.notFound("The notification has no delivery to a mailbox with this name.")
     static let noNotification = Problem.notFound("There is no notification with this id.")
+    static let noEvent = Problem.notFound("There is no event with this id.")
     static let noStream = Problem.notFound("There is no stream with this name.")
 }

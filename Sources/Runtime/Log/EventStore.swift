@@ -120,14 +120,21 @@ package struct LogFilter: Sendable, Hashable {
     package var type: String?
     /// All streams if nil.
     package var stream: StreamName?
+    /// Whoever asked for it, if nil.
+    package var principal: Principal?
+    /// Whatever they follow from, if nil. Readings follow from no request, and have none.
+    package var correlationID: UUID128?
 
     package init(
-        category: String? = nil, type: String? = nil, scope: AccountScope, stream: StreamName? = nil
+        category: String? = nil, type: String? = nil, scope: AccountScope, stream: StreamName? = nil,
+        principal: Principal? = nil, correlationID: UUID128? = nil
     ) {
         self.category = category
         self.type = type
         self.scope = scope
         self.stream = stream
+        self.principal = principal
+        self.correlationID = correlationID
     }
 
     package static let everything = LogFilter(scope: .all)
@@ -139,6 +146,8 @@ package struct LogFilter: Sendable, Hashable {
         (category == nil || category == event.stream.category)
             && (type == nil || type == event.type)
             && (stream == nil || stream == event.stream)
+            && (principal == nil || principal == event.metadata.principal)
+            && (correlationID == nil || correlationID == event.metadata.correlationID)
             && scope.includes(event.metadata.account)
     }
 }

@@ -6,6 +6,10 @@ package protocol NotificationLedger: Sendable {
     func notifications(
         scope: AccountScope, after place: NotificationPlace?, limit: Int
     ) async throws(LedgerError) -> [NotificationRow]
+    /// Those that workflows wanted because of one of these events, the oldest first.
+    func notifications(
+        causedBy events: [UUID128], scope: AccountScope, limit: Int
+    ) async throws(LedgerError) -> [NotificationRow]
     func notification(_ id: UUID128, scope: AccountScope) async throws(LedgerError) -> NotificationRow?
     /// In the order of the mailboxes' names, each with all of its attempts.
     func deliveries(of notification: UUID128) async throws(LedgerError) -> [DeliveryRow]

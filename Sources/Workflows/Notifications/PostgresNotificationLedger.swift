@@ -26,6 +26,14 @@ package struct PostgresNotificationLedger: NotificationLedger {
         return try await read(statement) { try $0.map { try NotificationRow($0) } }
     }
 
+    package func notifications(
+        causedBy events: [UUID128], scope: AccountScope, limit: Int
+    ) async throws(LedgerError) -> [NotificationRow] {
+        let statement = Self.causedBy(.uuidArray(events), .int8(Int64(limit)))
+        return try await read(statement) { try $0.map { try NotificationRow($0) } }
+            .filter { scope.includes($0.notification.account) }
+    }
+
     package func notification(_ id: UUID128, scope: AccountScope) async throws(LedgerError) -> NotificationRow? {
         let found = try await read(Self.one(.uuid(id))) { try $0.first.map { try NotificationRow($0) } }
         return found.flatMap { scope.includes($0.notification.account) ? $0 : nil }
@@ -74,6 +82,10 @@ package struct PostgresNotificationLedger: NotificationLedger {
     private static let all = Statement(
         "list notifications",
         notification + " where (created_time, id) < ($1, $2) order by created_time desc, id desc limit $3")
+
+    private static let causedBy = Statement(
+        "list notifications with these causes",
+        notification + " where cause_event = any($1) order by created_time, id limit $2")
 
     private static let ofAccount = Statement(
         "list notifications of an account",

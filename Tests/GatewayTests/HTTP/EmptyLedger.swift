@@ -7,6 +7,10 @@ struct EmptyLedger: NotificationLedger {
         scope: AccountScope, after place: NotificationPlace?, limit: Int
     ) async throws(LedgerError) -> [NotificationRow] { [] }
 
+    func notifications(
+        causedBy events: [UUID128], scope: AccountScope, limit: Int
+    ) async throws(LedgerError) -> [NotificationRow] { [] }
+
     func notification(_ id: UUID128, scope: AccountScope) async throws(LedgerError) -> NotificationRow? { nil }
 
     func deliveries(of notification: UUID128) async throws(LedgerError) -> [DeliveryRow] { [] }

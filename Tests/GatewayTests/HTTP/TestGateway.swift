@@ -3,6 +3,7 @@ import Gateway
 import Logging
 import Runtime
 import ServiceLifecycle
+import Support
 import Testing
 import Workflows
 
@@ -74,7 +75,8 @@ struct TestGateway: Sendable {
         queries = FoldedQueries(store: store)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         gateway = HTTPGateway(
-            configuration: configuration, store: store, devices: devices, accounts: accounts, alerts: alerts,
+            configuration: configuration, store: store, search: FoldedLogSearch(store: store), devices: devices,
+            accounts: accounts, alerts: alerts,
             rollouts: rollouts,
             queries: queries, seals: SealsInMemory(store: store), serials: serials ?? queries,
             notifications: ledger, workflows: OneStoppedWorkflow(), tokens: tokens, credentials: credentials,

@@ -5,6 +5,7 @@ import Runtime
 /// The log as a whole and stream by stream, as lists and as streams of server-sent events.
 struct LogRoutes: Sendable {
     let store: any EventStore
+    let search: any LogSearch
     /// What event streams follow.
     let feed: any LogSource
     let streaming: EventStreaming
@@ -21,15 +22,17 @@ struct LogRoutes: Sendable {
     }
 
     private func events(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "category", "account", "type", "device_id", "from", "to")
+        try exchange.query.allow(
+            "after", "limit", "category", "account", "type", "principal", "correlation", "device_id", "from", "to")
         if let device = exchange.query["device_id"] { return try await events(of: device, exchange, caller) }
-        for name in ["from", "to"] where exchange.query[name] != nil {
-            throw .malformed(name, "\(name) needs device_id: the log as a whole is read by position.")
-        }
         let filter = LogFilter(
             category: exchange.query["category"], type: exchange.query["type"],
-            scope: try caller.scope.narrowed(by: exchange.query["account"]))
+            scope: try caller.scope.narrowed(by: exchange.query["account"]),
+            principal: try exchange.query.principal(), correlationID: try exchange.query.id("correlation"))
         if EventStreaming.isWanted(by: exchange) {
+            for name in ["from", "to"] where exchange.query[name] != nil {
+                throw .malformed(name, "\(name) is for lists; an event stream follows what comes.")
+            }
             let subscription = Subscription(
                 to: feed, where: filter, pageSize: Self.pageSize, pollInterval: Self.pollInterval)
             return try streaming.response(
@@ -40,12 +43,16 @@ struct LogRoutes: Sendable {
             }
         }
         let (after, limit) = (try exchange.query.after(), try exchange.query.limit())
+        let (from, to) = try exchange.query.span()
         do throws(EventStoreError) {
             let head = try await store.head()
-            let page = try await store.readLog(after: after, where: filter, limit: limit)
-            return .bytes(
-                EventJSON.list(page.events, next: page.end < head.position ? page.end : nil),
-                headers: [.position: "\(head.position)"])
+            // Recorded times never decrease, so that a span of them is a span of positions.
+            let start = if let from { max(after, try await search.position(at: from.justBefore)) } else { after }
+            let end = if let to { try await search.position(at: to.justBefore) } else { head.position }
+            guard start < end else { return .bytes(EventJSON.list([], next: nil), headers: .position(head)) }
+            let page = try await store.readLog(after: start, where: filter, limit: limit)
+            let events = page.events.filter { to == nil || $0.position <= end }
+            return .bytes(EventJSON.list(events, next: page.end < end ? page.end : nil), headers: .position(head))
         } catch {
             throw Problem(error)
         }
@@ -53,16 +60,16 @@ struct LogRoutes: Sendable {
 
     /// Those of one device whose observed time lies within bounds, in the order in which they were stored.
     private func events(of device: String, _ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        for name in ["category", "account"] where exchange.query[name] != nil {
+        for name in ["category", "account", "principal", "correlation"] where exchange.query[name] != nil {
             throw .malformed(name, "\(name) says nothing beside device_id.")
         }
         if EventStreaming.isWanted(by: exchange) {
             throw .malformed("device_id", "Follow /api/v1/streams/device-\(device)/events instead.")
         }
         let scope = caller.scope
-        let (from, to) = (try exchange.query.time("from"), try exchange.query.time("to"))
+        let (from, to) = try exchange.query.span()
         let (after, limit) = (try exchange.query.after(), try exchange.query.limit())
-        guard let stream = StreamName("device-\(device)"), try await isVisible(stream, to: scope) else {
+        guard let stream = StreamName("device-\(device)"), try await store.shows(stream, to: scope) else {
             throw .noDevice
         }
         let type = exchange.query["type"]
@@ -88,7 +95,7 @@ struct LogRoutes: Sendable {
         try exchange.query.allow("after", "limit")
         guard let stream = StreamName(exchange.parameter("stream")) else { throw .noStream }
         let scope = caller.scope
-        guard try await isVisible(stream, to: scope) else { throw .noStream }
+        guard try await store.shows(stream, to: scope) else { throw .noStream }
         if EventStreaming.isWanted(by: exchange) {
             let store = store
             return try streaming.response(
@@ -104,19 +111,6 @@ struct LogRoutes: Sendable {
             EventJSON.list(
                 events.filter { scope.includes($0.metadata.account) },
                 next: found.count > limit ? events.last?.version : nil))
-    }
-
-    /// A stream that never had an event in scope does not exist for the caller.
-    private func isVisible(_ stream: StreamName, to scope: AccountScope) async throws(Problem) -> Bool {
-        guard let first = try await read(stream, from: 1, limit: 1).first else { return false }
-        if scope.includes(first.metadata.account) { return true }
-        do throws(EventStoreError) {
-            let page = try await store.readLog(
-                after: first.position, where: LogFilter(scope: scope, stream: stream), limit: 1)
-            return !page.events.isEmpty
-        } catch {
-            throw Problem(error)
-        }
     }
 
     private func read(_ stream: StreamName, from version: Int64, limit: Int) async throws(Problem) -> [RecordedEvent] {
@@ -147,18 +141,6 @@ extension AccountScope {
         guard let account = account.map({ AccountID($0) }) else { return self }
         guard includes(account) else { throw .noAccount }
         return .only(account)
-    }
-}
-
-extension QueryParameters {
-    /// An instant; nil if it is not given.
-    fileprivate func time(_ name: String) throws(Problem) -> Timestamp? {
-        guard let text = self[name] else { return nil }
-        guard let time = Timestamp(text) else {
-            throw .malformed(
-                name, "\(name) must be an RFC 3339 time such as 2026-11-21T08:00:00Z, a + written as %2B.")
-        }
-        return time
     }
 }
 

@@ -128,10 +128,12 @@ package final class PostgresEventStore: EventStore, Service {
     package func readLog(
         after position: Int64, where filter: LogFilter, limit: Int
     ) async throws(EventStoreError) -> LogPage {
-        let telemetry = telemetry.mayInclude(
-            category: filter.stream?.category ?? filter.category, type: filter.type)
+        let telemetry =
+            !filter.excludesTelemetry
+            && telemetry.mayInclude(category: filter.stream?.category ?? filter.category, type: filter.type)
         let isWhole = filter == .everything
-        var window = ReadWindow(after: position, length: isWhole ? Int64(limit) : ReadWindow.partition)
+        let length = filter.hasNoIndex ? ReadWindow.stretch : ReadWindow.partition
+        var window = ReadWindow(after: position, length: isWhole ? Int64(limit) : length)
         var events: [RecordedEvent] = []
         while events.count < limit {
             let page = ReadStatements.log(
@@ -141,6 +143,7 @@ package final class PostgresEventStore: EventStore, Service {
             if events.count < limit, window.end >= head {
                 return LogPage(events: events, end: max(position, events.last?.position ?? 0, head))
             }
+            if events.count < limit, filter.hasNoIndex { return LogPage(events: events, end: window.end) }
             window.advance()
         }
         return LogPage(events: events, end: events.last?.position ?? position)

@@ -11,8 +11,11 @@ enum ReadStatements {
 
     static let head = Statement("read_head", "select position, recorded_time from log_head")
 
+    /// What the partitions have an index over.
+    static let byPeople = "principal like 'user:%'"
+
     /// Without the partitions of telemetry.
-    private static let withoutTelemetry = " and class in (0, 2)"
+    static let withoutTelemetry = " and class in (0, 2)"
 
     static func stream(
         _ stream: StreamName, from version: Int64, in window: ReadWindow, limit: Int, telemetry: Bool
@@ -87,15 +90,19 @@ enum ReadStatements {
     ) -> BoundStatement {
         var parameters: [PostgresValue] = [.int8(window.start), .int8(window.end), .int8(Int64(limit))]
         var conditions = ""
-        func require(_ column: String, _ value: String?) {
+        func require(_ column: String, _ value: PostgresValue?) {
             guard let value else { return }
-            parameters.append(.text(value))
+            parameters.append(value)
             conditions += " and \(column) = $\(parameters.count)"
         }
-        require("stream", filter.stream?.description)
-        require("category", filter.category)
-        require("type", filter.type)
-        if case .only(let account) = filter.scope { require("account", account.rawValue) }
+        require("stream", filter.stream.map { .text($0.description) })
+        require("category", filter.category.map { .text($0) })
+        require("type", filter.type.map { .text($0) })
+        if case .only(let account) = filter.scope { require("account", .text(account.rawValue)) }
+        require("correlation_id", filter.correlationID.map { .uuid($0) })
+        require("principal", filter.principal.map { .text($0.description) })
+        // Without it Postgres does not know that the index over what people did holds the answer.
+        if case .user? = filter.principal { conditions += " and \(byPeople)" }
         return Statement.unprepared(
             "read_log",
             columns + " where position > $1 and position <= $2" + conditions + (telemetry ? "" : withoutTelemetry)

@@ -4,6 +4,9 @@ struct ReadWindow {
     /// As long as a partition of telemetry.
     static let partition: Int64 = 10_000_000
 
+    /// What is looked through at a time where no index helps: a second's work or less.
+    static let stretch: Int64 = 1_000_000
+
     private(set) var start: Int64
     private(set) var end: Int64
 
