@@ -90,12 +90,13 @@ struct Server {
                 if case .recorded(let step) = happening, step.notifications > 0 { bell.ring() }
             })
 
-        let configurations = Bell()
+        let (configurations, commands) = (Bell(), Bell())
         let mqtt = MQTTGateway(
             settings.mqtt, directory: devices, rollouts: rollouts, store: store, feed: feed,
             lease: PostgresLease(.ingest, url: url, on: reading, server: settings.mqtt.server, logger: logger),
             parking: PostgresParkingStore(pool: pool, log: store), ledger: PostgresFirmwareLedger(pool: pool),
             configurations: (PostgresConfigurationOutbox(pool: pool), configurations),
+            commands: (PostgresCommandOutbox(pool: pool), commands),
             catalog: catalog, access: PostgresDeviceAccess(pool: pool), on: ingesting, logger: logger)
         tokens = PostgresTokenStore(pool: pool)
         http = HTTPGateway(
@@ -107,7 +108,7 @@ struct Server {
             notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
             deviceKeys: PostgresDeviceKeys(pool: pool), catalog: catalog, configurations: configurations,
-            readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
+            commands: commands, readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
         let purge = AcceptancePurge(pool: pool, window: settings.commandWindow, logger: logger)
         let driftWatch = DriftWatch(

@@ -60,8 +60,8 @@ package enum DevicesProjection: Projection {
         case .disconnected: changed.connectivity.disconnect(at: event.observedTime)
         case .flapping: changed.connectivity.flap(at: event.observedTime)
         case .fellSilent: changed.connectivity.fallSilent(at: event.observedTime)
-        case .configurationDesired: break
-        case .configurationReported:
+        case .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled: break
+        case .configurationReported, .commandAcknowledged, .commandEnded:
             changed.connectivity.hear()
             changed.lastSeenTime = event.recordedTime
         case .quarantined(let quarantined):

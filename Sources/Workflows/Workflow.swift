@@ -144,4 +144,6 @@ package enum OutgoingCommand: Sendable, Codable, Equatable {
     case rollout(id: String, Rollout.Command)
     /// Tells a device's own stream that nothing was heard of it since.
     case silence(device: String, lastSeenTime: Timestamp)
+    /// Tells a device's own stream that the time for a command to it has passed.
+    case commandTimeout(device: String, command: String)
 }

@@ -15,6 +15,13 @@ package enum Device: Decider {
         /// - Parameter ifVersion: the version of the desired configuration that is to be replaced; any if nil.
         case desireConfiguration([String: JSONValue], ifVersion: Int64?)
         case reportConfiguration(ConfigurationReported)
+        /// Tells the device to do something.
+        indirect case issueCommand(DeviceCommandRequest)
+        /// Notes that the broker has these.
+        case noteCommandsSent([String])
+        indirect case reportCommand(DeviceCommandReport)
+        case cancelCommand(id: String, reason: String)
+        case timeOutCommand(id: String)
         /// Notes that nothing was heard since.
         case fallSilent(lastSeenTime: Timestamp)
         /// Keeps the device out: it stays, but nothing it sends is taken for a reading.
@@ -43,6 +50,12 @@ package enum Device: Decider {
         case fellSilent(DeviceFellSilent)
         case configurationDesired(ConfigurationDesired)
         case configurationReported(ConfigurationReported)
+        indirect case commandIssued(CommandIssued)
+        case commandSent(CommandSent)
+        case commandAcknowledged(CommandAcknowledged)
+        indirect case commandEnded(CommandEnded)
+        case commandTimedOut(CommandTimedOut)
+        case commandCancelled(CommandCancelled)
         case quarantined(DeviceQuarantined)
         case released(DeviceReleased)
         case credentialIssued(CredentialIssued)
@@ -65,6 +78,11 @@ package enum Device: Decider {
         /// No key of this number is valid.
         case unknownCredential
         case tooManyCredentials
+        /// The device was not told this, or it is forgotten.
+        case unknownCommand
+        case tooManyCommands
+        /// It has come to another end.
+        case commandEnded(DeviceCommand.Status)
     }
 
     package static let category = "device"
@@ -77,7 +95,7 @@ package enum Device: Decider {
         state.serial.approximateHeapBytes + state.name.approximateHeapBytes + state.labels.approximateHeapBytes
             + state.readings.approximateHeapBytes + state.sequence.spans.approximateHeapBytes
             + state.metadata.approximateHeapBytes + state.connectivity.approximateHeapBytes
-            + state.configuration.approximateHeapBytes
+            + state.configuration.approximateHeapBytes + state.commands.approximateHeapBytes
     }
 
     package static func decide(
@@ -94,8 +112,10 @@ package enum Device: Decider {
         if case .refuseMessage(let refusal) = command { return [.messageRefused(MessageRefused(refusal))] }
         if case .noteAccessRefusals(let refusals) = command { return [.accessRefused(AccessRefused(refusals))] }
         if state.status == .retired {
-            if case .retire = command { return [] }
-            throw .retired
+            switch command {
+            case .retire, .timeOutCommand: return []
+            default: throw .retired
+            }
         }
         switch command {
         case .assign(let account):
@@ -112,6 +132,16 @@ package enum Device: Decider {
         case .desireConfiguration(let config, let version):
             return try state.configuration.events(desiring: config, ifVersion: version)
         case .reportConfiguration(let report): return try state.configuration.events(upon: report)
+        case .issueCommand(let request):
+            if state.status == .quarantined { throw .quarantined }
+            return try state.commands.events(issuing: request, at: context.time)
+        case .noteCommandsSent(let ids): return state.commands.events(noting: ids)
+        case .reportCommand(let report):
+            if state.status == .quarantined { throw .quarantined }
+            return try state.commands.events(upon: report, at: context.time)
+        case .cancelCommand(let id, let reason):
+            return try state.commands.events(cancelling: id, reason: reason)
+        case .timeOutCommand(let id): return state.commands.events(timingOut: id)
         case .fallSilent(let lastSeenTime):
             let isThere = state.connectivity.presence != .offline
             return isThere ? [.fellSilent(DeviceFellSilent(lastSeenTime: lastSeenTime))] : []
@@ -147,6 +177,8 @@ package enum Device: Decider {
             state.claim = fact.claim
         case .assigned(let fact):
             state.account = fact.account
+            // What one account told its device is neither for it to do nor to be seen in another.
+            state.commands = IssuedCommands()
         case .updated(let fact):
             if let serial = fact.serial { state.serial = serial }
             if let name = fact.name { state.name = name }
@@ -182,6 +214,16 @@ package enum Device: Decider {
         case .configurationReported(let fact):
             state.configuration.report(fact, at: time)
             state.connectivity.hear()
+        case .commandIssued(let fact): state.commands.issue(fact, at: time)
+        case .commandSent(let fact): state.commands.send(fact, at: time)
+        case .commandAcknowledged(let fact):
+            state.commands.acknowledge(fact, at: time)
+            state.connectivity.hear()
+        case .commandEnded(let fact):
+            state.commands.end(fact, at: time)
+            state.connectivity.hear()
+        case .commandTimedOut(let fact): state.commands.timeOut(fact, at: time)
+        case .commandCancelled(let fact): state.commands.cancel(fact, at: time)
         case .quarantined(let fact):
             state.quarantine = Quarantine(reason: fact.reason, since: time, before: state.status)
             state.status = .quarantined
@@ -195,6 +237,7 @@ package enum Device: Decider {
             break
         case .retired:
             state.keys = []
+            state.commands.cancelAll(because: "the device was retired", at: time)
             state.status = .retired
             state.quarantine = nil
         }

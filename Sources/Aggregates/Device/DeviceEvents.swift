@@ -161,6 +161,24 @@ extension Device {
         .init("ConfigurationReported", wrap: Event.configurationReported) {
             if case .configurationReported(let fact) = $0 { fact } else { nil }
         },
+        .init("CommandIssued", wrap: Event.commandIssued) {
+            if case .commandIssued(let fact) = $0 { fact } else { nil }
+        },
+        .init("CommandSent", wrap: Event.commandSent) {
+            if case .commandSent(let fact) = $0 { fact } else { nil }
+        },
+        .init("CommandAcknowledged", wrap: Event.commandAcknowledged) {
+            if case .commandAcknowledged(let fact) = $0 { fact } else { nil }
+        },
+        .init("CommandEnded", wrap: Event.commandEnded) {
+            if case .commandEnded(let fact) = $0 { fact } else { nil }
+        },
+        .init("CommandTimedOut", wrap: Event.commandTimedOut) {
+            if case .commandTimedOut(let fact) = $0 { fact } else { nil }
+        },
+        .init("CommandCancelled", wrap: Event.commandCancelled) {
+            if case .commandCancelled(let fact) = $0 { fact } else { nil }
+        },
         .init("DeviceRegistered", wrap: Event.registered) { if case .registered(let fact) = $0 { fact } else { nil } },
         .init("DeviceAssigned", wrap: Event.assigned) { if case .assigned(let fact) = $0 { fact } else { nil } },
         .init("DeviceUpdated", wrap: Event.updated) { if case .updated(let fact) = $0 { fact } else { nil } },

@@ -51,6 +51,7 @@ extension Device {
         package var latestFlagged: FlaggedReading?
         package var connectivity = Connectivity()
         package var configuration = Configuration()
+        package var commands = IssuedCommands()
 
         package init() {}
 
@@ -80,6 +81,7 @@ extension Device {
             latestFlagged = try fields.decodeIfPresent(FlaggedReading.self, forKey: .latestFlagged)
             connectivity = try fields.decodeIfPresent(Connectivity.self, forKey: .connectivity) ?? Connectivity()
             configuration = try fields.decodeIfPresent(Configuration.self, forKey: .configuration) ?? Configuration()
+            commands = try fields.decodeIfPresent(IssuedCommands.self, forKey: .commands) ?? IssuedCommands()
         }
     }
 }

@@ -8,6 +8,7 @@ import Workflows
 enum KnownEvents {
     static let workflows = [
         WorkflowHost(Overheating.self), WorkflowHost(Silence.self), WorkflowHost(RolloutDriver.self),
+        WorkflowHost(CommandTimeouts.self),
     ]
 
     /// The streams that belong to no aggregate, and how their events are read.

@@ -26,7 +26,7 @@ package struct HTTPGateway: Service {
         notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil,
-        configurations: Bell = Bell(), readiness: any ReadinessCheck,
+        configurations: Bell = Bell(), commands: Bell = Bell(), readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {
         self.configuration = configuration
@@ -47,6 +47,7 @@ package struct HTTPGateway: Service {
         let ofAggregates: [Route] =
             deviceRoutes.all + CredentialRoutes(routes: deviceRoutes, keys: deviceKeys).all
             + ConfigurationRoutes(devices: deviceRoutes, bell: configurations).all
+            + CommandRoutes(devices: deviceRoutes, bell: commands).all
             + TelemetryRoutes(devices: devices, catalog: catalog, authenticator: deviceAuthenticator, metrics: metrics)
             .all
             + ClaimRoutes(devices: deviceRoutes).all

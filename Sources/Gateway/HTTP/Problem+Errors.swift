@@ -44,6 +44,13 @@ extension Problem {
             self = .conflict(
                 "too-many-credentials", "The device has \(Device.keyLimit) keys; revoke one of them first.")
         case .configurationMoved(let version): self = .stale(version: version)
+        case .unknownCommand: self = .noCommand
+        case .tooManyCommands:
+            self = .conflict(
+                "too-many-commands",
+                "\(IssuedCommands.mostOpen) commands to the device are open; wait for one to end, or cancel one.")
+        case .commandEnded(let status):
+            self = .conflict("command-ended", "The command has come to its end: \(status.rawValue).")
         case .quarantined: self = .conflict("device-quarantined", "The device is quarantined; release it first.")
         case .accountNotActive(let id):
             self = .conflict("account-not-active", "The account \(id) is not active: activate it, or choose another.")
@@ -157,6 +164,7 @@ extension Problem {
     }
 
     static let noDevice = Problem.notFound("There is no device with this id.")
+    static let noCommand = Problem.notFound("The device was given no command with this id, or it is long over.")
     static let noCredential = Problem.notFound("The device has no valid key of this number.")
     static let noAccount = Problem.notFound("There is no account with this id.")
     static let noAlert = Problem.notFound("There is no alert with this id.")

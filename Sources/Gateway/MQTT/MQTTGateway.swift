@@ -16,6 +16,7 @@ package struct MQTTGateway: Service, CredentialChanges {
     ///   - feed: where rollouts are followed; the store if nil.
     ///   - thread: libmosquitto looks names up and connects on it and blocks it meanwhile; lend it to nobody else.
     ///   - configurations: what waits to be delivered, and the bell that is rung for it; nobody delivers if nil.
+    ///   - commands: the same of commands to devices.
     ///   - catalog: by which readings are judged; they are not if nil.
     ///   - access: who may come in, for the broker's guard.
     ///   - observe: called with what happens, in order, for those who want to follow it.
@@ -23,6 +24,7 @@ package struct MQTTGateway: Service, CredentialChanges {
         _ configuration: MQTTConfiguration, directory: Directory<Device>, rollouts: Directory<Rollout>,
         store: any EventStore, feed: (any LogSource)? = nil, lease: any Lease, parking: any ParkingStore,
         ledger: any FirmwareLedger, configurations: (outbox: any ConfigurationOutbox, bell: Bell)? = nil,
+        commands: (outbox: any CommandOutbox, bell: Bell)? = nil,
         catalog: TelemetryCatalog? = nil, access: (any DeviceAccessSource)? = nil,
         on thread: PollThread, logger: Logger,
         observe: @escaping @Sendable (IngestHappening) -> Void = { _ in }
@@ -53,7 +55,7 @@ package struct MQTTGateway: Service, CredentialChanges {
                 to: configuration.broker, clientID: configuration.clientID,
                 topics: [
                     DeviceTopic.telemetry, DeviceTopic.status, DeviceTopic.configurationReport,
-                    DeviceTopic.firmwareStatus,
+                    DeviceTopic.firmwareStatus, DeviceTopic.commandStatus,
                     WatchdogTopic.name(ofIngest: configuration.clientID),
                 ], on: thread),
             lease: lease, generationLog: GenerationLog(store: store, server: configuration.server, logger: logger),
@@ -66,6 +68,10 @@ package struct MQTTGateway: Service, CredentialChanges {
             receipts: receipts,
             configurations: configurations.map {
                 ConfigurationDelivery(
+                    outbox: $0.outbox, bell: $0.bell, devices: directory, link: link, logger: logger)
+            },
+            commands: commands.map {
+                CommandDelivery(
                     outbox: $0.outbox, bell: $0.bell, devices: directory, link: link, logger: logger)
             }, link: link, status: status, metrics: IngestMetrics(), logger: logger, observe: observe)
     }

@@ -27,6 +27,8 @@ package struct CommandDispatch: Sendable {
             case .rollout(let id, let command): rollouts.add(command, of: outbound, at: index, to: id)
             case .silence(let id, let lastSeenTime):
                 devices.add(.fallSilent(lastSeenTime: lastSeenTime), of: outbound, at: index, to: id)
+            case .commandTimeout(let id, let command):
+                devices.add(.timeOutCommand(id: command), of: outbound, at: index, to: id)
             }
         }
         var verdicts = [CommandVerdict](repeating: .unavailable(reason: "no answer"), count: commands.count)

@@ -142,7 +142,7 @@ actor OutboxDrain {
                 switch command {
                 case .alert(let id, _): "alert-\(id)"
                 case .rollout(let id, _): "rollout-\(id)"
-                case .silence(let id, _): "device-\(id)"
+                case .silence(let id, _), .commandTimeout(let id, _): "device-\(id)"
                 }
             return Pending(
                 number: number, workflow: workflow, key: try row.text(3), target: target,

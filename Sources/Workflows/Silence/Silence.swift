@@ -80,8 +80,8 @@ package enum Silence: Workflow {
     // MARK: What it listens to
 
     package static let eventTypes: Set<String> = [
-        "TelemetryRecorded", "MessageRefused", "DeviceConnected", "ConfigurationReported", "DeviceRegistered",
-        "DeviceUpdated", "DeviceAssigned",
+        "TelemetryRecorded", "MessageRefused", "DeviceConnected", "ConfigurationReported",
+        "CommandAcknowledged", "CommandEnded", "DeviceRegistered", "DeviceUpdated", "DeviceAssigned",
         "DeviceQuarantined", "DeviceReleased", "DeviceRetired",
     ]
 
@@ -94,12 +94,14 @@ package enum Silence: Workflow {
         if state.device.isEmpty { state.device = event.stream.id }
         let wasHeard = state.lastSeen != nil
         switch fact {
-        case .telemetryRecorded, .messageRefused, .connected, .configurationReported:
+        case .telemetryRecorded, .messageRefused, .connected, .configurationReported, .commandAcknowledged,
+            .commandEnded:
             state.lastSeen = max(event.recordedTime, state.lastSeen ?? event.recordedTime)
         case .registered(let fact): state.type = fact.type
         case .updated(let fact): if let type = fact.type { state.type = type }
         case .assigned, .disconnected, .flapping, .fellSilent, .configurationDesired,
-            .credentialIssued, .credentialsRotated, .credentialRevoked, .accessRefused:
+            .commandIssued, .commandSent, .commandTimedOut, .commandCancelled, .credentialIssued,
+            .credentialsRotated, .credentialRevoked, .accessRefused:
             break
         case .quarantined: state.quarantinedSince = event.recordedTime
         case .released: state.quarantinedSince = nil
@@ -146,10 +148,12 @@ package enum Silence: Workflow {
             var reaction = release(alert, "The device was moved to another account.")
             reaction.timers = [.set(graceTimer, due: event.recordedTime + .seconds(event.settings.silence.grace))]
             return reaction
-        case .telemetryRecorded, .messageRefused, .connected, .configurationReported:
+        case .telemetryRecorded, .messageRefused, .connected, .configurationReported, .commandAcknowledged,
+            .commandEnded:
             if state.isOffline { return welcome(lastSeen, state) }
         case .registered, .updated, .disconnected, .flapping, .fellSilent, .configurationDesired,
-            .credentialIssued, .credentialsRotated, .credentialRevoked, .accessRefused:
+            .commandIssued, .commandSent, .commandTimedOut, .commandCancelled, .credentialIssued,
+            .credentialsRotated, .credentialRevoked, .accessRefused:
             break
         }
         let mustArm = state.armedBy == event.position && !state.isOffline

@@ -7,7 +7,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct `A write while the log takes nothing` {
     /// Method, path, body. Sessions, workflows and isolated streams write nothing to the log; notifications lie elsewhere.
     private func writes(
-        device: String, kept: String, claim: (id: String, code: String), rollout: String
+        device: String, kept: String, command: String, claim: (id: String, code: String), rollout: String
     ) -> [(String, String, String?)] {
         let mailbox = "/api/v1/accounts/default/mailboxes"
         let hook = #"{"channel":"webhook","url":"https://example.com/a","severity":"warning"}"#
@@ -29,6 +29,8 @@ import Testing
             ("PUT", "/api/v1/accounts/default/device-types/oven", #"{"metrics":{}}"#),
             ("PUT", "\(mailbox)/ops", hook), ("DELETE", "\(mailbox)/old", nil),
             ("PUT", "/api/v1/devices/\(device)/config", #"{"interval":60}"#),
+            ("POST", "/api/v1/devices/\(device)/commands", #"{"name":"turn"}"#),
+            ("POST", "/api/v1/devices/\(device)/commands/\(command)/cancel", nil),
             ("POST", "/api/v1/devices/\(device)/credentials", nil),
             ("POST", "/api/v1/devices/\(device)/credentials/rotate", nil),
             ("DELETE", "/api/v1/devices/\(device)/credentials/1", nil),
@@ -56,16 +58,20 @@ import Testing
             let made = try await gateway.ask(
                 "POST", "/api/v1/accounts/default/claim-codes", #"{"uses":1,"expires":"2027-01-01T00:00:00Z"}"#)
             let claim = (id: try #require(made[text: "id"]), code: try #require(made[text: "code"]))
+            let ordered = try await gateway.ask("POST", "/api/v1/devices/\(device)/commands", #"{"name":"turn"}"#)
+            let command = try #require(ordered[text: "id"])
             try await gateway.raise("a-1")
             try await gateway.open("idle")
             _ = try await gateway.ask("POST", "/api/v1/accounts/idle/deactivate")
             let old = #"{"channel":"webhook","url":"https://example.com/a","severity":"warning"}"#
             _ = try await gateway.ask("PUT", "/api/v1/accounts/default/mailboxes/old", old)
-            let writes = writes(device: device, kept: kept, claim: claim, rollout: "none")
+            let writes = writes(device: device, kept: kept, command: command, claim: claim, rollout: "none")
             let creation = try #require(writes.first { $0.1 == "/api/v1/rollouts" })
             let rollout = try #require(try await gateway.ask(creation.0, creation.1, creation.2)[text: "id"])
             store.refuse(with: error)
-            for (method, path, body) in self.writes(device: device, kept: kept, claim: claim, rollout: rollout) {
+            for (method, path, body) in self.writes(
+                device: device, kept: kept, command: command, claim: claim, rollout: rollout)
+            {
                 let reply = try await gateway.ask(method, path, body)
                 #expect(reply.status == 503 && reply.isProblem, "\(method) \(path): \(reply)")
                 #expect(reply.headers["retry-after"] == seconds, "\(method) \(path)")

@@ -30,6 +30,7 @@ struct GatewayHarness: Sendable {
         ledger: any FirmwareLedger = InMemoryFirmwareLedger(),
         access: (any DeviceAccessSource)? = nil, limit: DeviceLimit = DeviceLimit(),
         awaitsIngest: Bool = true, configurations: (outbox: any ConfigurationOutbox, bell: Bell)? = nil,
+        commands: (outbox: any CommandOutbox, bell: Bell)? = nil,
         _ body: @escaping @Sendable (GatewayHarness) async throws -> Void
     ) async throws {
         let ownBroker = broker == nil
@@ -46,7 +47,7 @@ struct GatewayHarness: Sendable {
                 broker: broker.gatewayAddress, server: server,
                 guardLimit: limit, probeInterval: probeInterval),
             directory: directory, rollouts: rollouts, store: store, lease: lease, parking: given ?? parking,
-            ledger: ledger, configurations: configurations,
+            ledger: ledger, configurations: configurations, commands: commands,
             access: access, on: thread, logger: Self.logger,
             observe: { happenings.note($0) })
         let harness = GatewayHarness(

@@ -88,7 +88,8 @@ extension DeviceRow {
             try memory.fold(event)
             let hasSpoken =
                 memory.state.telemetryCount > before.telemetryCount || memory.state.refusedCount > before.refusedCount
-                || ["DeviceConnected", "ConfigurationReported"].contains(event.type)
+                || ["DeviceConnected", "ConfigurationReported", "CommandAcknowledged", "CommandEnded"].contains(
+                    event.type)
             if hasSpoken { lastSeenTime = event.recordedTime }
         }
         self.init(id: id, memory, registeredTime: first.recordedTime, lastSeenTime: lastSeenTime)

@@ -59,7 +59,8 @@ extension DeviceRoutes {
                     if let account, let target {
                         let isActive = joint.state(of: target).status == .active
                         try joint.send(
-                            .assign(AccountStanding(id: account, isActive: isActive)), to: device, sideRows: rows)
+                            .assign(AccountStanding(id: account, isActive: isActive)), to: device,
+                            sideRows: rows + [PostgresCommandOutbox.end(of: id)])
                     }
                     if changes != Changes() { try joint.send(.update(changes), to: device, sideRows: rows) }
                 } catch {

@@ -20,6 +20,7 @@ extension DeviceRoutes {
         let id = exchange.parameter("id")
         let rows = [
             DeviceCredentialRows.deletion(of: id), DeviceSerialRows.deletion(of: id), QuarantineRows.deletion(of: id),
+            PostgresCommandOutbox.end(of: id),
         ]
         return try await perform(exchange, caller, with: rows) { .retire(reason: $0) }
     }

@@ -77,11 +77,17 @@ final class MosquittoClient {
     /// Queues a message and returns its packet id.
     @discardableResult
     func publish(
-        _ payload: [UInt8], to topic: String, qos: Int32, retained: Bool = false
+        _ payload: [UInt8], to topic: String, qos: Int32, retained: Bool = false, expirySeconds: UInt32? = nil
     ) throws(MQTTError) -> Int32 {
+        var properties: OpaquePointer?
+        defer { mosquitto_property_free_all(&properties) }
+        if let expirySeconds {
+            let property = Int32(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL.rawValue)
+            try Self.check(mosquitto_property_add_int32(&properties, property, expirySeconds))
+        }
         var packetID: Int32 = 0
         try Self.check(
-            mosquitto_publish_v5(handle, &packetID, topic, Int32(payload.count), payload, qos, retained, nil))
+            mosquitto_publish_v5(handle, &packetID, topic, Int32(payload.count), payload, qos, retained, properties))
         return packetID
     }
 

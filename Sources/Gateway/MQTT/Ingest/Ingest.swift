@@ -19,6 +19,7 @@ struct Ingest: Sendable {
     let delivery: FirmwareDelivery
     let receipts: Receipts
     let configurations: ConfigurationDelivery?
+    let commands: CommandDelivery?
     let link: any LinkState
     let status: IngestStatus
     let metrics: IngestMetrics
@@ -44,6 +45,7 @@ struct Ingest: Sendable {
             group.addTask { await delivery.runUntilCancelled() }
             group.addTask { await receipts.runUntilCancelled() }
             if let configurations { group.addTask { await configurations.runUntilCancelled() } }
+            if let commands { group.addTask { await commands.runUntilCancelled() } }
             await ingestUntilFenced()
             group.cancelAll()
         }

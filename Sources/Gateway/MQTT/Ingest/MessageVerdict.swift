@@ -50,6 +50,9 @@ enum MessageVerdict: Sendable, Equatable {
         case .failure(.rejected(.alreadyRegistered)): self = .refused(reason: "the device is registered already")
         case .failure(.rejected(.unknownCredential)), .failure(.rejected(.tooManyCredentials)):
             self = .refused(reason: "it has to do with keys")
+        case .failure(.rejected(.unknownCommand)): self = .refused(reason: "there is no such command")
+        case .failure(.rejected(.tooManyCommands)), .failure(.rejected(.commandEnded)):
+            self = .refused(reason: "it has to do with commands")
         case .failure(.rejected(.malformed(let field, let reason))): self = .refused(reason: "\(field) \(reason)")
         }
     }

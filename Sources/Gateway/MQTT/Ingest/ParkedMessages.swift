@@ -172,6 +172,8 @@ extension TelemetryMessage {
         } else if DeviceTopic.configurationReportDevice(received.topic) != nil {
             self.init(
                 configurationOf: device, received, stamp: stamp, receivedTime: time, fence: nil, sideRows: removal)
+        } else if DeviceTopic.commandStatusDevice(received.topic) != nil {
+            self.init(commandOf: device, received, stamp: stamp, receivedTime: time, fence: nil, sideRows: removal)
         } else {
             self.init(
                 from: device, received, stamp: stamp, receivedTime: time, fence: nil, sideRows: removal,

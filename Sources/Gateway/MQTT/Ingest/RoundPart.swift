@@ -29,6 +29,9 @@ struct RoundPart: Sendable {
             } else if let device = DeviceTopic.configurationReportDevice(message.topic) {
                 messages.append(
                     TelemetryMessage(configurationOf: device, message, stamp: stamp, receivedTime: time, fence: fence))
+            } else if let device = DeviceTopic.commandStatusDevice(message.topic) {
+                messages.append(
+                    TelemetryMessage(commandOf: device, message, stamp: stamp, receivedTime: time, fence: fence))
             } else if let device = DeviceTopic.firmwareStatusDevice(message.topic) {
                 reports.append(
                     FirmwareReportMessage(from: device, message, stamp: stamp, receivedTime: time, fence: fence))

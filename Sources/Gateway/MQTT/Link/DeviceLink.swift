@@ -70,7 +70,9 @@ actor DeviceLink: LinkState, NoticeSink, DevicePublishing {
         var packetIDs: [Int32] = []
         for message in messages {
             packetIDs.append(
-                try client.publish(message.payload, to: message.topic, qos: 1, retained: message.isRetained))
+                try client.publish(
+                    message.payload, to: message.topic, qos: 1, retained: message.isRetained,
+                    expirySeconds: message.expirySeconds))
         }
         let outcome = await withCheckedContinuation { continuation in
             pending.add(packetIDs, continuation)

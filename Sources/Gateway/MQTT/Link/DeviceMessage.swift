@@ -5,6 +5,8 @@ struct DeviceMessage: Sendable, Hashable {
     var payload: [UInt8]
     /// Whether the device finds it on its topic whenever it comes.
     var isRetained = true
+    /// For how long the broker may hand it out; for ever if nil.
+    var expirySeconds: UInt32?
 }
 
 /// What carries messages for devices to the broker.

@@ -24,7 +24,7 @@ package struct IPAddress: Sendable, Hashable {
     /// Nil for another family than IP.
     init?(_ address: UnsafePointer<sockaddr>) {
         let raw = UnsafeRawPointer(address)
-        switch Int32(address.pointee.sa_family) {
+        switch Int32(raw.loadUnaligned(as: sockaddr_in.self).sin_family) {
         case AF_INET:
             self.init(v4: UInt32(bigEndian: raw.loadUnaligned(as: sockaddr_in.self).sin_addr.s_addr))
         case AF_INET6:
