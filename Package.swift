@@ -68,6 +68,7 @@ var targets: [Target] = [
             .embedInCode("0021-claims.sql"),
             .embedInCode("0022-explorer.sql"),
             .embedInCode("0023-commands.sql"),
+            .embedInCode("0024-rebuilds.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

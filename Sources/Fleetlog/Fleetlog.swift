@@ -10,7 +10,8 @@ struct Fleetlog: AsyncParsableCommand {
             `fleetlog serve` uses yours. The other commands find the installation of the folder they are run in.
             """,
         subcommands: [
-            UpCommand.self, ServeCommand.self, MigrateCommand.self, ReplayCommand.self, AuditCommand.self,
+            UpCommand.self, ServeCommand.self, MigrateCommand.self, ReplayCommand.self, ProjectionsCommand.self,
+            AuditCommand.self,
             CheckCommand.self, SnapshotsCommand.self, BackupCommand.self, RestoreCommand.self, RetainCommand.self,
             TokenCommand.self, DevicesCommand.self,
             SimulateCommand.self,

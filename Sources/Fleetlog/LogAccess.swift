@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Runtime
 
@@ -6,12 +7,19 @@ struct LogAccess: Sendable {
     let pool: PostgresPool
     let store: PostgresEventStore
     let snapshots: PostgresSnapshotStore
+    private let url: DatabaseURL
+    private let thread: PollThread
+
+    /// A role that a server has otherwise.
+    func lease(_ role: LeaseRole) -> PostgresLease {
+        PostgresLease(
+            role, url: url, on: thread, server: "command-\(ProcessInfo.processInfo.processIdentifier)", logger: quiet)
+    }
 
     static func with<Value>(
         _ databaseURL: String, mayLackMigrations: Bool = false, _ body: (LogAccess) async throws -> Value
     ) async throws -> Value {
-        // What goes wrong is thrown, and said once; a command has no use for the log of a server.
-        let logger = Logger(label: "fleetlog") { _ in SwiftLogNoOpLogHandler() }
+        let logger = quiet
         let url = try DatabaseURL(databaseURL)
         let thread = try PollThread(name: "postgres")
         defer { thread.shutdown() }
@@ -25,7 +33,7 @@ struct LogAccess: Sendable {
                     url: url, pool: pool, thread: thread,
                     // Before its migration a log has no partitions to pass by.
                     telemetry: mayLackMigrations ? .unknown : KnownEvents.telemetry, logger: logger),
-                snapshots: PostgresSnapshotStore(pool: pool, logger: logger)))
+                snapshots: PostgresSnapshotStore(pool: pool, logger: logger), url: url, thread: thread))
     }
 
     private static func check(_ url: DatabaseURL, _ thread: PollThread, _ logger: Logger, _ mayLackMigrations: Bool)
@@ -50,3 +58,6 @@ struct LogAccess: Sendable {
         await connection.close()
     }
 }
+
+/// What goes wrong is thrown, and said once; a command has no use for the log of a server.
+let quiet = Logger(label: "fleetlog") { _ in SwiftLogNoOpLogHandler() }

@@ -70,6 +70,11 @@ struct Server {
         let rolloutDevicesView = ProjectionRunner(
             RolloutDevicesProjection.self, log: feed, pool: pool, logger: logger)
 
+        let rebuilder = RebuildRunner(
+            KnownEvents.views, store: store, pool: pool,
+            lease: PostgresLease(.rebuilds, url: url, on: reading, server: settings.mqtt.server, logger: logger),
+            logger: logger)
+
         let (posting, mailing) = (try TransferThread(name: "posting"), try TransferThread(name: "mailing"))
         let pump = DeliveryPump(
             pool: pool, accounts: accounts,
@@ -108,7 +113,8 @@ struct Server {
             notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
             deviceKeys: PostgresDeviceKeys(pool: pool), catalog: catalog, configurations: configurations,
-            commands: commands, readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
+            commands: commands, rebuilds: PostgresRebuilds(KnownEvents.views, store: store, pool: pool),
+            readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
         let purge = AcceptancePurge(pool: pool, window: settings.commandWindow, logger: logger)
         let driftWatch = DriftWatch(
@@ -126,7 +132,8 @@ struct Server {
 
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            rolloutsView, rolloutDevicesView, sealer, purge, driftWatch, diskWatch, catalog, pump, dispatcher,
+            rolloutsView, rolloutDevicesView, rebuilder, sealer, purge, driftWatch, diskWatch, catalog, pump,
+            dispatcher,
             workflows, mqtt, http,
         ]
         threads = [appending, reading, ingesting]

@@ -60,8 +60,6 @@ extension AccountsProjection {
         from accounts a where generation = $1
         """)
 
-    private static let drop = Statement("drop_accounts", "delete from accounts where generation < $1")
-
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
         load(.int4(generation), .textArray(ids))
     }
@@ -71,8 +69,6 @@ extension AccountsProjection {
     }
 
     package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
-
-    package static func drop(before generation: Int32) -> BoundStatement { drop(.int4(generation)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> AccountRow {
         guard let state = Account.Status(rawValue: try row.text(2)) else {

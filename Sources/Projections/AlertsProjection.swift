@@ -75,8 +75,6 @@ extension AlertsProjection {
         from alerts a where generation = $1
         """)
 
-    private static let drop = Statement("drop_alerts", "delete from alerts where generation < $1")
-
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
         load(.int4(generation), .textArray(ids))
     }
@@ -86,8 +84,6 @@ extension AlertsProjection {
     }
 
     package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
-
-    package static func drop(before generation: Int32) -> BoundStatement { drop(.int4(generation)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> AlertRow {
         guard let severity = Severity(rawValue: try row.text(4)) else {

@@ -11,12 +11,22 @@ enum CheckpointStatements {
         where p.name = $1
         """)
 
-    /// Moves only from where the caller believes it stands, so that two runners cannot both advance.
+    /// Moves only from where the caller believes it stands, so that two runners cannot both advance; and only the live
+    /// generation.
+    static let moveLive = Statement(
+        "move_live_checkpoint",
+        """
+        update checkpoints set position = $4, recorded_time = $5, failure = null
+        where projection = $1 and generation = $2 and position = $3
+            and exists (select from projections where name = $1 and live_generation = $2)
+        """)
+
+    /// The same of a generation beside the live one.
     static let move = Statement(
         "move_checkpoint",
         """
         update checkpoints set position = $4, recorded_time = $5, failure = null
-        where projection = $1 and generation = $2 and position = $3
+        where projection = $1 and generation = $2 and position = $3 and not is_dropped
         """)
 
     static let fail = Statement(
@@ -29,36 +39,10 @@ enum CheckpointStatements {
         select p.name, c.position, c.failure, h.position,
             case when h.position > c.position
                 then extract(epoch from clock_timestamp() - c.recorded_time)::float8 else 0 end,
-            exists (
-                select from checkpoints n
-                where n.projection = p.name and n.generation > p.live_generation and n.failure is null)
+            exists (select from rebuilds r where r.projection = p.name and r.state = 'running')
         from projections p
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
         cross join log_head h
         order by p.name
         """)
-
-    /// Starts a generation beside the live one.
-    static let begin = Statement(
-        "begin_generation",
-        """
-        insert into checkpoints (projection, generation, position)
-        select $1, max(generation) + 1, 0 from checkpoints where projection = $1
-        returning generation
-        """)
-
-    /// Holds the runners of both generations still.
-    static let lockBoth = Statement(
-        "lock_generations",
-        """
-        select c.generation, c.position, c.generation = p.live_generation
-        from projections p join checkpoints c on c.projection = p.name
-        where p.name = $1 and (c.generation = p.live_generation or c.generation = $2)
-        order by c.generation for update
-        """)
-
-    static let swap = Statement("swap_generation", "update projections set live_generation = $2 where name = $1")
-
-    static let forget = Statement(
-        "forget_generations", "delete from checkpoints where projection = $1 and generation < $2")
 }

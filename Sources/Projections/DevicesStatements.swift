@@ -47,8 +47,6 @@ extension DevicesProjection {
         from devices d where generation = $1
         """)
 
-    private static let drop = Statement("drop_devices", "delete from devices where generation < $1")
-
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
         load(.int4(generation), .textArray(ids))
     }
@@ -58,8 +56,6 @@ extension DevicesProjection {
     }
 
     package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
-
-    package static func drop(before generation: Int32) -> BoundStatement { drop(.int4(generation)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> DeviceRow {
         guard let state = Device.Status(rawValue: try row.text(6)) else {

@@ -11,6 +11,14 @@ package protocol WideProjection: Sendable {
     static var name: String { get }
     /// The category whose streams it reads.
     static var category: String { get }
+    /// The version of what its rows mean and how they are folded, from 1. Where the live rows were made by an older one,
+    /// the server rebuilds the view by itself and goes on serving them meanwhile; so today's code must be able to read
+    /// them.
+    static var definition: Int32 { get }
+    /// The table of its rows, which has a column `generation`.
+    static var table: String { get }
+    /// The SQL expression for a row's id.
+    static var key: String { get }
 
     /// The ids of the rows that the event concerns.
     static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String]
@@ -27,8 +35,56 @@ package protocol WideProjection: Sendable {
     static func store(_ rows: [Row], generation: Int32) -> BoundStatement
     /// Row count, and a digest of all rows that does not depend on their order.
     static func digest(generation: Int32) -> BoundStatement
-    /// Deletes the rows of older generations.
-    static func drop(before generation: Int32) -> BoundStatement
+    /// Deletes at most so many rows of a generation.
+    static func drop(_ generation: Int32, limit: Int64) -> BoundStatement
+    /// Deletes the rows with these ids.
+    static func remove(_ ids: [String], generation: Int32) -> BoundStatement
+    /// The rows that two generations do not have alike: id, both rows as JSON (null where there is none), and how many
+    /// such rows there are in all. In the order of the ids, the first few.
+    static func differences(_ live: Int32, _ next: Int32, limit: Int64) -> BoundStatement
+    /// Id and JSON of the rows with these ids.
+    static func texts(of ids: [String], generation: Int32) -> BoundStatement
+}
+
+extension WideProjection {
+    package static var definition: Int32 { 1 }
+    package static var table: String { name.replacing("-", with: "_") }
+    package static var key: String { "id" }
+
+    package static func drop(_ generation: Int32, limit: Int64) -> BoundStatement {
+        Statement(
+            "drop_\(table)",
+            """
+            delete from \(table) where ctid = any (array(select ctid from \(table) where generation = $1 limit $2))
+            """)(.int4(generation), .int8(limit))
+    }
+
+    package static func remove(_ ids: [String], generation: Int32) -> BoundStatement {
+        Statement("remove_\(table)", "delete from \(table) where generation = $1 and \(key) = any ($2)")(
+            .int4(generation), .textArray(ids))
+    }
+
+    package static func texts(of ids: [String], generation: Int32) -> BoundStatement {
+        Statement(
+            "show_\(table)",
+            """
+            select \(key), (to_jsonb(t) - 'generation')::text from \(table) t
+            where generation = $1 and \(key) = any ($2)
+            """)(.int4(generation), .textArray(ids))
+    }
+
+    package static func differences(_ live: Int32, _ next: Int32, limit: Int64) -> BoundStatement {
+        Statement(
+            "compare_\(table)",
+            """
+            select id, l.row::text, n.row::text, count(*) over ()
+            from (select \(key) as id, to_jsonb(t) - 'generation' as row from \(table) t where generation = $1) l
+            full join (select \(key) as id, to_jsonb(t) - 'generation' as row from \(table) t where generation = $2) n
+                using (id)
+            where l.row is distinct from n.row
+            order by id limit $3
+            """)(.int4(live), .int4(next), .int8(limit))
+    }
 }
 
 /// A projection in which each stream becomes one row, under the stream's id.

@@ -42,7 +42,7 @@ package struct ProjectionRunner<P: WideProjection>: Service {
     private func followFromCheckpoint(_ progressed: () -> Void) async throws {
         guard var checkpoint = try await checkpoint() else { return }
         let subscription = Subscription(to: log, where: LogFilter(category: P.category, scope: .all))
-        let step = ProjectionStep<P>(generation: checkpoint.generation)
+        let step = ProjectionStep<P>(generation: checkpoint.generation, isLive: true)
         let tether = Gauge(label: "view_tether_length", dimensions: [("view", P.name)])
         while !Task.isCancelled {
             if log.signal.position - checkpoint.position > Self.longWay {

@@ -9,6 +9,8 @@ struct ProjectionStep<P: WideProjection>: Sendable {
     }
 
     let generation: Int32
+    /// Whether it moves only while this generation is the live one.
+    let isLive: Bool
 
     /// Applies a page in a transaction of its own: checkpoint and rows together.
     ///
@@ -50,7 +52,7 @@ struct ProjectionStep<P: WideProjection>: Sendable {
     }
 
     private func moving(from position: Int64, to page: LogPage) -> BoundStatement {
-        CheckpointStatements.move(
+        (isLive ? CheckpointStatements.moveLive : CheckpointStatements.move)(
             .text(P.name), .int4(generation), .int8(position), .int8(page.end),
             .timestamp(page.events.last?.recordedTime ?? Timestamp.now()))
     }

@@ -38,8 +38,6 @@ extension RolloutDevicesProjection {
         from rollout_devices d where generation = $1
         """)
 
-    private static let drop = Statement("drop_rollout_devices", "delete from rollout_devices where generation < $1")
-
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
         let pairs = ids.map { $0.split(separator: "/", maxSplits: 1).map(String.init) }.filter { $0.count == 2 }
         return load(.int4(generation), .textArray(pairs.map { $0[0] }), .textArray(pairs.map { $0[1] }))
@@ -52,8 +50,6 @@ extension RolloutDevicesProjection {
     }
 
     package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
-
-    package static func drop(before generation: Int32) -> BoundStatement { drop(.int4(generation)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> RolloutDeviceRow {
         guard let state = InstallationState(rawValue: try row.text(3)) else {

@@ -39,8 +39,6 @@ extension RolloutsProjection {
         from rollouts r where generation = $1
         """)
 
-    private static let drop = Statement("drop_rollouts", "delete from rollouts where generation < $1")
-
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
         load(.int4(generation), .textArray(ids))
     }
@@ -50,8 +48,6 @@ extension RolloutsProjection {
     }
 
     package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
-
-    package static func drop(before generation: Int32) -> BoundStatement { drop(.int4(generation)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> RolloutRow {
         guard let state = Rollout.Status(rawValue: try row.text(10)) else {

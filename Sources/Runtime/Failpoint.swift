@@ -59,6 +59,22 @@
     /// A page of events without a class is gone.
     case retentionDeleted
 
+    // A view that is rebuilt beside the live one.
+    /// It is written down that a rebuild is to be done, and nothing of it is.
+    case rebuildBegun
+    /// Events are folded in memory only.
+    case rebuildFolded
+    /// Rows and checkpoint of the next generation are stored.
+    case rebuildStored
+    /// The next generation was compared, and still stands beside the live one.
+    case rebuildCompared
+    /// The next generation has taken over, in a transaction that is not committed.
+    case rebuildSwapping
+    /// The next generation has taken over, and nobody was told.
+    case rebuildSwapped
+    /// Some rows of a dropped generation are gone.
+    case generationDropping
+
     /// Kills the process if it is armed for this place, the condition holds, and it is the time that was asked for.
     @inlinable package static func reached(_ point: Failpoint, if condition: @autoclosure () -> Bool = true) {
         #if DEBUG

@@ -39,7 +39,7 @@ extension EndToEnd {
         private func everythingHasMoved(_ system: TestedSystem, _ api: API) async throws {
             try await eventually("every role is held", every: .milliseconds(50)) {
                 try await system.number(
-                    "roles", "select count(*) from pg_locks where locktype = 'advisory' and granted") == 3
+                    "roles", "select count(*) from pg_locks where locktype = 'advisory' and granted") == 4
             }
             try await eventually("news of the log are listened for", every: .milliseconds(50)) {
                 try await system.number(

@@ -39,6 +39,10 @@ extension EndToEnd {
                     case .retentionFloorsRaised, .retentionAnnounced, .retentionDetached, .retentionFinished,
                         .retentionDeleted:
                         nil
+                    // RebuildTests does.
+                    case .rebuildBegun, .rebuildFolded, .rebuildStored, .rebuildCompared, .rebuildSwapping,
+                        .rebuildSwapped, .generationDropping:
+                        nil
                     }
                 }
             }

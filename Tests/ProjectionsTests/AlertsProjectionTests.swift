@@ -111,12 +111,11 @@ private struct Alarms {
                 for number in 0..<20 { try await alarms.raise("a\(number)") }
                 for number in 0..<10 { try await alarms.send(.clear(reason: "over"), to: "a\(number)") }
             }
-            let rebuild = ProjectionRebuild(AlertsProjection.self, store: log.store, pool: log.pool)
-            let comparison = try await rebuild.run { _ in }
-            #expect(comparison.identical && comparison.nextRows == 20)
+            let comparison = try await log.rebuild("alerts").comparison
+            #expect(comparison?.isIdentical == true && comparison?.nextRows == 20)
             let spoil = Statement("spoil", "update alerts set state = 'open'", effect: .writes)
             _ = try await log.pool.withConnection { try await $0.query(spoil()) }
-            #expect(try await rebuild.run { _ in }.identical == false)
+            #expect(try await log.rebuild("alerts").comparison?.isIdentical == false)
             #expect(try await alarms.ids(state: .open).count == 10)
         }
     }

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// A fleet of devices that a test drives through their actors.
-private struct Fleet {
+struct Fleet {
     let log: PostgresLog
     let devices: Directory<Device>
 
@@ -138,48 +138,6 @@ private struct Fleet {
             let online = try #require(try await queries.device("online", scope: .all))
             #expect(online.connectivity.sessions == 1 && online.connectivity.firmware == "1.4")
             #expect(online.state == .active && online.lastSeenTime != nil)
-        }
-    }
-
-    @Test func `is the same after a rebuild, also while events keep coming`() async throws {
-        try await PostgresLog.with { log in
-            let fleet = Fleet(log)
-            try await fleet.withLiveView {
-                for id in 0..<20 { try await fleet.register("d\(id)") }
-                for round in 0..<30 {
-                    for id in 0..<20 { try await fleet.report(Double(round), from: "d\(id)") }
-                }
-                let reported = Mutex<[Int64]>([])
-                async let more: Void = {
-                    for round in 0..<20 { try await fleet.report(Double(round), from: "d\(round)") }
-                }()
-                let rebuild = ProjectionRebuild(DevicesProjection.self, store: log.store, pool: log.pool)
-                let comparison = try await rebuild.run { progress in reported.withLock { $0.append(progress.position) }
-                }
-                try await more
-                #expect(comparison.identical)
-                #expect(comparison.liveRows == 20)
-                #expect(comparison.nextRows == 20)
-                #expect(reported.withLock { $0 == $0.sorted() && !$0.isEmpty })
-            }
-            let rows = try await fleet.queries().devices(scope: .all, where: DeviceFilter(), after: nil, limit: 100)
-            #expect(rows.reduce(0) { $0 + $1.telemetryCount } == 620)
-        }
-    }
-
-    @Test func `shows a difference when the live view was wrong, and the rebuilt one takes over`() async throws {
-        try await PostgresLog.with { log in
-            let fleet = Fleet(log)
-            try await fleet.withLiveView {
-                try await fleet.register("a")
-                try await fleet.report(1, from: "a")
-            }
-            let spoil = Statement("spoil", "update devices set telemetry_count = 99", effect: .writes)
-            _ = try await log.pool.withConnection { try await $0.query(spoil()) }
-            let rebuild = ProjectionRebuild(DevicesProjection.self, store: log.store, pool: log.pool)
-            #expect(try await rebuild.run { _ in }.identical == false)
-            #expect(try await fleet.queries().device("a", scope: .all)?.telemetryCount == 1)
-            #expect(try await rebuild.run { _ in }.identical)
         }
     }
 

@@ -132,14 +132,10 @@ private struct LiveRollouts {
             try await live.send(.timeOut(device: "d1", attempt: 1), .abort(reason: "bad"))
             try await live.viewsReachHead()
             let log = live.log
-            let rollouts = try await ProjectionRebuild(RolloutsProjection.self, store: log.store, pool: log.pool)
-                .run { _ in }
-            #expect(rollouts.identical)
-            #expect(rollouts.nextRows == 2)
-            let devices = try await ProjectionRebuild(RolloutDevicesProjection.self, store: log.store, pool: log.pool)
-                .run { _ in }
-            #expect(devices.identical)
-            #expect(devices.nextRows == 505)
+            let rollouts = try await log.rebuild("rollouts").comparison
+            #expect(rollouts?.isIdentical == true && rollouts?.nextRows == 2)
+            let devices = try await log.rebuild("rollout-devices").comparison
+            #expect(devices?.isIdentical == true && devices?.nextRows == 505)
             #expect(try await live.queries.rollout("r1", scope: .all)?.state == .aborted)
         }
     }

@@ -33,6 +33,12 @@ enum KnownEvents {
         [FoldLaw(Device.self), FoldLaw(Account.self), FoldLaw(Alert.self), FoldLaw(Rollout.self)]
         + others.map { ReadableLaw(category: $0.key, $0.value) }
 
+    /// Every view.
+    static let views: [any WideProjection.Type] = [
+        DevicesProjection.self, AccountsProjection.self, AlertsProjection.self, RolloutsProjection.self,
+        RolloutDevicesProjection.self,
+    ]
+
     static let folds: [any StreamLaw] = [
         ViewFold(DevicesProjection.self), ViewFold(AccountsProjection.self), ViewFold(AlertsProjection.self),
         ViewFold(RolloutsProjection.self), ViewFold(RolloutDevicesProjection.self),

@@ -1,45 +1,138 @@
 import ArgumentParser
+import Foundation
 import Projections
 import Runtime
+
+/// The name of a view, on the command line.
+struct ViewName: ExpressibleByArgument {
+    let name: String
+
+    init?(argument: String) {
+        guard KnownEvents.views.contains(where: { $0.name == argument }) else { return nil }
+        name = argument
+    }
+
+    static let allValueStrings = KnownEvents.views.map { $0.name }
+}
 
 struct ReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
         abstract: "Rebuild a view from the log beside the live one, compare the two, and let it take over.",
-        discussion: "Sends nothing anywhere. The live view goes on serving until the new one takes over.")
+        discussion: """
+            Sends nothing anywhere. The live view goes on serving until the new one takes over, and is kept: see \
+            'fleetlog projections'. The work is done by a running server, else by this command. Interrupted, it goes on \
+            where it was, in a server or when this command is run again.
+            """)
 
-    enum View: String, ExpressibleByArgument, CaseIterable {
-        case devices, accounts, alerts, rollouts
-        case rolloutDevices = "rollout-devices"
-    }
+    @Argument(help: "The view to rebuild: \(ViewName.allValueStrings.joined(separator: ", ")).")
+    var view: ViewName
 
-    @Argument(help: "The view to rebuild: \(View.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var view: View
+    @Option(help: "Rebuild the rows of this one device, account, alert or rollout only, at once.")
+    var only: String?
+
+    @Option(help: "Fold at most so many events a second; as many as the machine can by default.")
+    var eventsPerSecond: Int?
+
+    @Flag(help: "Let the rebuild of this view rest where it is.")
+    var pause = false
+
+    @Flag(help: "Go on with a rebuild that rests or has failed.")
+    var resume = false
+
+    @Flag(help: "Give the rebuild of this view up.")
+    var cancel = false
 
     @OptionGroup var installation: InstallationOptions
 
+    func validate() throws {
+        if [pause, resume, cancel, only != nil, eventsPerSecond != nil].filter({ $0 }).count > 1 {
+            throw ValidationError("give one of --only, --events-per-second, --pause, --resume and --cancel")
+        }
+        if let eventsPerSecond, !(1...10_000_000).contains(eventsPerSecond) {
+            throw ValidationError("--events-per-second is a number from 1 to 10000000")
+        }
+    }
+
     func run() async throws {
+        try ArmedFailpoint(SettingsSources(flags: [:]))?.arm()
         try await LogAccess.with(installation.serverURL()) { log in
-            switch view {
-            case .devices: try await rebuild(DevicesProjection.self, log)
-            case .accounts: try await rebuild(AccountsProjection.self, log)
-            case .alerts: try await rebuild(AlertsProjection.self, log)
-            case .rollouts: try await rebuild(RolloutsProjection.self, log)
-            case .rolloutDevices: try await rebuild(RolloutDevicesProjection.self, log)
+            let following = RebuildFollowing(log)
+            do throws(RebuildError) {
+                try await perform(following)
+            } catch .unavailable(let reason) {
+                throw SettingsError(reason)
+            } catch {
+                throw SettingsError("\(view.name): \(error)")
             }
         }
     }
 
-    private func rebuild<P: WideProjection>(_ projection: P.Type, _ log: LogAccess) async throws {
-        let bar = ProgressBar("replay \(P.name)")
-        let comparison = try await ProjectionRebuild(projection, store: log.store, pool: log.pool).run { progress in
-            bar.report(progress.position, of: progress.head)
+    private func perform(_ following: RebuildFollowing) async throws(RebuildError) {
+        let rebuilds = following.rebuilds
+        if let only {
+            Console.say((try await rebuilds.rebuild(view.name, only: only)).text)
+        } else if pause {
+            _ = try await rebuilds.pause(view.name)
+            print("The rebuild of \(view.name) rests.")
+        } else if cancel {
+            _ = try await rebuilds.cancel(view.name)
+            print("The rebuild of \(view.name) is given up.")
+        } else {
+            let rebuild = try await begin(rebuilds)
+            do {
+                Console.say(try await following.follow(rebuild).text)
+            } catch {
+                throw .unavailable(reason: String(describing: error))
+            }
         }
-        bar.finish()
-        print(
+    }
+
+    /// One that was interrupted is gone on with.
+    private func begin(_ rebuilds: PostgresRebuilds) async throws(RebuildError) -> Rebuild {
+        if resume { return try await rebuilds.resume(view.name) }
+        do throws(RebuildError) {
+            return try await rebuilds.start(
+                view.name, eventLimit: eventsPerSecond, askedBy: "command line")
+        } catch .alreadyOpen {
+            let name = view.name
+            guard let open = try await rebuilds.statuses().first(where: { $0.name == name })?.rebuild,
+                open.state == .running
+            else { throw .alreadyOpen }
+            return open
+        }
+    }
+}
+
+extension Rebuild {
+    var text: String {
+        guard let comparison else {
+            return "\(projection) is at position \(progress.position) again, as generation \(generation)."
+        }
+        var lines = [
             """
-            \(comparison.events) events folded into \(comparison.nextRows) rows as of position \(comparison.position); \
-            the view before had \(comparison.liveRows) rows and was \(comparison.identical ? "identical" : "different").
-            """)
+            \(progress.events) events folded into \(comparison.nextRows) rows as of position \(comparison.position); \
+            the view before had \(comparison.liveRows) rows and was \(comparison.isIdentical ? "identical" : "different").
+            """
+        ]
+        if !comparison.isIdentical {
+            lines.append("\(comparison.differingRows) rows differ, among them:")
+            lines += comparison.sample.flatMap(\.lines)
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension EntityRebuild.Outcome {
+    fileprivate var text: String {
+        let verdict = differingRows == 0 ? "identical" : "different"
+        let lines = ["\(events) events of \(id) folded into \(rows) rows as of position \(position): \(verdict)."]
+        return (lines + sample.flatMap(\.lines)).joined(separator: "\n")
+    }
+}
+
+extension RowDifference {
+    fileprivate var lines: [String] {
+        ["  \(id)", "    live: \(live ?? "-")", "    next: \(next ?? "-")"]
     }
 }

@@ -26,7 +26,8 @@ package struct HTTPGateway: Service {
         notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil,
-        configurations: Bell = Bell(), commands: Bell = Bell(), readiness: any ReadinessCheck,
+        configurations: Bell = Bell(), commands: Bell = Bell(), rebuilds: any Rebuilds,
+        readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {
         self.configuration = configuration
@@ -65,7 +66,8 @@ package struct HTTPGateway: Service {
             + ExplorerRoutes(store: store, search: search, ledger: notifications).all
             + SealRoutes(store: store, seals: seals).all
             + IsolationRoutes(supervised: [devices, accounts, alerts, rollouts]).all
-            + ProjectionRoutes(queries: queries).all
+            + ProjectionRoutes(queries: queries, rebuilds: rebuilds).all
+            + RebuildRoutes(rebuilds: rebuilds).all
             + SessionRoutes(authenticator: authenticator, cookiesNeedTLS: configuration.cookiesNeedTLS).all
             + OperationRoutes(
                 readiness: readiness, metrics: MetricsPage(metrics: metrics, queries: queries, streams: slots),

@@ -142,6 +142,23 @@ extension Problem {
         }
     }
 
+    init(_ error: RebuildError) {
+        switch error {
+        case .unknownProjection: self = .notFound("There is no projection with this name.")
+        case .unknownEntity: self = .notFound("Neither the log nor the view knows this id.")
+        case .alreadyOpen:
+            self = .conflict("rebuild-open", "A rebuild of this view has not ended: resume it, or cancel it.")
+        case .nothingOpen: self = .conflict("no-rebuild", "No rebuild of this view is in a state for that.")
+        case .noPrevious: self = .conflict("no-previous", "The view has no previous generation.")
+        case .disturbed: self = .conflict("disturbed", "Somebody else is changing the view; try again.")
+        case .retained(let version): self = .retained(through: version)
+        case .unreadable(let position, let reason):
+            self = .conflict("unreadable-event", "The event at position \(position) cannot be taken in: \(reason)")
+        case .unavailable(let reason):
+            self = .unavailable("The views cannot be changed right now.", retryAfter: 5, cause: reason)
+        }
+    }
+
     init(_ error: LedgerError) {
         switch error {
         case .unavailable(let reason):

@@ -77,6 +77,8 @@ package enum Permission: Sendable, CaseIterable {
     case manageAccounts
     /// Looking after what runs for all accounts together.
     case manageWorkflows
+    /// Having views built anew, which takes the machine's time and the disk's space.
+    case manageViews
     /// Seeing which streams cannot be read, of whatever account, and having them tried again.
     case manageStreams
     /// One's own session, nothing else.
@@ -87,7 +89,8 @@ package enum Permission: Sendable, CaseIterable {
         case .readFleet, .readLog, .useSession: true
         case .manageDevices, .acknowledgeAlerts, .manageRollouts, .renameAccounts, .configureAccounts, .redeliver:
             caller.role == .admin
-        case .manageAccounts, .manageWorkflows, .manageStreams: caller.role == .admin && caller.scope == .all
+        case .manageAccounts, .manageWorkflows, .manageStreams, .manageViews:
+            caller.role == .admin && caller.scope == .all
         }
     }
 }

@@ -80,7 +80,7 @@ struct TestGateway: Sendable {
             rollouts: rollouts,
             queries: queries, seals: SealsInMemory(store: store), serials: serials ?? queries,
             notifications: ledger, workflows: OneStoppedWorkflow(), tokens: tokens, credentials: credentials,
-            deviceKeys: keys, readiness: readiness,
+            deviceKeys: keys, rebuilds: RebuildsInMemory(), readiness: readiness,
             metrics: PrometheusMetrics(),
             logger: logger)
         group = ServiceGroup(configuration: .init(services: [gateway], logger: logger))

@@ -1,0 +1,82 @@
+import ArgumentParser
+import Projections
+import Runtime
+
+struct ProjectionsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "projections", abstract: "Look after the views and their generations.",
+        subcommands: [
+            ProjectionsListCommand.self, ProjectionsSwapBackCommand.self, ProjectionsDropPreviousCommand.self,
+        ], defaultSubcommand: ProjectionsListCommand.self)
+}
+
+struct ProjectionsListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "How the views are doing, and which generations there are.")
+
+    @OptionGroup var installation: InstallationOptions
+
+    func run() async throws {
+        try await LogAccess.with(installation.serverURL()) { log in
+            let views = try await PostgresFleetQueries(pool: log.pool).projections()
+            let work = try await RebuildFollowing(log).rebuilds.statuses()
+            for view in views {
+                print("\(view.name): \(view.state.rawValue), position \(view.position), \(view.tether.events) behind")
+                if let failure = view.failure { print("  \(failure)") }
+                let status = work.first { $0.name == view.name }
+                for generation in status?.generations ?? [] {
+                    print(
+                        "  generation \(generation.number): \(generation.role.rawValue), position "
+                            + "\(generation.position), definition \(generation.definition)")
+                }
+                if let rebuild = status?.rebuild, rebuild.state.isOpen {
+                    let left = rebuild.progress.secondsLeft.map { ", \(Int($0)) s left" } ?? ""
+                    print(
+                        "  rebuild \(rebuild.state.rawValue): \(rebuild.progress.position) of \(rebuild.progress.head), "
+                            + "\(Int(rebuild.progress.eventRate)) events/s\(left)")
+                    if let failure = rebuild.failure { print("  \(failure)") }
+                }
+            }
+        }
+    }
+}
+
+struct ProjectionsSwapBackCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "swap-back",
+        abstract: "Let the previous generation of a view take over again, once it is up to date.")
+
+    @Argument(help: "The view.")
+    var view: ViewName
+
+    @OptionGroup var installation: InstallationOptions
+
+    func run() async throws {
+        try ArmedFailpoint(SettingsSources(flags: [:]))?.arm()
+        try await LogAccess.with(installation.serverURL()) { log in
+            let following = RebuildFollowing(log)
+            let rebuild = try await following.rebuilds.swapBack(view.name, askedBy: "command line")
+            Console.say(try await following.follow(rebuild).text)
+        }
+    }
+}
+
+struct ProjectionsDropPreviousCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drop-previous", abstract: "Delete all generations of a view but the live one.")
+
+    @Argument(help: "The view.")
+    var view: ViewName
+
+    @OptionGroup var installation: InstallationOptions
+
+    func run() async throws {
+        try ArmedFailpoint(SettingsSources(flags: [:]))?.arm()
+        try await LogAccess.with(installation.serverURL()) { log in
+            let following = RebuildFollowing(log)
+            try await following.rebuilds.dropPrevious(view.name)
+            try await following.sweep(view.name)
+            print("\(view.name) has its live generation only.")
+        }
+    }
+}

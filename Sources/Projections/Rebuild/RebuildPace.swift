@@ -1,0 +1,19 @@
+/// How a rebuild divides its work.
+package struct RebuildPace: Sendable {
+    /// Between two checkpoints: so much is done again after a crash.
+    package var checkpoints = Duration.seconds(15)
+    /// Between two looks at whether it is to go on, and two reports of its progress.
+    package var reports = Duration.milliseconds(500)
+    /// Between two looks at whether there is something to do.
+    package var looks = Duration.milliseconds(500)
+    /// Rows kept in memory; beyond it they are stored, and read again.
+    package var rows = 150_000
+    /// Rows a statement.
+    package var chunk = 2_000
+    /// Shards that are folded side by side.
+    package var shards = 2
+    /// Positions between two generations that are near enough to be brought together while one of them waits.
+    package var near: Int64 = 2_000
+
+    package init() {}
+}

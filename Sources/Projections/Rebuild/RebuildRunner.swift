@@ -1,0 +1,138 @@
+package import Logging
+package import Runtime
+import ServiceLifecycle
+
+extension LeaseRole {
+    /// Who rebuilds views. The key is "fl-views" as a number.
+    package static let rebuilds = LeaseRole("rebuilds", key: 0x666C_2D76_6965_7773)
+}
+
+/// Does the rebuilds that were asked for, one after the other in the order in which they were; one server, or command,
+/// at a time.
+///
+/// The role only keeps two from doing the same work. That each page counts once is seen to by the checkpoints, which move
+/// only from where their mover believes they stand.
+package struct RebuildRunner: Service {
+    private let projections: [any WideProjection.Type]
+    private let store: any EventStore
+    private let pool: PostgresPool
+    private let lease: any Lease
+    private let pace: RebuildPace
+    private let logger: Logger
+
+    /// - Parameter lease: see ``PostgresLease`` with the role ``LeaseRole/rebuilds``.
+    package init(
+        _ projections: [any WideProjection.Type], store: any EventStore, pool: PostgresPool, lease: any Lease,
+        pace: RebuildPace = RebuildPace(), logger: Logger
+    ) {
+        self.projections = projections
+        self.store = store
+        self.pool = pool
+        self.lease = lease
+        self.pace = pace
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled { await lease.lead { await lead() } }
+        }
+    }
+
+    private func lead() async {
+        var backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
+        while !Task.isCancelled {
+            do {
+                for projection in projections { try await askForDefinition(of: projection) }
+                while true {
+                    try await sweep()
+                    if try await !workOnFirst() { try await Task.sleep(for: pace.looks) }
+                    backoff.reset()
+                }
+            } catch {
+                if Task.isCancelled { return }
+                logger.warning("Rebuilds are interrupted", metadata: ["error": "\(String(reflecting: error))"])
+                try? await Task.sleep(for: backoff.next())
+            }
+        }
+    }
+
+    // MARK: What is to be done
+
+    /// Has a view rebuilt whose rows an older program has made.
+    private func askForDefinition(of projection: any WideProjection.Type) async throws {
+        let (name, definition) = (PostgresValue.text(projection.name), PostgresValue.int4(projection.definition))
+        try await pool.withConnection { connection in
+            _ = try await connection.query(RebuildWorkStatements.adoptDefinition(name, definition))
+            guard try await !connection.query(RebuildWorkStatements.lacksDefinition(name, definition)).isEmpty else {
+                return
+            }
+            _ = try await connection.query(
+                RebuildStatements.begin(
+                    name, .text(Rebuild.Cause.definition.rawValue), definition, .text("system"), .null))
+            logger.notice("A view's definition has changed", metadata: ["projection": "\(projection.name)"])
+        }
+    }
+
+    /// Works on the oldest rebuild that this program can do; false if there is none.
+    private func workOnFirst() async throws -> Bool {
+        let running = try await pool.withConnection { connection in
+            try await connection.query(RebuildStatements.running()).map { try Rebuild($0) }
+        }
+        for rebuild in running {
+            // One of a newer definition is left to a newer program.
+            guard let projection = projections.first(where: { $0.name == rebuild.projection }),
+                rebuild.kind == .swapBack || projection.definition == rebuild.definition
+            else { continue }
+            try await work(on: rebuild, projection)
+            return true
+        }
+        return false
+    }
+
+    private func work<P: WideProjection>(on rebuild: Rebuild, _ projection: P.Type) async throws {
+        Failpoint.reached(.rebuildBegun)
+        let work = RebuildWork<P>(rebuild: rebuild, store: store, pool: pool, pace: pace, logger: logger)
+        do {
+            try await work.run()
+        } catch {
+            // Anything else may pass by itself.
+            guard let reason = Self.lastingReason(of: error) else { throw error }
+            logger.error("A rebuild has failed", metadata: ["projection": "\(P.name)", "reason": "\(reason)"])
+            _ = try await pool.withConnection { connection in
+                try await connection.query(RebuildWorkStatements.fail(.int8(rebuild.number), .text(reason)))
+            }
+        }
+    }
+
+    /// Why it would fail again in the same way; nil if that is not known.
+    private static func lastingReason(of error: any Error) -> String? {
+        switch error {
+        case RebuildError.disturbed: nil
+        case let error as RebuildError: error.description
+        // Data that the table does not take, or a statement that is wrong.
+        case let error as PostgresError where ["22", "23", "42"].contains(error.sqlState?.classCode):
+            error.debugDescription
+        default: nil
+        }
+    }
+
+    // MARK: What is to go
+
+    /// Deletes the rows of dropped generations, some at a time.
+    private func sweep() async throws {
+        for projection in projections { try await sweep(projection) }
+    }
+
+    private func sweep<P: WideProjection>(_ projection: P.Type) async throws {
+        try await pool.withConnection { connection in
+            for row in try await connection.query(RebuildStatements.dropped(.text(P.name))) {
+                let generation = try row.int4(0)
+                while try await connection.query(P.drop(generation, limit: 10_000)).affected > 0 {
+                    Failpoint.reached(.generationDropping)
+                }
+                _ = try await connection.query(RebuildStatements.forget(.text(P.name), .int4(generation)))
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+import Logging
+import Runtime
+
+/// One rebuild, from where it stands to its end.
+struct RebuildWork<P: WideProjection>: Sendable {
+    enum End: Error {
+        /// It was paused, cancelled, or done by somebody else.
+        case stopped
+    }
+
+    let rebuild: Rebuild
+    let store: any EventStore
+    let pool: PostgresPool
+    let pace: RebuildPace
+    let logger: Logger
+
+    var generation: Int32 { rebuild.generation }
+    private var step: ProjectionStep<P> { ProjectionStep(generation: generation, isLive: false) }
+
+    /// - Throws: ``RebuildError`` for what will not pass by itself; anything else may.
+    func run() async throws {
+        do {
+            try await approachLive()
+            if rebuild.kind == .rebuild, rebuild.comparison == nil { try await compare() }
+            // The live view may stand still for good; the one that takes its place goes on to the head.
+            try await fold { try await store.head().position }
+            try await takeOver()
+        } catch End.stopped {
+            logger.info("A rebuild stops", metadata: ["projection": "\(P.name)", "generation": "\(generation)"])
+        }
+    }
+
+    // MARK: Folding
+
+    private func approachLive() async throws {
+        try await fold { try await livePosition() }
+    }
+
+    private func livePosition() async throws -> Int64 {
+        try await pool.withConnection { connection in
+            guard let row = try await connection.query(CheckpointStatements.live(.text(P.name))).first else {
+                throw RebuildError.unknownProjection
+            }
+            return try row.int8(1)
+        }
+    }
+
+    /// Folds until it is near where `goal` has come to by then.
+    private func fold(upTo goal: () async throws -> Int64) async throws {
+        let start = try await checkpoint()
+        var position = start
+        var end = try await goal()
+        guard end - position > pace.near || position == 0 && end > 0 else { return }
+        let folding = RebuildFolding<P>(rebuild: rebuild, from: start, pool: pool, pace: pace)
+        while end - position > pace.near || position == start {
+            try await store.streamLog(after: position, through: end, category: P.category) { page in
+                try await folding.take(page)
+            }
+            position = end
+            end = try await goal()
+        }
+        try await folding.store()
+    }
+
+    func checkpoint() async throws -> Int64 {
+        try await pool.withConnection { connection in
+            let rows = try await connection.query(RebuildWorkStatements.checkpoint(.text(P.name), .int4(generation)))
+            guard let row = rows.first else { throw End.stopped }
+            return try row.int8(0)
+        }
+    }
+
+    // MARK: Comparing
+
+    /// Compares both as of one position: the live one waits only until the other has come up, not while they are read.
+    private func compare() async throws {
+        let comparison = try await pool.withConnection { connection in
+            let live = try await openSnapshot(on: connection)
+            do {
+                let comparison = try await compare(live, in: connection)
+                _ = try await connection.query(Statement.commit())
+                return comparison
+            } catch {
+                _ = try? await connection.query(Statement.rollback(), uncancellable: true)
+                throw error
+            }
+        }
+        try await pool.withConnection { connection in
+            let noted = try await connection.query(
+                RebuildWorkStatements.compared(
+                    .int8(rebuild.number), .int8(comparison.position), .int8(comparison.liveRows),
+                    .int8(comparison.nextRows), .text(comparison.liveDigest), .text(comparison.nextDigest),
+                    .int8(comparison.differingRows), .json(Array(ViewJSON.encode(comparison.sample).utf8))))
+            guard noted.affected == 1 else { throw End.stopped }
+        }
+        Failpoint.reached(.rebuildCompared)
+    }
+
+    /// A snapshot that sees both generations at one position, since it is taken while the live one is held still.
+    private func openSnapshot(on connection: PostgresConnection) async throws -> (generation: Int32, position: Int64) {
+        try await pool.withTransaction { holder in
+            let live = try await lock(on: holder)
+            try await bring(to: live.position, on: connection)
+            _ = try await connection.query(Statement.beginRepeatableRead())
+            let seen = try await connection.query(
+                RebuildWorkStatements.checkpoint(.text(P.name), .int4(generation)))
+            guard try seen.first?.int8(0) == live.position else { throw RebuildError.disturbed }
+            return live
+        }
+    }
+
+    private func compare(
+        _ live: (generation: Int32, position: Int64), in snapshot: PostgresConnection
+    ) async throws -> Rebuild.Comparison {
+        let digests = try await snapshot.run([
+            P.digest(generation: live.generation), P.digest(generation: generation),
+        ])
+        guard let old = digests[0].first, let new = digests[1].first else { throw RebuildError.disturbed }
+        var comparison = Rebuild.Comparison(
+            position: live.position, liveRows: try old.int8(0), nextRows: try new.int8(0),
+            liveDigest: try old.text(1), nextDigest: try new.text(1), differingRows: 0, sample: [])
+        guard comparison.liveRows != comparison.nextRows || comparison.liveDigest != comparison.nextDigest else {
+            return comparison
+        }
+        for row in try await snapshot.query(P.differences(live.generation, generation, limit: 10)) {
+            comparison.differingRows = try row.int8(3)
+            comparison.sample.append(
+                RowDifference(
+                    id: try row.text(0), live: try row.text(ifPresent: 1), next: try row.text(ifPresent: 2)))
+        }
+        return comparison
+    }
+
+    /// Holds the live generation still until the transaction ends.
+    private func lock(on connection: PostgresConnection) async throws -> (generation: Int32, position: Int64) {
+        guard let row = try await connection.query(RebuildWorkStatements.lockLive(.text(P.name))).first else {
+            throw RebuildError.unknownProjection
+        }
+        return (try row.int4(0), try row.int8(1))
+    }
+
+    /// Brings the next generation up to a position that is near.
+    private func bring(to end: Int64, on connection: PostgresConnection) async throws {
+        var position = try await checkpoint()
+        while position < end {
+            let page = try await store.readLog(after: position, upTo: end, category: P.category)
+            let outcome = try await step.apply(page, from: position, on: connection)
+            guard outcome == .moved else { throw RebuildError.disturbed }
+            position = page.end
+            _ = try await connection.query(
+                RebuildWorkStatements.stored(
+                    .int8(rebuild.number), .int8(position), .int8(Int64(page.events.count))))
+        }
+    }
+
+    // MARK: Taking over
+
+    /// Holds both generations still, brings the next one up to the live one, and changes their roles.
+    private func takeOver() async throws {
+        let isDone = try await pool.withTransaction { connection in
+            let finish = RebuildWorkStatements.finish(.int8(rebuild.number))
+            guard try await connection.query(finish).affected == 1 else { return false }
+            let live = try await lock(on: connection)
+            guard live.generation != generation else { throw RebuildError.disturbed }
+            let rows = try await connection.query(
+                RebuildWorkStatements.lock(.text(P.name), .int4(generation)))
+            guard var position = try rows.first?.int8(0) else { throw RebuildError.disturbed }
+            var events = 0
+            while position < live.position {
+                let page = try await store.readLog(after: position, upTo: live.position, category: P.category)
+                try await step.applyWithin(page, from: position, on: connection)
+                position = page.end
+                events += page.events.count
+            }
+            _ = try await connection.run([
+                RebuildWorkStatements.swap(.text(P.name), .int4(generation), .int4(live.generation)),
+                RebuildWorkStatements.finished(.int8(rebuild.number), .int8(position), .int8(Int64(events))),
+            ])
+            Failpoint.reached(.rebuildSwapping)
+            return true
+        }
+        if isDone { Failpoint.reached(.rebuildSwapped) }
+    }
+}
+
+extension EventStore {
+    /// The next page of a category, up to a position.
+    func readLog(after start: Int64, upTo end: Int64, category: String) async throws -> LogPage {
+        var page = try await readLog(after: start, where: LogFilter(category: category, scope: .all), limit: 1_000)
+        page.events.removeAll { $0.position > end }
+        page.end = min(page.end, end)
+        return page
+    }
+}

@@ -1,0 +1,129 @@
+import Installation
+import Runtime
+import Support
+import Testing
+
+extension EndToEnd {
+    @Suite(.timeLimit(.minutes(3))) struct `A view that is rebuilt` {
+        /// Some devices with readings, known to the view.
+        private func fill(_ system: TestedSystem, _ api: API, devices: Int = 4) async throws -> [String] {
+            var ids: [String] = []
+            for number in 1...devices { ids.append(try await api.register("thermometer-\(number)").id) }
+            let gateway = try await system.connectAsGateway()
+            for _ in 0..<5 { for id in ids { try await gateway.report(20, of: id) } }
+            try await eventually("the readings are in the log") { try await system.readings == 5 * devices }
+            try await system.viewsCaughtUp()
+            return ids
+        }
+
+        private func rebuild(_ view: String, of api: API) async throws -> (state: String, roles: [String]) {
+            struct Answer: Decodable {
+                struct Rebuild: Decodable { var state: String }
+                struct Generation: Decodable { var role: String }
+                var rebuild: Rebuild?
+                var generations: [Generation]
+            }
+            let answer = try await api.send("GET", "/api/v1/projections/\(view)").value(Answer.self)
+            return (answer.rebuild?.state ?? "", answer.generations.map(\.role))
+        }
+
+        private func post(_ path: String, _ body: String? = nil, to api: API) async throws {
+            let answer = try await api.send("POST", "/api/v1/projections/devices/\(path)", body)
+            guard answer.status < 300 else { throw Wrong("\(path) was answered \(answer.status) \(answer.text)") }
+        }
+
+        @Test(arguments: [
+            Failpoint.rebuildBegun, .rebuildFolded, .rebuildStored, .rebuildCompared, .rebuildSwapping, .rebuildSwapped,
+        ]) func `by a server that is killed in the middle is finished by the next`(_ point: Failpoint) async throws {
+            try await TestedSystem.with { system in
+                let doomed = try await system.start("doomed", more: ["FLEETLOG_FAILPOINT": point.rawValue])
+                let ids = try await fill(system, system.api(doomed))
+                try await post("rebuild", to: system.api(doomed))
+                try await doomed.dies(at: point)
+                try await system.serversAreDisconnected()
+                let next = try await system.start("next")
+                let api = system.api(next)
+                try await eventually("the rebuild is finished", every: .milliseconds(50)) {
+                    try await rebuild("devices", of: api).state == "finished"
+                }
+                guard try await rebuild("devices", of: api).roles == ["previous", "live"] else {
+                    throw Wrong("the roles are \(try await rebuild("devices", of: api).roles)")
+                }
+                // Nothing is lost, and what comes is taken in.
+                let gateway = try await system.connectAsGateway()
+                try await gateway.report(30, of: ids[0])
+                try await eventually { try await system.readings == 21 }
+                try await system.viewsCaughtUp()
+                let checker = Checker(system: system)
+                try await checker.viewsCountAsTheLog()
+                _ = try await Executable.run(["audit", "check", "--database-url", system.database.serverURL])
+                try await system.viewEqualsRebuild("devices")
+            }
+        }
+
+        @Test func `goes on where a killed command was, is swapped back and dropped`() async throws {
+            try await TestedSystem.with { system in
+                let server = try await system.start()
+                _ = try await fill(system, system.api(server))
+                await server.kill()
+                let url = ["--database-url", system.database.serverURL]
+                let killed = try await Executable.output(
+                    ["replay", "devices"] + url, environment: ["FLEETLOG_FAILPOINT": "rebuildStored"])
+                guard !killed.succeeded else { throw Wrong("the command was not killed: \(killed.text)") }
+                try await system.serversAreDisconnected()
+                let text = try await Executable.run(["replay", "devices"] + url)
+                guard text.contains("24 events"), text.contains("identical") else { throw Wrong(text) }
+                let dropping = try await Executable.output(
+                    ["projections", "drop-previous", "devices"] + url,
+                    environment: ["FLEETLOG_FAILPOINT": "generationDropping"])
+                guard !dropping.succeeded else { throw Wrong("the command was not killed: \(dropping.text)") }
+                try await system.serversAreDisconnected()
+                _ = try await Executable.run(["replay", "devices"] + url)
+                _ = try await Executable.run(["projections", "swap-back", "devices"] + url)
+                let only = try await Executable.run(["replay", "accounts", "--only", "default"] + url)
+                guard only.contains("identical") else { throw Wrong(only) }
+                _ = try await Executable.run(["projections", "drop-previous", "devices"] + url)
+                let list = try await Executable.run(["projections"] + url)
+                guard list.contains("devices: live"), list.contains("generation 2: live") else { throw Wrong(list) }
+                let generations = try await system.number(
+                    "generations with rows", "select count(distinct generation) from devices")
+                guard generations == 1 else { throw Wrong("\(generations) generations have rows") }
+                try await Checker(system: system).viewsCountAsTheLog()
+            }
+        }
+
+        @Test func `leaves the log and all that is to be sent as they were`() async throws {
+            try await TestedSystem.with { system in
+                let server = try await system.start()
+                let api = system.api(server)
+                try await api.configure(#"{"overheating":{"limit":50,"n":1,"seconds":0}}"#)
+                let mailbox = try await WebhookMailbox.open(by: api)
+                let ids = try await fill(system, api)
+                let gateway = try await system.connectAsGateway()
+                try await gateway.report(80, of: ids[0])
+                try await eventually("the letter has come") { mailbox.letters.count == 1 }
+                try await system.viewsCaughtUp()
+                let sum = """
+                    select (select position from log_head) + (select count(*) from notifications)
+                        + (select count(*) from deliveries) + (select count(*) from delivery_attempts)
+                        + (select count(*) from workflow_outbox) + (select count(*) from accepted_commands)
+                    """
+                try await eventually("the attempt is marked") {
+                    try await system.number("open", "select count(*) from deliveries where state <> 'delivered'") == 0
+                }
+                let before = try await system.number("what could be sent", sum)
+                for view in ["devices", "accounts", "alerts", "rollouts", "rollout-devices"] {
+                    let answer = try await api.send("POST", "/api/v1/projections/\(view)/rebuild")
+                    guard answer.status == 202 else { throw Wrong(answer.text) }
+                    try await eventually("\(view) is rebuilt", every: .milliseconds(50)) {
+                        try await rebuild(view, of: api).state == "finished"
+                    }
+                }
+                let after = try await system.number("what could be sent", sum)
+                guard after == before, mailbox.letters.count == 1 else {
+                    throw Wrong("\(after - before) rows and \(mailbox.letters.count - 1) letters came of rebuilds")
+                }
+            }
+        }
+    }
+}

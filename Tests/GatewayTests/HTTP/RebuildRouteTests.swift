@@ -1,0 +1,77 @@
+import Gateway
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct `Whoever has a view rebuilt` {
+    private let path = "/api/v1/projections/devices"
+
+    @Test func `has it begun, paused, resumed and cancelled, and sees how far it is`() async throws {
+        try await TestGateway.with { gateway in
+            let begun = try await gateway.ask("POST", path + "/rebuild", #"{"eventsPerSecond":500}"#)
+            #expect(begun.status == 202 && begun[text: "state"] == "running" && begun[text: "cause"] == "request")
+            #expect(begun.json["eventsPerSecond"] as? Int == 500 && begun.json["secondsLeft"] as? Double == 10)
+            let again = try await gateway.ask("POST", path + "/rebuild")
+            #expect(again.status == 409 && again.isProblem)
+            #expect(try await gateway.ask("POST", path + "/rebuild/pause")[text: "state"] == "paused")
+            #expect(try await gateway.ask("POST", path + "/rebuild/pause").status == 409)
+            #expect(try await gateway.ask("POST", path + "/rebuild/resume")[text: "state"] == "running")
+            let view = try await gateway.ask("GET", path)
+            let rebuild = try #require(view.json["rebuild"] as? [String: Any])
+            #expect(rebuild["position"] as? Int == 50 && rebuild["head"] as? Int == 150)
+            let roles = (view.json["generations"] as? [[String: Any]] ?? []).compactMap { $0["role"] as? String }
+            #expect(roles == ["previous", "live"])
+            #expect(try await gateway.ask("POST", path + "/rebuild/cancel")[text: "state"] == "cancelled")
+            #expect(try await gateway.ask("POST", path + "/rebuild/resume").status == 409)
+        }
+    }
+
+    @Test func `has the rows of one device replaced at once`() async throws {
+        try await TestGateway.with { gateway in
+            let reply = try await gateway.ask("POST", path + "/rebuild", #"{"only":"d-1"}"#)
+            #expect(reply.status == 200 && reply.json["identical"] as? Bool == false)
+            let sample = try #require((reply.json["sample"] as? [[String: Any]])?.first)
+            #expect((sample["next"] as? [String: Any])?["name"] as? String == "b")
+            #expect(try await gateway.ask("POST", path + "/rebuild", #"{"only":"nobody"}"#).status == 404)
+        }
+    }
+
+    @Test func `swaps back and drops what was before`() async throws {
+        try await TestGateway.with { gateway in
+            let reply = try await gateway.ask("POST", path + "/swap-back")
+            #expect(reply.status == 202 && reply[text: "kind"] == "swap-back")
+            #expect(try await gateway.ask("POST", path + "/drop-previous").status == 202)
+            #expect(try await gateway.ask("POST", path + "/drop-previous").status == 409)
+        }
+    }
+
+    @Test func `must be an admin bound to no account, and only such a one sees rows of it`() async throws {
+        try await TestGateway.with { gateway in
+            let bound = try await gateway.token(for: "default")
+            let reader = try await gateway.tokens.createToken(named: "reader", role: .reader)
+            for action in [
+                "rebuild", "rebuild/pause", "rebuild/resume", "rebuild/cancel", "swap-back", "drop-previous",
+            ] {
+                for token in [bound, reader] {
+                    let reply = try await gateway.ask("POST", "\(path)/\(action)", token: token)
+                    #expect(reply.status == 403, "\(action)")
+                }
+            }
+            _ = try await gateway.ask("POST", path + "/rebuild")
+            for (token, sees) in [(bound, false), (reader, true), (gateway.admin, true)] {
+                let view = try await gateway.ask("GET", path, token: token)
+                let rebuild = try #require(view.json["rebuild"] as? [String: Any])
+                let comparison = try #require(rebuild["comparison"] as? [String: Any])
+                #expect((comparison["sample"] != nil) == sees)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        #"{"eventsPerSecond":0}"#, #"{"eventsPerSecond":"1"}"#, #"{"only":7}"#, #"{"every":"thing"}"#, "[]",
+    ]) func `gets a problem for anything else`(_ body: String) async throws {
+        try await TestGateway.with { gateway in
+            let reply = try await gateway.ask("POST", path + "/rebuild", body)
+            #expect(reply.status == 400 && reply.isProblem, "\(reply)")
+            #expect(try await gateway.ask("POST", "/api/v1/projections/nothing/rebuild").status == 404)
+        }
+    }
+}

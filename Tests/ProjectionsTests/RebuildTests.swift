@@ -1,0 +1,223 @@
+import Aggregates
+import Projections
+import Runtime
+import Support
+import Testing
+
+@Suite(.timeLimit(.minutes(5))) struct `A rebuild` {
+    /// Twenty devices that have reported ten times each, in a view that has caught up.
+    private func withFleet(_ body: @Sendable (Fleet, PostgresLog) async throws -> Void) async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            for id in 0..<20 { try await fleet.register("d\(id)") }
+            for round in 0..<10 {
+                for id in 0..<20 { try await fleet.report(Double(round), from: "d\(id)") }
+            }
+            try await fleet.withLiveView {}
+            try await body(fleet, log)
+        }
+    }
+
+    private func readings(_ fleet: Fleet) async throws -> Int64 {
+        try await fleet.queries().devices(scope: .all, where: DeviceFilter(), after: nil, limit: 100)
+            .reduce(0) { $0 + $1.telemetryCount }
+    }
+
+    @Test(arguments: [1, 8, 150_000]) func `is identical, however little memory it may take, while events keep coming`(
+        _ rows: Int
+    ) async throws {
+        try await withFleet { fleet, log in
+            var pace = RebuildPace.eager
+            pace.rows = rows
+            pace.near = 5
+            try await fleet.withLiveView { [pace] in
+                async let more: Void = {
+                    for round in 0..<20 { try await fleet.report(Double(round), from: "d\(round)") }
+                }()
+                let rebuild = try await log.rebuild("devices", pace: pace)
+                try await more
+                let comparison = try #require(rebuild.comparison)
+                #expect(comparison.isIdentical && comparison.liveDigest == comparison.nextDigest)
+                #expect(comparison.liveRows == 20 && comparison.nextRows == 20)
+                #expect(rebuild.progress.events >= 200)
+            }
+            #expect(try await log.roles("devices") == ["1 previous", "2 live"])
+            #expect(try await readings(fleet) == 220)
+        }
+    }
+
+    @Test func `shows what differs, takes over, is swapped back and dropped`() async throws {
+        try await withFleet { fleet, log in
+            _ = try await log.number(
+                """
+                with changed as (update devices set telemetry_count = 99 where id = 'd7'),
+                    gone as (delete from devices where id = 'd8') select 1::bigint
+                """)
+            let rebuild = try await log.rebuild("devices")
+            let comparison = try #require(rebuild.comparison)
+            #expect(!comparison.isIdentical && comparison.differingRows == 2)
+            #expect(comparison.sample.map(\.id) == ["d7", "d8"])
+            #expect(comparison.sample[0].live?.contains(#""telemetry_count": 99"#) == true)
+            #expect(comparison.sample[0].next?.contains(#""telemetry_count": 10"#) == true)
+            #expect(comparison.sample[1].live == nil && comparison.sample[1].next != nil)
+            #expect(try await readings(fleet) == 200)
+
+            // What comes meanwhile is in the previous one too when it serves again.
+            try await fleet.withLiveView { try await fleet.report(1, from: "d7") }
+            let rebuilds = log.rebuilds()
+            let back = try await rebuilds.swapBack("devices", askedBy: "a test")
+            _ = try await log.withRebuilding { try await log.end(of: back) }
+            #expect(try await log.roles("devices") == ["1 live", "2 previous"])
+            #expect(try await fleet.queries().device("d7", scope: .all)?.telemetryCount == 100)
+            try await fleet.withLiveView { try await fleet.report(2, from: "d7") }
+            #expect(try await fleet.queries().device("d7", scope: .all)?.telemetryCount == 101)
+
+            try await rebuilds.dropPrevious("devices")
+            try await log.withRebuilding {
+                try await eventually { try await log.roles("devices") == ["1 live"] }
+            }
+            #expect(try await log.number("select count(*) from devices where generation <> 1") == 0)
+            await #expect(throws: RebuildError.noPrevious) { try await rebuilds.dropPrevious("devices") }
+            await #expect(throws: RebuildError.noPrevious) {
+                try await rebuilds.swapBack("devices", askedBy: "a test")
+            }
+        }
+    }
+
+    @Test func `rests while it is paused, goes on from its checkpoint, and is throttled`() async throws {
+        try await withFleet { fleet, log in
+            let rebuilds = log.rebuilds()
+            // By its limit it would take minutes.
+            let begun = try await rebuilds.start("devices", eventLimit: 1, askedBy: "a test")
+            #expect(try await log.roles("devices") == ["1 live", "2 next"])
+            await #expect(throws: RebuildError.alreadyOpen) {
+                try await rebuilds.start("devices", eventLimit: nil, askedBy: "a test")
+            }
+            try await log.withRebuilding {
+                try await eventually("something is folded") {
+                    try await log.status("devices").rebuild?.progress.events ?? 0 >= 2
+                }
+                #expect(try await rebuilds.pause("devices").state == .paused)
+            }
+            let paused = try #require(try await log.status("devices").rebuild)
+            #expect(paused.progress.events < 20 && paused.progress.secondsLeft == nil)
+            try await log.withRebuilding {
+                let checkpoint = try await log.status("devices").generations.last?.position
+                #expect(checkpoint ?? 0 > 0)
+                _ = try await log.number("with u as (update rebuilds set event_limit = null) select 1::bigint")
+                _ = try await rebuilds.resume("devices")
+                let ended = try await log.end(of: begun)
+                #expect(ended.comparison?.isIdentical == true)
+                #expect(ended.progress.events == 220)
+            }
+            #expect(try await log.roles("devices") == ["1 previous", "2 live"])
+            await #expect(throws: RebuildError.nothingOpen) { try await rebuilds.resume("devices") }
+        }
+    }
+
+    @Test func `leaves nothing behind when it is given up`() async throws {
+        try await withFleet { fleet, log in
+            let rebuilds = log.rebuilds()
+            _ = try await rebuilds.start("devices", eventLimit: 20, askedBy: "a test")
+            try await log.withRebuilding {
+                try await eventually("rows are stored") {
+                    try await log.number("select count(*) from devices where generation = 2") > 0
+                }
+                #expect(try await rebuilds.cancel("devices").state == .cancelled)
+                try await eventually { try await log.roles("devices") == ["1 live"] }
+            }
+            #expect(try await log.number("select count(*) from devices where generation <> 1") == 0)
+            // Its number is not used again.
+            _ = try await log.rebuild("devices")
+            #expect(try await log.roles("devices") == ["1 previous", "3 live"])
+        }
+    }
+
+    @Test func `counts each event once when two work on it at once`() async throws {
+        try await withFleet { fleet, log in
+            let begun = try await log.rebuilds().start("devices", eventLimit: nil, askedBy: "a test")
+            var pace = RebuildPace.eager
+            pace.near = 3
+            let ended = try await PostgresLog.with(log.database) { [pace] other in
+                try await other.withRebuilding(pace: pace) {
+                    try await log.withRebuilding(pace: pace) { try await log.end(of: begun) }
+                }
+            }
+            #expect(ended.comparison?.isIdentical == true)
+            #expect(try await readings(fleet) == 200)
+        }
+    }
+
+    @Test func `of one device replaces its row alone`() async throws {
+        try await withFleet { fleet, log in
+            _ = try await log.number(
+                "with u as (update devices set telemetry_count = 99 where id in ('d7', 'd8')) select 1::bigint")
+            let outcome = try await log.rebuilds().rebuild("devices", only: "d7")
+            #expect(outcome.events == 11 && outcome.rows == 1 && outcome.differingRows == 1)
+            #expect(outcome.sample.first?.live?.contains(#""telemetry_count": 99"#) == true)
+            #expect(try await fleet.queries().device("d7", scope: .all)?.telemetryCount == 10)
+            #expect(try await fleet.queries().device("d8", scope: .all)?.telemetryCount == 99)
+            #expect(try await log.rebuilds().rebuild("devices", only: "d7").differingRows == 0)
+            _ = try await log.number(
+                "with u as (update devices set id = 'nobody' where id = 'd9') select 1::bigint")
+            #expect(try await log.rebuilds().rebuild("devices", only: "nobody").sample.first?.next == nil)
+            #expect(try await fleet.queries().device("nobody", scope: .all) == nil)
+            await #expect(throws: RebuildError.unknownEntity) {
+                try await log.rebuilds().rebuild("devices", only: "nobody")
+            }
+            // Not further than the view has come: the rest is still to come.
+            try await fleet.report(1, from: "d7")
+            #expect(try await log.rebuilds().rebuild("devices", only: "d7").events == 11)
+            try await fleet.withLiveView {}
+            #expect(try await fleet.queries().device("d7", scope: .all)?.telemetryCount == 11)
+        }
+    }
+
+    @Test func `begins by itself when the program folds a view in another way, once`() async throws {
+        try await withFleet { fleet, log in
+            try await log.withRebuilding([RenamedDevices.self]) {
+                try await eventually("the new definition is live") {
+                    try await log.status("devices").rebuild?.state == .finished
+                }
+            }
+            let rebuild = try #require(try await log.status("devices").rebuild)
+            #expect(rebuild.cause == .definition && rebuild.definition == 2 && rebuild.askedBy == "system")
+            #expect(rebuild.comparison?.differingRows == 20)
+            #expect(try await fleet.queries().device("d1", scope: .all)?.name == "DEVICE D1")
+            // Whoever swaps it back has his way.
+            let back = try await log.rebuilds([RenamedDevices.self]).swapBack("devices", askedBy: "a test")
+            _ = try await log.withRebuilding([RenamedDevices.self]) { try await log.end(of: back) }
+            try await log.withRebuilding([RenamedDevices.self]) {
+                _ = try await log.withRebuilding { try await log.rebuild("accounts") }
+            }
+            #expect(try await fleet.queries().device("d1", scope: .all)?.name == "Device d1")
+            #expect(try await log.roles("devices") == ["1 live", "2 previous"])
+        }
+    }
+}
+
+/// The view `devices` as a later program might fold it.
+private enum RenamedDevices: Projection {
+    static let name = DevicesProjection.name
+    static let category = DevicesProjection.category
+    static let definition: Int32 = 2
+
+    static func evolve(_ row: inout DeviceRow?, with event: RecordedEvent) throws(EventCodecError) {
+        try DevicesProjection.evolve(&row, with: event)
+        guard let name = row?.name else { return }
+        row?.name = name.uppercased()
+    }
+
+    static func id(of row: DeviceRow) -> String { DevicesProjection.id(of: row) }
+    static func load(_ ids: [String], generation: Int32) -> BoundStatement {
+        DevicesProjection.load(ids, generation: generation)
+    }
+    static func page(after id: String, limit: Int64, generation: Int32) -> BoundStatement {
+        DevicesProjection.page(after: id, limit: limit, generation: generation)
+    }
+    static func decode(_ row: Runtime.Row) throws(PostgresError) -> DeviceRow { try DevicesProjection.decode(row) }
+    static func store(_ rows: [DeviceRow], generation: Int32) -> BoundStatement {
+        DevicesProjection.store(rows, generation: generation)
+    }
+    static func digest(generation: Int32) -> BoundStatement { DevicesProjection.digest(generation: generation) }
+}
