@@ -24,8 +24,10 @@ package enum Migrations {
         ("0020-seals", text(PackageResources._020_seals_sql)),
         ("0021-claims", text(PackageResources._021_claims_sql)),
         ("0022-explorer", text(PackageResources._022_explorer_sql)),
+        ("0022-rebuilds", text(PackageResources._022_rebuilds_sql)),
         ("0023-commands", text(PackageResources._023_commands_sql)),
         ("0024-rebuilds", text(PackageResources._024_rebuilds_sql)),
+        ("0025-stuck-entities", text(PackageResources._025_stuck_entities_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

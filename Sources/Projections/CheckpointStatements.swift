@@ -6,7 +6,7 @@ enum CheckpointStatements {
     static let live = Statement(
         "read_live_checkpoint",
         """
-        select c.generation, c.position from projections p
+        select c.generation, c.position, p.paused_reason is not null from projections p
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
         where p.name = $1
         """)
@@ -18,7 +18,7 @@ enum CheckpointStatements {
         """
         update checkpoints set position = $4, recorded_time = $5, failure = null
         where projection = $1 and generation = $2 and position = $3
-            and exists (select from projections where name = $1 and live_generation = $2)
+            and exists (select from projections where name = $1 and live_generation = $2 and paused_reason is null)
         """)
 
     /// The same of a generation beside the live one.
@@ -39,7 +39,9 @@ enum CheckpointStatements {
         select p.name, c.position, c.failure, h.position,
             case when h.position > c.position
                 then extract(epoch from clock_timestamp() - c.recorded_time)::float8 else 0 end,
-            exists (select from rebuilds r where r.projection = p.name and r.state = 'running')
+            exists (select from rebuilds r where r.projection = p.name and r.state = 'running'),
+            p.paused_reason,
+            (select count(*) from stuck_entities s where s.projection = p.name and s.generation = p.live_generation)
         from projections p
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
         cross join log_head h

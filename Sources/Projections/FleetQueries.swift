@@ -56,12 +56,17 @@ package struct ProjectionStatus: Sendable, Hashable {
     package var tether: Tether
     /// Why the projection stands still, if it does.
     package var failure: String?
+    /// Entities whose rows stand still.
+    package var stuckCount: Int64
 
-    package init(name: String, state: State, position: Int64, tether: Tether, failure: String?) {
+    package init(
+        name: String, state: State, position: Int64, tether: Tether, failure: String?, stuckCount: Int64 = 0
+    ) {
         self.name = name
         self.state = state
         self.position = position
         self.tether = tether
         self.failure = failure
+        self.stuckCount = stuckCount
     }
 }

@@ -45,11 +45,13 @@ package struct PostgresFleetQueries: FleetQueries {
             let position = try row.int8(1)
             let failure = try row.text(ifPresent: 2)
             let isRebuilding = try row.bool(5)
+            let pause = try row.text(ifPresent: 6)
             return ProjectionStatus(
-                name: try row.text(0), state: failure != nil ? .failed : isRebuilding ? .rebuilding : .live,
+                name: try row.text(0),
+                state: failure != nil ? .failed : pause != nil ? .paused : isRebuilding ? .rebuilding : .live,
                 position: position,
                 tether: .init(events: max(0, try row.int8(3) - position), seconds: max(0, try row.float8(4))),
-                failure: failure)
+                failure: failure ?? pause, stuckCount: try row.int8(7))
         }
     }
 

@@ -23,6 +23,9 @@ package protocol WideProjection: Sendable {
     /// The ids of the rows that the event concerns.
     static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String]
     /// Applies the next event of the stream to the rows it concerns, as far as there are any.
+    ///
+    /// - Throws: for an event that it cannot take in, before it has changed anything. The stream's rows stand still then,
+    ///   and its later events wait.
     static func evolve(_ rows: inout [String: Row], with event: RecordedEvent) throws(EventCodecError)
 
     static func id(of row: Row) -> String

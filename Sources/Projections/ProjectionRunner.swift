@@ -11,8 +11,16 @@ package struct ProjectionRunner<P: WideProjection>: Service {
     private let log: any LogSource
     private let pool: PostgresPool
     private let logger: Logger
+    private let bounds: FoldBounds
+    private let thread = FoldThread()
+    /// Between two looks at whether a view that pauses goes on.
+    private static var looks: Duration { .milliseconds(250) }
 
-    package init(_ projection: P.Type, log: any LogSource, pool: PostgresPool, logger: Logger) {
+    package init(
+        _ projection: P.Type, log: any LogSource, pool: PostgresPool, logger: Logger,
+        bounds: FoldBounds = FoldBounds()
+    ) {
+        self.bounds = bounds
         self.log = log
         self.pool = pool
         self.logger = logger
@@ -40,9 +48,11 @@ package struct ProjectionRunner<P: WideProjection>: Service {
     }
 
     private func followFromCheckpoint(_ progressed: () -> Void) async throws {
-        guard var checkpoint = try await checkpoint() else { return }
+        guard var checkpoint = try await checkpoint(), !checkpoint.isPaused else {
+            return try await Task.sleep(for: Self.looks)
+        }
         let subscription = Subscription(to: log, where: LogFilter(category: P.category, scope: .all))
-        let step = ProjectionStep<P>(generation: checkpoint.generation, isLive: true)
+        let step = ProjectionStep<P>(generation: checkpoint.generation, isLive: true, thread: thread, bounds: bounds)
         let tether = Gauge(label: "view_tether_length", dimensions: [("view", P.name)])
         while !Task.isCancelled {
             if log.signal.position - checkpoint.position > Self.longWay {
@@ -82,11 +92,16 @@ package struct ProjectionRunner<P: WideProjection>: Service {
             outcome = try await pool.withConnection { connection in
                 try await step.apply(page, from: start, on: connection)
             }
-        } catch let error as EventCodecError {
+        } catch let error as PostgresError where ["22", "23", "42"].contains(error.sqlState?.classCode) {
+            // The database will not take these rows another time either.
             try await note(failure: error, generation: checkpoint.generation)
             throw error
         }
-        guard outcome == .moved else { throw Overtaken() }
+        guard case .moved(let stuck) = outcome else { throw Overtaken() }
+        if stuck > 0 {
+            logger.error(
+                "Entities of a view are stuck", metadata: ["projection": "\(P.name)", "entities": "\(stuck)"])
+        }
         checkpoint.position = page.end
     }
 
@@ -95,18 +110,21 @@ package struct ProjectionRunner<P: WideProjection>: Service {
     private struct Checkpoint: Equatable, Sendable {
         var generation: Int32
         var position: Int64
+        var isPaused = false
     }
 
     private func checkpoint() async throws -> Checkpoint? {
         try await pool.withConnection { connection in
             let rows = try await connection.query(CheckpointStatements.live(.text(P.name)))
-            return try rows.first.map { Checkpoint(generation: try $0.int4(0), position: try $0.int8(1)) }
+            return try rows.first.map {
+                Checkpoint(generation: try $0.int4(0), position: try $0.int8(1), isPaused: try $0.bool(2))
+            }
         }
     }
 
-    private func note(failure: EventCodecError, generation: Int32) async throws {
+    private func note(failure: PostgresError, generation: Int32) async throws {
         let statement = CheckpointStatements.fail(
-            .text(P.name), .int4(generation), .text(String(describing: failure)))
+            .text(P.name), .int4(generation), .text(failure.debugDescription))
         _ = try await pool.withConnection { connection in try await connection.query(statement) }
     }
 }

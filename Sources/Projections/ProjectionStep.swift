@@ -3,31 +3,33 @@ import Runtime
 /// Applies pages of the log to one generation of a projection.
 struct ProjectionStep<P: WideProjection>: Sendable {
     enum Outcome: Sendable, Equatable {
-        case moved
-        /// Somebody else moved the checkpoint first; nothing was changed.
+        /// With so many entities that have come to a stop.
+        case moved(stuck: Int)
+        /// Somebody else moved the checkpoint first, or the view pauses; nothing was changed.
         case overtaken
     }
 
     let generation: Int32
     /// Whether it moves only while this generation is the live one.
     let isLive: Bool
+    let thread: FoldThread
+    var bounds = FoldBounds()
 
     /// Applies a page in a transaction of its own: checkpoint and rows together.
-    ///
-    /// - Throws: ``EventCodecError`` for an event that the projection cannot read; nothing was changed then.
     func apply(_ page: LogPage, from position: Int64, on connection: PostgresConnection) async throws -> Outcome {
         let move = moving(from: position, to: page)
-        let ids = try Self.ids(of: page)
-        if ids.isEmpty { return try await connection.query(move).affected == 1 ? .moved : .overtaken }
-        let opened = try await connection.run([Statement.begin(), move, P.load(ids, generation: generation)])
+        if page.events.isEmpty {
+            return try await connection.query(move).affected == 1 ? .moved(stuck: 0) : .overtaken
+        }
+        let opened = try await connection.run([Statement.begin(), move] + loading(page.events))
         guard opened[1].affected == 1 else {
             _ = try await connection.query(Statement.rollback())
             return .overtaken
         }
         do {
-            let store = try folded(page, ids: ids, onto: opened[2])
-            _ = try await connection.run([store, Statement.commit()])
-            return .moved
+            let (statements, stuck) = try await folded(page.events, onto: opened[3], stuck: opened[2], after: position)
+            _ = try await connection.run(statements + [Statement.commit()])
+            return .moved(stuck: stuck)
         } catch {
             if connection.isUsable { _ = try? await connection.query(Statement.rollback()) }
             throw error
@@ -36,19 +38,10 @@ struct ProjectionStep<P: WideProjection>: Sendable {
 
     /// Applies a page within the caller's transaction, which holds the checkpoint's lock.
     func applyWithin(_ page: LogPage, from position: Int64, on connection: PostgresConnection) async throws {
-        let ids = try Self.ids(of: page)
-        let results = try await connection.run([
-            moving(from: position, to: page), P.load(ids, generation: generation),
-        ])
+        let results = try await connection.run([moving(from: position, to: page)] + loading(page.events))
         guard results[0].affected == 1 else { throw RebuildError.disturbed }
-        if !ids.isEmpty { _ = try await connection.query(try folded(page, ids: ids, onto: results[1])) }
-    }
-
-    private static func ids(of page: LogPage) throws(EventCodecError) -> [String] {
-        var ids: Set<String> = []
-        for event in page.events { ids.formUnion(try P.ids(of: event)) }
-        // Always in the same order, so that two transactions cannot lock each other out.
-        return ids.sorted()
+        let (statements, _) = try await folded(page.events, onto: results[2], stuck: results[1], after: position)
+        _ = try await connection.run(statements)
     }
 
     private func moving(from position: Int64, to page: LogPage) -> BoundStatement {
@@ -57,13 +50,68 @@ struct ProjectionStep<P: WideProjection>: Sendable {
             .timestamp(page.events.last?.recordedTime ?? Timestamp.now()))
     }
 
-    private func folded(_ page: LogPage, ids: [String], onto stored: Rows) throws -> BoundStatement {
-        var rows: [String: P.Row] = [:]
+    /// Which of the streams stand still, and the rows of all.
+    private func loading(_ events: [RecordedEvent]) -> [BoundStatement] {
+        [
+            StuckStatements.among(
+                .text(P.name), .int4(generation), .textArray(Array(Set(events.map(\.stream.id))))),
+            P.load(PageFold<P>.ids(of: events), generation: generation),
+        ]
+    }
+
+    private func folded(
+        _ events: [RecordedEvent], onto stored: Rows, stuck: Rows, after position: Int64
+    ) async throws -> (statements: [BoundStatement], stuck: Int) {
+        var fold = PageFold<P>(
+            stuck: try stuck.map { try StuckEntity($0) }, after: position, bounds: bounds)
         for row in stored {
             let decoded = try P.decode(row)
-            rows[P.id(of: decoded)] = decoded
+            fold.rows[P.id(of: decoded)] = decoded
         }
-        for event in page.events { try P.evolve(&rows, with: event) }
-        return P.store(ids.compactMap { rows[$0] }, generation: generation)
+        let (result, store) = try await fold.folding(events, on: thread, generation: generation)
+        var statements = store.map { [$0] } ?? []
+        if !result.failures.isEmpty {
+            statements += StuckStatements.stop(result.failures, P.name, generation, bounds, lost: thread.lost)
+        }
+        return (statements, result.failures.count)
+    }
+}
+
+extension PageFold {
+    /// Folds the events on a thread that can be given up, and makes the statement that stores the rows; nil for none.
+    ///
+    /// Where code does not return, or makes too much, its entity is left out and all else is done anew.
+    func folding(
+        _ events: [RecordedEvent], on thread: FoldThread, generation: Int32
+    ) async throws -> (PageFold, BoundStatement?) {
+        var start = self
+        while true {
+            let (watch, begin) = (FoldWatch(), start)
+            let result = await thread.run(within: bounds.time, watch) { () -> (PageFold, BoundStatement?) in
+                var fold = begin
+                fold.fold(events, watch: watch)
+                let rows = fold.changedRows
+                return (fold, rows.isEmpty ? nil : P.store(rows, generation: generation))
+            }
+            if let (fold, store) = result {
+                guard let store, store.parameters.bytes.count > bounds.bytes,
+                    let (stream, bytes) = fold.largest(generation), bytes > bounds.bytes,
+                    let event = events.first(where: { $0.stream.id == stream })
+                else { return (fold, store) }
+                start.bar(event, "the rows of \(stream) take \(bytes) bytes, more than \(bounds.bytes)")
+            } else if let event = events.first(where: { $0.position == watch.position }) {
+                try Task.checkCancellation()
+                start.bar(event, "the view's code was at it for longer than \(bounds.time)")
+            } else {
+                throw CancellationError()
+            }
+        }
+    }
+
+    /// The stream whose rows take the most, with their bytes.
+    private func largest(_ generation: Int32) -> (stream: String, bytes: Int)? {
+        changed.keys.map { stream in
+            (stream, P.store(changedRows(of: stream), generation: generation).parameters.bytes.count)
+        }.max { $0.1 < $1.1 }
     }
 }

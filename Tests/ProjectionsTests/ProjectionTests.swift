@@ -154,29 +154,6 @@ struct Fleet {
         }
     }
 
-    @Test func `says which event it cannot read and goes on when it can`() async throws {
-        try await PostgresLog.with { log in
-            let fleet = Fleet(log)
-            try await fleet.register("a")
-            var odd = NewEvent(
-                id: .v7(), type: "FromTheFuture", observedTime: .now(), data: Array("{}".utf8),
-                metadata: EventMetadata(principal: .system, account: .default, commandID: .v7()))
-            odd.schemaVersion = 7
-            let stream = StreamName(category: "device", id: "odd")
-            _ = try await log.store.append(Append([StreamChange(stream, expecting: 0, events: [odd])]))
-            let runner = ProjectionRunner(
-                DevicesProjection.self, log: log.store, pool: log.pool, logger: Logger(label: "test"))
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await runner.run() }
-                defer { group.cancelAll() }
-                try await eventually { try await fleet.queries().projections().contains { $0.state == .failed } }
-            }
-            let status = try #require(try await fleet.queries().projections().first { $0.name == "devices" })
-            #expect(status.failure?.contains("FromTheFuture") == true)
-            #expect(status.position == 0)
-        }
-    }
-
     @Test func `catches up although the connection that hears of events is killed`() async throws {
         try await PostgresLog.with { log in
             let fleet = Fleet(log)

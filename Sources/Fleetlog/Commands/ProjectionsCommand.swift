@@ -7,6 +7,7 @@ struct ProjectionsCommand: AsyncParsableCommand {
         commandName: "projections", abstract: "Look after the views and their generations.",
         subcommands: [
             ProjectionsListCommand.self, ProjectionsSwapBackCommand.self, ProjectionsDropPreviousCommand.self,
+            ProjectionsPauseCommand.self, ProjectionsResumeCommand.self,
         ], defaultSubcommand: ProjectionsListCommand.self)
 }
 
@@ -23,6 +24,12 @@ struct ProjectionsListCommand: AsyncParsableCommand {
             for view in views {
                 print("\(view.name): \(view.state.rawValue), position \(view.position), \(view.tether.events) behind")
                 if let failure = view.failure { print("  \(failure)") }
+                if view.stuckCount > 0 {
+                    print("  \(view.stuckCount) entities are stuck, among them:")
+                    for stuck in try await RebuildFollowing(log).rebuilds.stuck(view.name, limit: 10) {
+                        print("    \(stuck)")
+                    }
+                }
                 let status = work.first { $0.name == view.name }
                 for generation in status?.generations ?? [] {
                     print(
@@ -77,6 +84,50 @@ struct ProjectionsDropPreviousCommand: AsyncParsableCommand {
             try await following.rebuilds.dropPrevious(view.name)
             try await following.sweep(view.name)
             print("\(view.name) has its live generation only.")
+        }
+    }
+}
+
+struct ProjectionsPauseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "Let a view stand still as a whole; it goes on being served as it is.")
+
+    @Argument(help: "The view.")
+    var view: ViewName
+
+    @Option(help: "Why, for those who ask.")
+    var reason = "paused by an operator"
+
+    @OptionGroup var installation: InstallationOptions
+
+    func run() async throws {
+        try await LogAccess.with(installation.serverURL()) { log in
+            try await RebuildFollowing(log).rebuilds.pause(view.name, reason: reason, by: "command line")
+            print("\(view.name) pauses.")
+        }
+    }
+}
+
+struct ProjectionsResumeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume",
+        abstract: "Go on with a view that pauses, and with the entities that are stuck in it.",
+        discussion: "What waited is folded in order, from the event at which it stood; nothing is skipped.")
+
+    @Argument(help: "The view.")
+    var view: ViewName
+
+    @Option(help: "Only this entity: the id of a device, account, alert or rollout.")
+    var entity: String?
+
+    @OptionGroup var installation: InstallationOptions
+
+    func run() async throws {
+        try await LogAccess.with(installation.serverURL()) { log in
+            let outcome = try await RebuildFollowing(log).rebuilds.resume(view.name, entity: entity)
+            print("\(outcome.resumed) entities go on, \(outcome.stuck.count) are still stuck.")
+            for stuck in outcome.stuck.prefix(100) { print("  \(stuck)") }
+            if !outcome.stuck.isEmpty { throw ExitCode(1) }
         }
     }
 }

@@ -26,7 +26,7 @@ package struct HTTPGateway: Service {
         notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil,
-        configurations: Bell = Bell(), commands: Bell = Bell(), rebuilds: any Rebuilds,
+        configurations: Bell = Bell(), commands: Bell = Bell(), rebuilds: any Rebuilds & ProjectionControl,
         readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {
@@ -66,7 +66,7 @@ package struct HTTPGateway: Service {
             + ExplorerRoutes(store: store, search: search, ledger: notifications).all
             + SealRoutes(store: store, seals: seals).all
             + IsolationRoutes(supervised: [devices, accounts, alerts, rollouts]).all
-            + ProjectionRoutes(queries: queries, rebuilds: rebuilds).all
+            + ProjectionRoutes(queries: queries, rebuilds: rebuilds, control: rebuilds).all
             + RebuildRoutes(rebuilds: rebuilds).all
             + SessionRoutes(authenticator: authenticator, cookiesNeedTLS: configuration.cookiesNeedTLS).all
             + OperationRoutes(

@@ -149,6 +149,7 @@ extension Problem {
         case .alreadyOpen:
             self = .conflict("rebuild-open", "A rebuild of this view has not ended: resume it, or cancel it.")
         case .nothingOpen: self = .conflict("no-rebuild", "No rebuild of this view is in a state for that.")
+        case .tooManyStuck(let count): self = .conflict("too-many-stuck", "\(count) entities are stuck in the view.")
         case .noPrevious: self = .conflict("no-previous", "The view has no previous generation.")
         case .disturbed: self = .conflict("disturbed", "Somebody else is changing the view; try again.")
         case .retained(let version): self = .retained(through: version)

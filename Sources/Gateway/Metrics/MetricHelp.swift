@@ -56,6 +56,9 @@ enum MetricHelp {
         "fleetlog_guard_ready": "Whether the broker's guard has a whole table and lets devices in.",
         "fleetlog_guard_sessions": "Client ids that the broker's guard knows to be in use.",
         "telemetry_mqtt_connect_failures": "Failed attempts to connect to the broker, devices' included.",
+        "view_paused":
+            "Whether a view stands still as a whole, by an operator, by what was stuck in it, or by a failure.",
+        "view_stuck_entities": "Entities whose rows stand still, because an event of theirs cannot be taken in.",
         "view_tether_length": "Events by which a view trails the log.",
         "view_tether_seconds": "Seconds by which a view trails the log.",
     ]

@@ -14,6 +14,9 @@ struct MetricsPage: Sendable {
             let view = [("view", status.name)]
             Gauge(label: "view_tether_length", dimensions: view, factory: metrics).record(status.tether.events)
             Gauge(label: "view_tether_seconds", dimensions: view, factory: metrics).record(status.tether.seconds)
+            Gauge(label: "view_stuck_entities", dimensions: view, factory: metrics).record(status.stuckCount)
+            Gauge(label: "view_paused", dimensions: view, factory: metrics)
+                .record(status.state == .paused || status.state == .failed ? 1 : 0)
         }
         return Array(metrics.text.utf8)
     }

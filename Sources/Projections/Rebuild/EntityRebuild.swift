@@ -63,6 +63,7 @@ package struct EntityRebuild: Sendable {
             let rows = differing.compactMap { fold.rows[$0] }
             let superfluous = differing.filter { fold.rows[$0] == nil }
             if !rows.isEmpty { _ = try await connection.query(P.store(rows, generation: generation)) }
+            _ = try await connection.query(StuckStatements.delete(.text(P.name), .int4(generation), .text(id)))
             if !superfluous.isEmpty { _ = try await connection.query(P.remove(superfluous, generation: generation)) }
             let after = try await texts(named, on: connection)
             return Outcome(

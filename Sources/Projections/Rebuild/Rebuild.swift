@@ -183,6 +183,8 @@ package enum RebuildError: Error, Sendable, Hashable {
     case retained(through: Int64)
     /// An event that the view's code cannot take in.
     case unreadable(position: Int64, reason: String)
+    /// More entities than may be stuck.
+    case tooManyStuck(Int)
     case unavailable(reason: String)
 }
 
@@ -197,6 +199,7 @@ extension RebuildError: CustomStringConvertible {
         case .disturbed: "somebody else has moved the generation"
         case .retained(let version): "events up to version \(version) have left the log"
         case .unreadable(let position, let reason): "the event at position \(position) cannot be taken in: \(reason)"
+        case .tooManyStuck(let count): "\(count) entities are stuck in it"
         case .unavailable(let reason): reason
         }
     }

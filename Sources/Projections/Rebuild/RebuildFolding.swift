@@ -10,6 +10,7 @@ actor RebuildFolding<P: WideProjection> {
     private var stored: Int64
     private var reached: Int64
     private var lastTime = Timestamp(microseconds: 0)
+    private var stuckCount: Int
     /// Events since the rows were stored, and in all this time.
     private var events: Int64 = 0
     private var eventsInAll: Int64 = 0
@@ -23,11 +24,14 @@ actor RebuildFolding<P: WideProjection> {
         var events: Int64 = 0
     }
 
-    init(rebuild: Rebuild, from position: Int64, pool: PostgresPool, pace: RebuildPace) {
+    init(rebuild: Rebuild, from position: Int64, stuck: [StuckEntity], pool: PostgresPool, pace: RebuildPace) {
         self.rebuild = rebuild
         self.pool = pool
         self.pace = pace
-        shards = (0..<pace.shards).map { _ in RebuildShard(isComplete: position == 0) }
+        shards = (0..<pace.shards).map { _ in
+            RebuildShard(isComplete: position == 0, stuck: stuck, after: position, bounds: pace.bounds)
+        }
+        stuckCount = stuck.count
         stored = position
         reached = position
         meter = Meter(position: position)
@@ -64,15 +68,27 @@ actor RebuildFolding<P: WideProjection> {
         var dealt = [[RecordedEvent]](repeating: [], count: shards.count)
         for event in events { dealt[Int(UInt(bitPattern: event.stream.hashValue) % UInt(shards.count))].append(event) }
         let parts = dealt
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        let lost = try await withThrowingTaskGroup(of: RecordedEvent?.self) { group in
             for (shard, part) in zip(shards, parts) where !part.isEmpty {
                 group.addTask { [self] in
-                    let rows = try await load(try await shard.missing(for: part))
-                    try await shard.fold(part, onto: rows)
+                    let rows = try await load(shard.missing(for: part))
+                    return try await shard.fold(part, onto: rows)
                 }
             }
-            try await group.waitForAll()
+            var lost: RecordedEvent?
+            for try await event in group { lost = lost ?? event }
+            return lost
         }
+        if let lost { try await giveUp(lost) }
+    }
+
+    /// The code did not return from an event, and holds what is in memory: it goes on from the checkpoint, without it.
+    private func giveUp(_ event: RecordedEvent) async throws {
+        let stuck = StuckEntity(at: event, "the view's code was at it for longer than \(pace.bounds.time)")
+        try await pool.withConnection { connection in
+            _ = try await connection.query(StuckStatements.insert([stuck], P.name, rebuild.generation))
+        }
+        throw RebuildError.disturbed
     }
 
     private nonisolated func load(_ ids: [String]) async throws -> [P.Row] {
@@ -88,7 +104,7 @@ actor RebuildFolding<P: WideProjection> {
     private func rest() async throws {
         repeat {
             try Task.checkCancellation()
-            if try await isToBeStored() { try await store() }
+            if isToBeStored() { try await store() }
             if ContinuousClock.now - meter.time >= pace.reports { try await report() }
             let wait = waitForLimit()
             if wait > .zero { try await Task.sleep(for: min(wait, pace.reports)) }
@@ -100,10 +116,10 @@ actor RebuildFolding<P: WideProjection> {
         return .seconds(Double(eventsInAll) / Double(limit)) - (ContinuousClock.now - start)
     }
 
-    private func isToBeStored() async throws -> Bool {
+    private func isToBeStored() -> Bool {
         if ContinuousClock.now >= nextStore { return true }
         var count = 0
-        for shard in shards { count += await shard.rowCount }
+        for shard in shards { count += shard.rowCount }
         return count > pace.rows
     }
 
@@ -127,12 +143,17 @@ actor RebuildFolding<P: WideProjection> {
     /// Stores the rows that have changed, and the checkpoint with them.
     func store() async throws {
         var rows: [P.Row] = []
+        var stuck: [StuckEntity] = []
         var count = 0
         for shard in shards {
-            rows += await shard.takeChanged()
-            count += await shard.rowCount
+            let changed = shard.takeChanged()
+            rows += changed.rows
+            stuck += changed.stuck
+            count += shard.rowCount
         }
-        let (changed, from, to, folded, time) = (rows, stored, reached, events, lastTime)
+        stuckCount += stuck.count
+        guard stuckCount <= pace.bounds.stuck else { throw RebuildError.tooManyStuck(stuckCount) }
+        let (changed, stopped, from, to, folded, time) = (rows, stuck, stored, reached, events, lastTime)
         guard to > from else { return }
         try await pool.withTransaction { connection in
             let noted = try await connection.run([
@@ -142,6 +163,9 @@ actor RebuildFolding<P: WideProjection> {
             ])
             // Cancelled, or done by somebody else meanwhile.
             guard noted[0].affected == 1, noted[1].affected == 1 else { throw RebuildWork<P>.End.stopped }
+            if !stopped.isEmpty {
+                _ = try await connection.query(StuckStatements.insert(stopped, P.name, rebuild.generation))
+            }
             for start in stride(from: 0, to: changed.count, by: pace.chunk) {
                 let chunk = Array(changed[start..<min(start + pace.chunk, changed.count)])
                 _ = try await connection.query(P.store(chunk, generation: rebuild.generation))
@@ -151,6 +175,6 @@ actor RebuildFolding<P: WideProjection> {
         stored = to
         events = 0
         nextStore = .now + pace.checkpoints
-        if count > pace.rows { for shard in shards { await shard.forget() } }
+        if count > pace.rows { for shard in shards { shard.forget() } }
     }
 }

@@ -15,5 +15,7 @@ package struct RebuildPace: Sendable {
     /// Positions between two generations that are near enough to be brought together while one of them waits.
     package var near: Int64 = 2_000
 
+    package var bounds = FoldBounds()
+
     package init() {}
 }

@@ -131,7 +131,10 @@ package struct RebuildRunner: Service {
                 while try await connection.query(P.drop(generation, limit: 10_000)).affected > 0 {
                     Failpoint.reached(.generationDropping)
                 }
-                _ = try await connection.query(RebuildStatements.forget(.text(P.name), .int4(generation)))
+                _ = try await connection.run([
+                    StuckStatements.forget(.text(P.name), .int4(generation)),
+                    RebuildStatements.forget(.text(P.name), .int4(generation)),
+                ])
             }
         }
     }

@@ -1,53 +1,70 @@
 import Runtime
+import Synchronization
 
 /// The rows of some of a view's streams, folded in memory while a generation is built.
 ///
 /// Streams are dealt to shards by their hash, so each stream's events stay in order and shards need not know each other.
-actor RebuildShard<P: WideProjection> {
-    private var rows: [String: P.Row] = [:]
-    private var changed: Set<String> = []
-    /// Ids of which it is known that nothing is stored.
-    private var isComplete: Bool
+final class RebuildShard<P: WideProjection>: Sendable {
+    private struct State {
+        var fold: PageFold<P>
+        /// Nothing is stored that is not here.
+        var isComplete: Bool
+    }
+    private let state: Mutex<State>
+    private let thread = FoldThread()
+    private let bounds: FoldBounds
 
-    /// - Parameter isComplete: nothing is stored of the generation yet, so what is not here does not exist.
-    init(isComplete: Bool) { self.isComplete = isComplete }
+    /// - Parameters:
+    ///   - isComplete: nothing is stored of the generation yet, so what is not here does not exist.
+    ///   - stuck: what stands still in it, or will.
+    ///   - position: up to where events were folded.
+    init(isComplete: Bool, stuck: [StuckEntity], after position: Int64, bounds: FoldBounds = FoldBounds()) {
+        self.bounds = bounds
+        state = Mutex(State(fold: PageFold(stuck: stuck, after: position, bounds: bounds), isComplete: isComplete))
+    }
 
-    var rowCount: Int { rows.count }
+    var rowCount: Int { state.withLock { $0.fold.rows.count } }
 
     /// The ids that must be read before these events can be folded.
-    func missing(for events: [RecordedEvent]) throws(EventCodecError) -> [String] {
-        if isComplete { return [] }
-        var missing: Set<String> = []
-        for event in events {
-            for id in try P.ids(of: event) where rows[id] == nil { missing.insert(id) }
+    func missing(for events: [RecordedEvent]) -> [String] {
+        state.withLock { state in
+            state.isComplete ? [] : PageFold<P>.ids(of: events).filter { state.fold.rows[$0] == nil }
         }
-        return missing.sorted()
     }
 
     /// Folds the events in order, onto what is here and what was read of the missing ones.
     ///
-    /// - Throws: ``RebuildError/unreadable(position:reason:)``
-    func fold(_ events: [RecordedEvent], onto stored: [P.Row]) throws(RebuildError) {
-        for row in stored { rows[P.id(of: row)] = row }
-        for event in events {
-            do throws(EventCodecError) {
-                try P.evolve(&rows, with: event)
-                for id in try P.ids(of: event) { changed.insert(id) }
-            } catch {
-                throw .unreadable(position: event.position, reason: String(describing: error))
+    /// - Returns: the event at which the code did not return, if it did not; the shard is of no use then.
+    func fold(_ events: [RecordedEvent], onto stored: [P.Row]) async throws -> RecordedEvent? {
+        let watch = FoldWatch()
+        let isDone = await thread.run(within: bounds.time, watch) { [self] in
+            state.withLock { state in
+                for row in stored { state.fold.rows[P.id(of: row)] = row }
+                state.fold.fold(events, watch: watch)
             }
+            return true
         }
+        if isDone == true { return nil }
+        try Task.checkCancellation()
+        return events.first { $0.position == watch.position }
     }
 
-    /// What was folded since the last time, by id.
-    func takeChanged() -> [P.Row] {
-        defer { changed.removeAll(keepingCapacity: true) }
-        return changed.sorted().compactMap { rows[$0] }
+    /// What was folded since the last time, and what has come to a stop.
+    func takeChanged() -> (rows: [P.Row], stuck: [StuckEntity]) {
+        state.withLock { state in
+            defer {
+                state.fold.forgetChanges()
+                state.fold.forgetFailures()
+            }
+            return (state.fold.changedRows, state.fold.failures)
+        }
     }
 
     /// Gives its memory back; what is needed again is read again.
     func forget() {
-        rows = [:]
-        isComplete = false
+        state.withLock { state in
+            state.fold.rows = [:]
+            state.isComplete = false
+        }
     }
 }

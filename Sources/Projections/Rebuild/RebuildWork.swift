@@ -13,9 +13,20 @@ struct RebuildWork<P: WideProjection>: Sendable {
     let pool: PostgresPool
     let pace: RebuildPace
     let logger: Logger
+    private let thread = FoldThread()
+
+    init(rebuild: Rebuild, store: any EventStore, pool: PostgresPool, pace: RebuildPace, logger: Logger) {
+        self.rebuild = rebuild
+        self.store = store
+        self.pool = pool
+        self.pace = pace
+        self.logger = logger
+    }
 
     var generation: Int32 { rebuild.generation }
-    private var step: ProjectionStep<P> { ProjectionStep(generation: generation, isLive: false) }
+    private var step: ProjectionStep<P> {
+        ProjectionStep(generation: generation, isLive: false, thread: thread, bounds: pace.bounds)
+    }
 
     /// - Throws: ``RebuildError`` for what will not pass by itself; anything else may.
     func run() async throws {
@@ -51,7 +62,8 @@ struct RebuildWork<P: WideProjection>: Sendable {
         var position = start
         var end = try await goal()
         guard end - position > pace.near || position == 0 && end > 0 else { return }
-        let folding = RebuildFolding<P>(rebuild: rebuild, from: start, pool: pool, pace: pace)
+        let folding = RebuildFolding<P>(
+            rebuild: rebuild, from: start, stuck: try await stuck(), pool: pool, pace: pace)
         while end - position > pace.near || position == start {
             try await store.streamLog(after: position, through: end, category: P.category) { page in
                 try await folding.take(page)
@@ -62,7 +74,14 @@ struct RebuildWork<P: WideProjection>: Sendable {
         try await folding.store()
     }
 
-    func checkpoint() async throws -> Int64 {
+    private func stuck() async throws -> [StuckEntity] {
+        try await pool.withConnection { connection in
+            try await connection.query(StuckStatements.all(.text(P.name), .int4(generation)))
+                .map { try StuckEntity($0) }
+        }
+    }
+
+    private func checkpoint() async throws -> Int64 {
         try await pool.withConnection { connection in
             let rows = try await connection.query(RebuildWorkStatements.checkpoint(.text(P.name), .int4(generation)))
             guard let row = rows.first else { throw End.stopped }
@@ -145,7 +164,7 @@ struct RebuildWork<P: WideProjection>: Sendable {
         while position < end {
             let page = try await store.readLog(after: position, upTo: end, category: P.category)
             let outcome = try await step.apply(page, from: position, on: connection)
-            guard outcome == .moved else { throw RebuildError.disturbed }
+            guard case .moved = outcome else { throw RebuildError.disturbed }
             position = page.end
             _ = try await connection.query(
                 RebuildWorkStatements.stored(

@@ -66,8 +66,12 @@ enum RebuildWorkStatements {
 
     static let swap = Statement(
         "swap_generations",
-        "update projections set live_generation = $2, previous_generation = $3 where name = $1 and live_generation = $3"
-    )
+        """
+        update projections set live_generation = $2, previous_generation = $3,
+            -- What an older generation could not take in is no reason any more.
+            paused_reason = case when paused_by <> 'system' then paused_reason end
+        where name = $1 and live_generation = $3
+        """)
 
     /// A view without events was made by this program.
     static let adoptDefinition = Statement(

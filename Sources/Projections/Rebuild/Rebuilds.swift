@@ -22,9 +22,9 @@ package protocol Rebuilds: Sendable {
 
 /// Rebuilds in Postgres.
 package struct PostgresRebuilds: Rebuilds {
-    private let projections: [any WideProjection.Type]
-    private let store: any EventStore
-    private let pool: PostgresPool
+    let projections: [any WideProjection.Type]
+    let store: any EventStore
+    let pool: PostgresPool
 
     package init(_ projections: [any WideProjection.Type], store: any EventStore, pool: PostgresPool) {
         self.projections = projections
@@ -99,7 +99,7 @@ package struct PostgresRebuilds: Rebuilds {
         }
     }
 
-    private func projection(_ name: String) throws(RebuildError) -> any WideProjection.Type {
+    func projection(_ name: String) throws(RebuildError) -> any WideProjection.Type {
         guard let projection = projections.first(where: { $0.name == name }) else { throw .unknownProjection }
         return projection
     }
@@ -119,7 +119,7 @@ package struct PostgresRebuilds: Rebuilds {
         return try Rebuild(row)
     }
 
-    private func answering<Value: Sendable>(
+    func answering<Value: Sendable>(
         _ body: (PostgresConnection) async throws -> Value
     ) async throws(RebuildError) -> Value {
         do {

@@ -11,6 +11,7 @@ final class FoldedQueries: FleetQueries {
     let failure = Mutex<QueryError?>(nil)
     /// While set, the views know nothing yet.
     let isEmpty = Mutex(false)
+    let stuckCount = Mutex<Int64>(0)
 
     init(store: any EventStore) { self.store = store }
 
@@ -64,7 +65,8 @@ final class FoldedQueries: FleetQueries {
         let position = (try? await store.head().position) ?? 0
         return ["accounts", "alerts", "devices"].map {
             ProjectionStatus(
-                name: $0, state: .live, position: position, tether: .init(events: 0, seconds: 0), failure: nil)
+                name: $0, state: .live, position: position, tether: .init(events: 0, seconds: 0), failure: nil,
+                stuckCount: stuckCount.withLock { $0 })
         }
     }
 

@@ -81,7 +81,7 @@ import Testing
             // Readings come with a device's key: see the tests of telemetry by HTTP.
             let others = [
                 "/v1/events", "/session", "/retry", "/redeliver", "/restart", "/resume", "/rebuild", "/rebuild/pause",
-                "/cancel", "/swap-back", "/drop-previous",
+                "/cancel", "{name}/pause", "/swap-back", "/drop-previous",
             ]
             let routes = gateway.gateway.routes.filter { route in
                 !["GET", "HEAD"].contains(route.methodName) && !others.contains { route.path.hasSuffix($0) }

@@ -1,4 +1,5 @@
 import Gateway
+import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct `Whoever has a view rebuilt` {
@@ -72,6 +73,39 @@ import Testing
             let reply = try await gateway.ask("POST", path + "/rebuild", body)
             #expect(reply.status == 400 && reply.isProblem, "\(reply)")
             #expect(try await gateway.ask("POST", "/api/v1/projections/nothing/rebuild").status == 404)
+        }
+    }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct `Whoever looks after a view` {
+    private let path = "/api/v1/projections/devices"
+
+    @Test func `sees what is stuck in it, and goes on with it`() async throws {
+        try await TestGateway.with { gateway in
+            gateway.queries.stuckCount.withLock { $0 = 1 }
+            let view = try await gateway.ask("GET", path)
+            let stuck = try #require((view.json["stuck"] as? [[String: Any]])?.first)
+            #expect(view.json["stuckCount"] as? Int == 1)
+            #expect(stuck["entity"] as? String == "d-9" && stuck["type"] as? String == "DeviceUpgraded")
+            let metrics = try await gateway.ask("GET", "/metrics", token: "")
+            #expect(metrics.body.contains(#"view_stuck_entities{view="devices"} 1"#))
+            // How many, but not which, of other accounts.
+            let bound = try await gateway.ask("GET", path, token: try await gateway.token(for: "default"))
+            #expect(bound.json["stuckCount"] as? Int == 1 && bound.json["stuck"] == nil)
+            let one = try await gateway.ask("POST", path + "/resume", #"{"entity":"d-1"}"#)
+            #expect(one.status == 200 && one.json["resumed"] as? Int == 2 && one.json["stuckCount"] as? Int == 0)
+            let all = try await gateway.ask("POST", path + "/resume")
+            #expect((all.json["stuck"] as? [Any])?.count == 1)
+            #expect(try await gateway.ask("POST", path + "/resume", #"{"entity":"nobody"}"#).status == 404)
+        }
+    }
+
+    @Test func `lets it pause`() async throws {
+        try await TestGateway.with { gateway in
+            let paused = try await gateway.ask("POST", path + "/pause", #"{"reason":"let us see"}"#)
+            #expect(paused.status == 200 && paused[text: "name"] == "devices")
+            #expect(try await gateway.ask("POST", path + "/pause", #"{"reason":""}"#).status == 400)
+            #expect(try await gateway.ask("POST", "/api/v1/projections/nothing/pause").status == 404)
         }
     }
 }

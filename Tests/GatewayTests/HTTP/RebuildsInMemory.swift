@@ -6,6 +6,7 @@ import Synchronization
 final class RebuildsInMemory: Rebuilds {
     private let open = Mutex<Rebuild?>(nil)
     private let hasPrevious = Mutex(true)
+    let isPaused = Mutex(false)
 
     func statuses() async throws(RebuildError) -> [RebuildStatus] {
         let rebuild = open.withLock { $0 }
@@ -79,5 +80,24 @@ final class RebuildsInMemory: Rebuilds {
         }
         guard let changed else { throw .nothingOpen }
         return changed
+    }
+}
+
+extension RebuildsInMemory: ProjectionControl {
+    private static let broken = StuckEntity(
+        id: "d-9", position: 5, version: 2, type: "DeviceUpgraded", reason: "unknown", since: .now())
+
+    func stuck(_ name: String, limit: Int) async throws(RebuildError) -> [StuckEntity] { [Self.broken] }
+
+    func pause(_ name: String, reason: String, by principal: String) async throws(RebuildError) {
+        guard name == "devices" else { throw .unknownProjection }
+        isPaused.withLock { $0 = true }
+    }
+
+    func resume(_ name: String, entity: String?) async throws(RebuildError) -> Resumption {
+        guard name == "devices" else { throw .unknownProjection }
+        guard entity != "nobody" else { throw .unknownEntity }
+        isPaused.withLock { $0 = false }
+        return Resumption(resumed: 2, stuck: entity == nil ? [Self.broken] : [])
     }
 }
