@@ -71,6 +71,7 @@ var targets: [Target] = [
             .embedInCode("0023-commands.sql"),
             .embedInCode("0024-rebuilds.sql"),
             .embedInCode("0025-stuck-entities.sql"),
+            .embedInCode("0026-device-clocks.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -28,6 +28,7 @@ package enum Migrations {
         ("0023-commands", text(PackageResources._023_commands_sql)),
         ("0024-rebuilds", text(PackageResources._024_rebuilds_sql)),
         ("0025-stuck-entities", text(PackageResources._025_stuck_entities_sql)),
+        ("0026-device-clocks", text(PackageResources._026_device_clocks_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

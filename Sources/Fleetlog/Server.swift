@@ -59,7 +59,7 @@ struct Server {
             store: store, snapshots: snapshots, passivation: settings.passivation,
             redeliveryWindow: settings.redeliveryWindow)
         try await Self.openDefaultAccount(accounts)
-        let catalog = TelemetryCatalog(log: store, logger: logger)
+        let catalog = TelemetryCatalog(log: store, clockDriftSeconds: settings.clockDriftSeconds, logger: logger)
         try await catalog.load()
 
         let devicesView = ProjectionRunner(DevicesProjection.self, log: feed, pool: pool, logger: logger)

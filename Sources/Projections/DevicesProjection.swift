@@ -14,7 +14,9 @@ package enum DevicesProjection: Projection {
                 name: registered.name, labels: registered.labels, location: registered.location,
                 metadata: registered.metadata ?? [:], state: .provisioned, quarantine: nil,
                 registeredTime: event.recordedTime, lastSeenTime: nil, lastObservedTime: nil, readings: [:],
-                telemetryCount: 0, refusedCount: 0, flaggedCount: 0, latestFlagged: nil, connectivity: Connectivity(),
+                telemetryCount: 0, duplicateCount: 0, refusedCount: 0, flaggedCount: 0, latestFlagged: nil,
+                clock: DeviceClock(),
+                connectivity: Connectivity(),
                 claim: registered.claim,
                 version: event.version)
             return
@@ -34,9 +36,11 @@ package enum DevicesProjection: Projection {
         case .telemetryRecorded(let telemetry):
             if changed.state == .provisioned { changed.state = .active }
             changed.telemetryCount += 1
+            changed.duplicateCount += telemetry.repetitions ?? 0
             changed.connectivity.hear()
             changed.lastSeenTime = event.recordedTime
-            let time = event.observedTime
+            changed.clock.hear(telemetry, at: event.observedTime)
+            let time = telemetry.correctedTime(event.observedTime)
             if changed.lastObservedTime.map({ $0 < time }) ?? true { changed.lastObservedTime = time }
             if let flags = telemetry.flags {
                 changed.flaggedCount += 1
@@ -60,6 +64,8 @@ package enum DevicesProjection: Projection {
         case .disconnected: changed.connectivity.disconnect(at: event.observedTime)
         case .flapping: changed.connectivity.flap(at: event.observedTime)
         case .fellSilent: changed.connectivity.fallSilent(at: event.observedTime)
+        case .clockDrifted(let drifted): changed.clock.announce(drifted.offset)
+        case .clockRecovered: changed.clock.announce(nil)
         case .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled: break
         case .configurationReported, .commandAcknowledged, .commandEnded:
             changed.connectivity.hear()

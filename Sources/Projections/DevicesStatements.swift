@@ -5,7 +5,8 @@ extension DevicesProjection {
     static let columns = """
         id, account, serial, type, name, labels::json, state, registered_time, last_seen_time, last_observed_time,
         readings::json, telemetry_count, refused_count, version, location::json, metadata::json, quarantine::json,
-        flagged_count, flagged::json, connectivity::json, claim
+        flagged_count, flagged::json, connectivity::json, claim, clock::json,
+        duplicate_count
         """
 
     private static let load = Statement(
@@ -23,12 +24,13 @@ extension DevicesProjection {
         insert into devices (
             generation, id, account, serial, type, name, labels, state, registered_time, last_seen_time,
             last_observed_time, readings, telemetry_count, refused_count, version, location, metadata, quarantine,
-            flagged_count, flagged, connectivity, claim)
+            flagged_count, flagged, connectivity, claim, clock, clock_drift, duplicate_count)
         select $1, * from unnest(
             $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]::jsonb[], $8::text[], $9::timestamptz[],
             $10::timestamptz[], $11::timestamptz[], $12::text[]::jsonb[], $13::bigint[], $14::bigint[], $15::bigint[],
             $16::text[]::jsonb[], $17::text[]::jsonb[], $18::text[]::jsonb[], $19::bigint[], $20::text[]::jsonb[],
-            $21::text[]::jsonb[], $22::text[])
+            $21::text[]::jsonb[], $22::text[], $23::text[]::jsonb[], $24::bigint[],
+            $25::bigint[])
         on conflict (generation, id) do update set
             account = excluded.account, serial = excluded.serial, type = excluded.type, name = excluded.name,
             labels = excluded.labels, state = excluded.state, registered_time = excluded.registered_time,
@@ -37,7 +39,8 @@ extension DevicesProjection {
             refused_count = excluded.refused_count, version = excluded.version, location = excluded.location,
             metadata = excluded.metadata, quarantine = excluded.quarantine,
             flagged_count = excluded.flagged_count, flagged = excluded.flagged,
-            connectivity = excluded.connectivity, claim = excluded.claim
+            connectivity = excluded.connectivity, claim = excluded.claim, clock = excluded.clock, clock_drift = excluded.clock_drift,
+            duplicate_count = excluded.duplicate_count
         """)
 
     private static let digest = Statement(
@@ -70,10 +73,12 @@ extension DevicesProjection {
                 try ViewJSON.decode(bytes)
             }, registeredTime: try row.timestamp(7), lastSeenTime: try row.timestamp(ifPresent: 8),
             lastObservedTime: try row.timestamp(ifPresent: 9), readings: try ViewJSON.decode(try row.bytes(10)),
-            telemetryCount: try row.int8(11), refusedCount: try row.int8(12), flaggedCount: try row.int8(17),
+            telemetryCount: try row.int8(11), duplicateCount: try row.int8(22), refusedCount: try row.int8(12),
+            flaggedCount: try row.int8(17),
             latestFlagged: try row.bytes(ifPresent: 18).map { (bytes) throws(PostgresError) in
                 try ViewJSON.decode(bytes)
-            }, connectivity: try ViewJSON.decode(try row.bytes(19)), claim: try row.text(ifPresent: 20),
+            }, clock: try ViewJSON.decode(try row.bytes(21)), connectivity: try ViewJSON.decode(try row.bytes(19)),
+            claim: try row.text(ifPresent: 20),
             version: try row.int8(13))
     }
 
@@ -92,7 +97,13 @@ extension DevicesProjection {
             .int8Array(rows.map(\.flaggedCount)),
             .nullableTextArray(rows.map { $0.latestFlagged.map { ViewJSON.encode($0) } }),
             .textArray(rows.map { ViewJSON.encode($0.connectivity) }),
-            .nullableTextArray(rows.map(\.claim)),
+            .nullableTextArray(rows.map(\.claim)), .textArray(rows.map { $0.clock.json }),
+            .nullableInt8Array(rows.map(\.clock.drift)), .int8Array(rows.map(\.duplicateCount)),
         ])
     }
+}
+
+extension DeviceClock {
+    /// By hand, since each reading changes it and Foundation takes longer for it than the fold does.
+    fileprivate var json: String { "[" + packed.map { $0.map(String.init) ?? "null" }.joined(separator: ",") + "]" }
 }

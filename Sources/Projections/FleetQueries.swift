@@ -7,6 +7,8 @@ package protocol FleetQueries: AlertQueries {
         scope: AccountScope, where filter: DeviceFilter, after id: String?, limit: Int
     ) async throws(QueryError) -> [DeviceRow]
     func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow?
+    /// How many devices have a clock that counts as wrong.
+    func driftedClocks() async throws(QueryError) -> Int64
     /// Accounts in the order of their ids, after `id` if given.
     func accounts(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [AccountRow]
     func account(_ id: String, scope: AccountScope) async throws(QueryError) -> AccountRow?
@@ -23,8 +25,13 @@ package struct DeviceFilter: Sendable, Hashable {
 
     /// All if nil.
     package var connectivity: Connectivity?
+    /// Only those whose clock counts as wrong.
+    package var hasDrifted: Bool
 
-    package init(connectivity: Connectivity? = nil) { self.connectivity = connectivity }
+    package init(connectivity: Connectivity? = nil, hasDrifted: Bool = false) {
+        self.connectivity = connectivity
+        self.hasDrifted = hasDrifted
+    }
 }
 
 package enum QueryError: Error, Sendable, Hashable {

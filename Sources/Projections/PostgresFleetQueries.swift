@@ -20,6 +20,10 @@ package struct PostgresFleetQueries: FleetQueries {
         return rows.first { scope.includes($0.account) }
     }
 
+    package func driftedClocks() async throws(QueryError) -> Int64 {
+        try await read(Statements.driftedClocks()) { row throws(PostgresError) in try row.int8(0) }.first ?? 0
+    }
+
     package func accounts(
         scope: AccountScope, after id: String?, limit: Int
     ) async throws(QueryError) -> [AccountRow] {
@@ -75,7 +79,7 @@ package struct PostgresFleetQueries: FleetQueries {
             select \(DevicesProjection.columns) from devices
             where generation = (select live_generation from projections where name = 'devices')
             """
-        /// One of six statements, each with its name.
+        /// One of twelve statements, each with its name.
         static func devices(_ scope: AccountScope, _ filter: DeviceFilter) -> Statement {
             var (name, conditions, next) = ("query_devices", "", 3)
             if case .only = scope {
@@ -90,8 +94,19 @@ package struct PostgresFleetQueries: FleetQueries {
                 name += "_by_presence"
                 conditions += " and connectivity ->> 'presence' = $\(next)"
             }
+            if filter.hasDrifted {
+                name += "_drifted"
+                conditions += " and clock_drift is not null"
+            }
             return Statement(name, liveDevices + " and id > $1\(conditions) order by id limit $2")
         }
+        static let driftedClocks = Statement(
+            "count_drifted_clocks",
+            """
+            select count(*) from devices
+            where generation = (select live_generation from projections where name = 'devices')
+                and clock_drift is not null
+            """)
         static let device = Statement("query_device", liveDevices + " and id = $1")
 
         static let liveAccounts = """

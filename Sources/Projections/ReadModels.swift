@@ -21,10 +21,13 @@ package struct DeviceRow: Sendable, Hashable {
     package var lastObservedTime: Timestamp?
     package var readings: [String: LatestReading]
     package var telemetryCount: Int64
+    /// Readings that were taken for repetitions.
+    package var duplicateCount: Int64
     package var refusedCount: Int64
     package var flaggedCount: Int64
     /// The newest flagged reading by observed time.
     package var latestFlagged: FlaggedReading?
+    package var clock: DeviceClock
     package var connectivity: Connectivity
     /// The claim code by which the device registered itself.
     package var claim: String?
@@ -35,8 +38,10 @@ package struct DeviceRow: Sendable, Hashable {
         id: String, account: AccountID, serial: String, type: DeviceType, name: String, labels: [String: String],
         location: Location?, metadata: [String: JSONValue], state: Device.Status, quarantine: Device.Quarantine?,
         registeredTime: Timestamp, lastSeenTime: Timestamp?, lastObservedTime: Timestamp?,
-        readings: [String: LatestReading], telemetryCount: Int64, refusedCount: Int64, flaggedCount: Int64,
-        latestFlagged: FlaggedReading?, connectivity: Connectivity, claim: String?, version: Int64
+        readings: [String: LatestReading], telemetryCount: Int64, duplicateCount: Int64, refusedCount: Int64,
+        flaggedCount: Int64, latestFlagged: FlaggedReading?, clock: DeviceClock, connectivity: Connectivity,
+        claim: String?,
+        version: Int64
     ) {
         self.id = id
         self.account = account
@@ -53,9 +58,11 @@ package struct DeviceRow: Sendable, Hashable {
         self.lastObservedTime = lastObservedTime
         self.readings = readings
         self.telemetryCount = telemetryCount
+        self.duplicateCount = duplicateCount
         self.refusedCount = refusedCount
         self.flaggedCount = flaggedCount
         self.latestFlagged = latestFlagged
+        self.clock = clock
         self.connectivity = connectivity
         self.claim = claim
         self.version = version

@@ -37,7 +37,20 @@ import Testing
         }
         return TelemetryRecorded(
             metrics: metrics, seq: Bool.random(using: &random) ? Int64.random(in: .min ... .max, using: &random) : nil,
-            clock: Bool.random(using: &random) ? .device : .server)
+            clock: Bool.random(using: &random) ? .device : .server,
+            delay: Bool.random(using: &random) ? Int64.random(in: .min ... .max, using: &random) : nil,
+            flags: flags(&random),
+            offset: Bool.random(using: &random) ? Int64.random(in: -9...9, using: &random) : nil,
+            repetitions: Bool.random(using: &random) ? Int64.random(in: 1...9, using: &random) : nil)
+    }
+
+    private func flags(_ random: inout Random) -> ReadingFlags? {
+        let time: ReadingFlags.Time? = [.future, .unset, nil][Int.random(in: 0..<3, using: &random)]
+        let schema = Bool.random(using: &random) || time == nil ? Int.random(in: 1...99, using: &random) : nil
+        return Bool.random(using: &random)
+            ? ReadingFlags(
+                metrics: Bool.random(using: &random) ? ["t": .unknown] : [:],
+                missing: Bool.random(using: &random) ? ["a", "b"] : [], schema: schema, time: time) : nil
     }
 
     @Test(arguments: 1...40) func `gives back what was written`(_ seed: UInt64) throws {
@@ -48,6 +61,7 @@ import Testing
             let decoded = try Device.codec.decode(type: encoded.type, schemaVersion: 1, data: encoded.data)
             #expect(decoded == .telemetryRecorded(fact))
             if let quick = TelemetryJSON.decode(encoded.data) { #expect(quick == fact) }
+            #expect(foundation(encoded.data) == fact)
         }
     }
 

@@ -141,6 +141,34 @@ struct Fleet {
         }
     }
 
+    @Test func `knows whose clock is wrong, also after a rebuild`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            let noon = Timestamp(microseconds: 1_795_262_400_000_000)
+            try await fleet.withLiveView {
+                for (id, ahead) in [("wrong", 300), ("right", 1)] {
+                    try await fleet.register(id)
+                    for minute in Int64(0)..<6 {
+                        let arrival = noon + .seconds(minute * 60)
+                        let reading = Telemetry(
+                            metrics: ["level": .number(Double(minute))], seq: nil, clock: .device, arrival: arrival)
+                        try await fleet.send(.recordTelemetry(reading), to: id, at: arrival + .seconds(ahead))
+                    }
+                }
+            }
+            let queries = fleet.queries()
+            let wrong = try #require(try await queries.device("wrong", scope: .all))
+            #expect(wrong.clock.drift == 300_000_000 && wrong.lastObservedTime == noon + .seconds(300))
+            let state = try await fleet.devices.recall("wrong").state
+            #expect(wrong.clock == state.clock && wrong.readings == state.readings)
+            let drifted = DeviceFilter(connectivity: .online, hasDrifted: true)
+            #expect(
+                try await queries.devices(scope: .all, where: drifted, after: nil, limit: 9).map(\.id) == ["wrong"])
+            #expect(try await queries.driftedClocks() == 1)
+            #expect(try await log.rebuild("devices").comparison?.isIdentical == true)
+        }
+    }
+
     @Test func `counts nothing twice with two runners on one view`() async throws {
         try await PostgresLog.with { log in
             let fleet = Fleet(log)

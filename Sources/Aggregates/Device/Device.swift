@@ -48,6 +48,8 @@ package enum Device: Decider {
         case disconnected(DeviceDisconnected)
         case flapping(DeviceFlapping)
         case fellSilent(DeviceFellSilent)
+        case clockDrifted(ClockDrifted)
+        case clockRecovered(ClockRecovered)
         case configurationDesired(ConfigurationDesired)
         case configurationReported(ConfigurationReported)
         indirect case commandIssued(CommandIssued)
@@ -89,6 +91,10 @@ package enum Device: Decider {
     package static let stateVersion: Int32 = 1
     package static var initial: State { State() }
 
+    package static func countsRepetitions(of command: Command) -> Bool {
+        if case .recordTelemetry = command { true } else { false }
+    }
+
     package static func account(of state: State) -> AccountID { state.account }
 
     package static func approximateHeapBytes(of state: State) -> Int {
@@ -125,8 +131,12 @@ package enum Device: Decider {
             return try changes.checked(against: state).map { [.updated($0)] } ?? []
         case .recordTelemetry(let telemetry):
             if state.status == .quarantined { throw .quarantined }
-            return isRepeated(telemetry, at: context.time, in: state)
-                ? [] : [.telemetryRecorded(telemetry.fact(for: state))]
+            let time = ReadingTime(telemetry, observedAt: context.time, state.clock)
+            var fact = telemetry.fact(time, for: state)
+            if isRepeated(fact, at: context.time, in: state) { return [] }
+            if context.repetitions > 0 { fact.repetitions = context.repetitions }
+            guard let news = time.news else { return [.telemetryRecorded(fact)] }
+            return [.telemetryRecorded(fact), news]
         case .reportStatus(let report):
             return state.connectivity.events(upon: report, at: context.time)
         case .desireConfiguration(let config, let version):
@@ -188,7 +198,10 @@ package enum Device: Decider {
             if let metadata = fact.metadata { state.metadata = metadata }
         case .telemetryRecorded(let fact):
             if state.status == .provisioned { state.status = .active }
+            state.clock.hear(fact, at: time)
+            let time = fact.correctedTime(time)
             state.telemetryCount += 1
+            state.duplicateCount += fact.repetitions ?? 0
             state.connectivity.hear()
             if let number = fact.seq { state.sequence.insert(number) }
             if state.latestObserved.map({ $0 < time }) ?? true { state.latestObserved = time }
@@ -210,6 +223,8 @@ package enum Device: Decider {
         case .disconnected: state.connectivity.disconnect(at: time)
         case .flapping: state.connectivity.flap(at: time)
         case .fellSilent: state.connectivity.fallSilent(at: time)
+        case .clockDrifted(let fact): state.clock.announce(fact.offset)
+        case .clockRecovered: state.clock.announce(nil)
         case .configurationDesired(let fact): state.configuration.desire(fact, at: time)
         case .configurationReported(let fact):
             state.configuration.report(fact, at: time)
@@ -249,10 +264,10 @@ package enum Device: Decider {
     /// worse than counting one twice, so a known number is a repetition only if its time is not newer than all before.
     /// Without a time of the device's own nothing tells the two apart, and the reading is kept; repetitions of the very
     /// same message are recognised by their command id before they get here.
-    private static func isRepeated(_ telemetry: Telemetry, at time: Timestamp, in state: State) -> Bool {
-        guard let number = telemetry.seq, state.sequence.contains(number), telemetry.clock == .device,
+    private static func isRepeated(_ fact: TelemetryRecorded, at time: Timestamp, in state: State) -> Bool {
+        guard let number = fact.seq, state.sequence.contains(number), fact.clock == .device,
             let latest = state.latestObserved
         else { return false }
-        return time <= latest
+        return fact.correctedTime(time) <= latest
     }
 }

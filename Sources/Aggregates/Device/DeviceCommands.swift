@@ -97,22 +97,30 @@ package struct Telemetry: Sendable, Equatable {
     package var metrics: [String: MetricValue]
     package var seq: Int64?
     package var clock: ObservationClock
+    /// When it came to the broker, or to the server over HTTP; the clock is not judged if nil.
+    package var arrival: Timestamp?
     /// By which the reading is judged; it is not if nil.
     package var schemas: TelemetrySchemas?
 
     package init(
-        metrics: [String: MetricValue], seq: Int64?, clock: ObservationClock, schemas: TelemetrySchemas? = nil
+        metrics: [String: MetricValue], seq: Int64?, clock: ObservationClock, arrival: Timestamp? = nil,
+        schemas: TelemetrySchemas? = nil
     ) {
         self.metrics = metrics
         self.seq = seq
         self.clock = clock
+        self.arrival = arrival
         self.schemas = schemas
     }
 
-    func fact(for state: Device.State) -> TelemetryRecorded {
-        TelemetryRecorded(
-            metrics: metrics, seq: seq, clock: clock,
-            flags: schemas?.flags(of: metrics, type: state.type, account: state.account))
+    func fact(_ time: ReadingTime, for state: Device.State) -> TelemetryRecorded {
+        var flags = schemas?.flags(of: metrics, type: state.type, account: state.account)
+        if let flag = time.flag {
+            flags = flags ?? ReadingFlags()
+            flags?.time = flag
+        }
+        return TelemetryRecorded(
+            metrics: metrics, seq: seq, clock: clock, delay: time.delay, flags: flags, offset: time.offset)
     }
 }
 

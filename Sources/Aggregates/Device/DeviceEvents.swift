@@ -64,16 +64,26 @@ package struct TelemetryRecorded: Sendable, Codable, Equatable {
     package var metrics: [String: MetricValue]
     package var seq: Int64?
     package var clock: ObservationClock
+    /// How many microseconds later than the device's time it arrived; absent if the device sent no time.
+    package var delay: Int64?
     /// Absent if nothing is odd about the reading.
     package var flags: ReadingFlags?
+    /// By how many microseconds the device's time is taken to be ahead of the time of the reading; absent if it is believed.
+    package var offset: Int64?
+    /// How many readings since the last event of one were taken for repetitions; absent if none.
+    package var repetitions: Int64?
 
     package init(
-        metrics: [String: MetricValue], seq: Int64? = nil, clock: ObservationClock, flags: ReadingFlags? = nil
+        metrics: [String: MetricValue], seq: Int64? = nil, clock: ObservationClock, delay: Int64? = nil,
+        flags: ReadingFlags? = nil, offset: Int64? = nil, repetitions: Int64? = nil
     ) {
         self.metrics = metrics
         self.seq = seq
         self.clock = clock
+        self.delay = delay
         self.flags = flags
+        self.offset = offset
+        self.repetitions = repetitions
     }
 }
 
@@ -155,6 +165,10 @@ extension Device {
         },
         .init("DeviceFlapping", wrap: Event.flapping) { if case .flapping(let fact) = $0 { fact } else { nil } },
         .init("DeviceFellSilent", wrap: Event.fellSilent) { if case .fellSilent(let fact) = $0 { fact } else { nil } },
+        .init("ClockDrifted", wrap: Event.clockDrifted) { if case .clockDrifted(let fact) = $0 { fact } else { nil } },
+        .init("ClockRecovered", wrap: Event.clockRecovered) {
+            if case .clockRecovered(let fact) = $0 { fact } else { nil }
+        },
         .init("ConfigurationDesired", wrap: Event.configurationDesired) {
             if case .configurationDesired(let fact) = $0 { fact } else { nil }
         },

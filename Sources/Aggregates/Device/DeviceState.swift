@@ -43,12 +43,16 @@ extension Device {
         package var readings: [String: LatestReading] = [:]
         /// Sequence numbers seen since the device last began to count.
         package var sequence = SequenceRanges()
+        /// Corrected, as all times of readings.
         package var latestObserved: Timestamp?
         package var telemetryCount: Int64 = 0
+        /// Readings that were taken for repetitions, as of the last one that was not.
+        package var duplicateCount: Int64 = 0
         package var refusedCount: Int64 = 0
         package var flaggedCount: Int64 = 0
         /// The newest one by observed time.
         package var latestFlagged: FlaggedReading?
+        package var clock = DeviceClock()
         package var connectivity = Connectivity()
         package var configuration = Configuration()
         package var commands = IssuedCommands()
@@ -76,9 +80,11 @@ extension Device {
             sequence = try fields.decode(SequenceRanges.self, forKey: .sequence)
             latestObserved = try fields.decodeIfPresent(Timestamp.self, forKey: .latestObserved)
             telemetryCount = try fields.decode(Int64.self, forKey: .telemetryCount)
+            duplicateCount = try fields.decodeIfPresent(Int64.self, forKey: .duplicateCount) ?? 0
             refusedCount = try fields.decode(Int64.self, forKey: .refusedCount)
             flaggedCount = try fields.decodeIfPresent(Int64.self, forKey: .flaggedCount) ?? 0
             latestFlagged = try fields.decodeIfPresent(FlaggedReading.self, forKey: .latestFlagged)
+            clock = try fields.decodeIfPresent(DeviceClock.self, forKey: .clock) ?? DeviceClock()
             connectivity = try fields.decodeIfPresent(Connectivity.self, forKey: .connectivity) ?? Connectivity()
             configuration = try fields.decodeIfPresent(Configuration.self, forKey: .configuration) ?? Configuration()
             commands = try fields.decodeIfPresent(IssuedCommands.self, forKey: .commands) ?? IssuedCommands()

@@ -19,16 +19,22 @@ private struct CanonicalCursor {
 
     mutating func telemetry() -> TelemetryRecorded? {
         guard skip(#"{"clock":"#), let name = text(), let clock = ObservationClock(rawValue: name),
+            let delay = integer(after: #","delay":"#),
             let flags = skip(#","flags":{"#) ? readingFlags() : .some(nil), skip(#","metrics":{"#),
-            let metrics = metrics()
+            let metrics = metrics(), let offset = integer(after: #","offset":"#),
+            let repetitions = integer(after: #","repetitions":"#), let seq = integer(after: #","seq":"#), skip("}"),
+            next == bytes.count
         else { return nil }
-        var seq: Int64?
-        if skip(#","seq":"#) {
-            guard let number = integer() else { return nil }
-            seq = number
-        }
-        guard skip("}"), next == bytes.count else { return nil }
-        return TelemetryRecorded(metrics: metrics, seq: seq, clock: clock, flags: flags)
+        return TelemetryRecorded(
+            metrics: metrics, seq: seq, clock: clock, delay: delay, flags: flags, offset: offset,
+            repetitions: repetitions)
+    }
+
+    /// The inner nil if the key is not there, the outer one if no integer follows.
+    private mutating func integer(after key: StaticString) -> Int64?? {
+        guard skip(key) else { return .some(nil) }
+        guard let number = integer() else { return nil }
+        return .some(number)
     }
 
     /// Up to and with the closing brace.
@@ -46,7 +52,7 @@ private struct CanonicalCursor {
 
     /// Up to and with the closing brace; the outer nil for anything unexpected.
     private mutating func readingFlags() -> ReadingFlags?? {
-        var flags = ReadingFlags(schema: 0)
+        var flags = ReadingFlags()
         if skip(#""metrics":{"#) {
             repeat {
                 guard let name = text(), skip(":"), let flag = text().flatMap(ReadingFlags.Metric.init),
@@ -62,8 +68,14 @@ private struct CanonicalCursor {
             } while skip(",")
             guard skip("],") else { return nil }
         }
-        guard skip(#""schema":"#), let schema = integer(), skip("}") else { return nil }
-        flags.schema = Int(schema)
+        if skip(#""schema":"#) {
+            guard let schema = integer() else { return nil }
+            flags.schema = Int(schema)
+            if skip("}") { return flags }
+            guard skip(",") else { return nil }
+        }
+        guard skip(#""time":"#), let time = text().flatMap(ReadingFlags.Time.init), skip("}") else { return nil }
+        flags.time = time
         return flags
     }
 

@@ -7,10 +7,14 @@ enum TelemetryJSON {
     /// - Throws: ``EventPayloadError`` for a number that JSON cannot say.
     static func encode(_ fact: TelemetryRecorded) throws(EventPayloadError) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(64 + fact.metrics.count * 32)
+        bytes.reserveCapacity(80 + fact.metrics.count * 32)
         bytes += #"{"clock":""#.utf8
         bytes += fact.clock.rawValue.utf8
         bytes.append(UInt8(ascii: "\""))
+        if let delay = fact.delay {
+            bytes += #","delay":"#.utf8
+            bytes += String(delay).utf8
+        }
         if let flags = fact.flags { append(flags, to: &bytes) }
         bytes += #","metrics":{"#.utf8
         var isFirst = true
@@ -22,6 +26,14 @@ enum TelemetryJSON {
             try append(value, of: metric, to: &bytes)
         }
         bytes.append(UInt8(ascii: "}"))
+        if let offset = fact.offset {
+            bytes += #","offset":"#.utf8
+            bytes += String(offset).utf8
+        }
+        if let repetitions = fact.repetitions {
+            bytes += #","repetitions":"#.utf8
+            bytes += String(repetitions).utf8
+        }
         if let seq = fact.seq {
             bytes += #","seq":"#.utf8
             bytes += String(seq).utf8
@@ -69,7 +81,11 @@ enum TelemetryJSON {
             bytes[bytes.count - 1] = UInt8(ascii: "]")
             bytes.append(UInt8(ascii: ","))
         }
-        bytes += #""schema":\#(flags.schema)}"#.utf8
+        if let schema = flags.schema { bytes += #""schema":\#(schema),"#.utf8 }
+        if let time = flags.time { bytes += #""time":"\#(time.rawValue)","#.utf8 }
+        // Every part of them ends with a comma.
+        if bytes.last == UInt8(ascii: ",") { bytes.removeLast() }
+        bytes.append(UInt8(ascii: "}"))
     }
 
     private static func append(_ text: String, to bytes: inout [UInt8]) {

@@ -9,6 +9,13 @@ package struct ReadingFlags: Sendable, Hashable, Codable {
         case wrongKind
     }
 
+    package enum Time: String, Sendable, Codable {
+        /// Later than it arrived.
+        case future
+        /// From before anything was measured, as a clock says that was never set.
+        case unset
+    }
+
     /// More than these are not named, so that a reading of a thousand strange metrics is not stored twice.
     static let limit = 64
 
@@ -16,23 +23,28 @@ package struct ReadingFlags: Sendable, Hashable, Codable {
     /// Required metrics that the reading lacks, by name.
     package var missing: [String]
     /// The version of the type's schema by which the reading was judged.
-    package var schema: Int
+    /// Absent if nothing but the time is odd.
+    package var schema: Int?
+    /// What is odd about the device's time.
+    package var time: Time?
 
-    package init(metrics: [String: Metric] = [:], missing: [String] = [], schema: Int) {
+    package init(
+        metrics: [String: Metric] = [:], missing: [String] = [], schema: Int? = nil, time: Time? = nil
+    ) {
         self.metrics = metrics
         self.missing = missing
         self.schema = schema
+        self.time = time
     }
 
-    package var isEmpty: Bool { metrics.isEmpty && missing.isEmpty }
-
-    private enum CodingKeys: CodingKey { case metrics, missing, schema }
+    private enum CodingKeys: CodingKey { case metrics, missing, schema, time }
 
     package init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
         metrics = try fields.decodeIfPresent([String: Metric].self, forKey: .metrics) ?? [:]
         missing = try fields.decodeIfPresent([String].self, forKey: .missing) ?? []
-        schema = try fields.decode(Int.self, forKey: .schema)
+        schema = try fields.decodeIfPresent(Int.self, forKey: .schema)
+        time = try fields.decodeIfPresent(String.self, forKey: .time).flatMap(Time.init)
     }
 
     /// What is empty is left out.
@@ -40,7 +52,8 @@ package struct ReadingFlags: Sendable, Hashable, Codable {
         var fields = encoder.container(keyedBy: CodingKeys.self)
         if !metrics.isEmpty { try fields.encode(metrics, forKey: .metrics) }
         if !missing.isEmpty { try fields.encode(missing, forKey: .missing) }
-        try fields.encode(schema, forKey: .schema)
+        try fields.encodeIfPresent(schema, forKey: .schema)
+        try fields.encodeIfPresent(time, forKey: .time)
     }
 }
 

@@ -3,7 +3,7 @@ package import Runtime
 /// All telemetry schemas at one moment. Never changed: whoever judges many readings holds one of these for all of them.
 package final class TelemetrySchemas: Sendable {
     /// The ready-made types alone.
-    package static let readyMade = TelemetrySchemas([:])
+    package static let readyMade = TelemetrySchemas([:], clockLimit: ReadingTime.usualLimit)
 
     private struct Key: Hashable {
         var account: AccountID
@@ -11,15 +11,25 @@ package final class TelemetrySchemas: Sendable {
     }
 
     private let own: [Key: TelemetryCheck]
+    /// By how many microseconds a device's clock may be wrong.
+    let clockLimit: Int64
     private static let common = ReadyMadeTypes.all.mapValues(TelemetryCheck.init)
 
-    private init(_ own: [Key: TelemetryCheck]) { self.own = own }
+    private init(_ own: [Key: TelemetryCheck], clockLimit: Int64) {
+        self.own = own
+        self.clockLimit = clockLimit
+    }
+
+    /// The same with another limit for devices' clocks.
+    package func limitingClocks(toSeconds seconds: Int) -> TelemetrySchemas {
+        TelemetrySchemas(own, clockLimit: Int64(seconds) * 1_000_000)
+    }
 
     /// The same with a type as its account has just defined it.
     package func defining(_ type: DeviceType, _ schema: TelemetrySchema, in account: AccountID) -> TelemetrySchemas {
         var changed = own
         changed[Key(account: account, type: type)] = TelemetryCheck(schema)
-        return TelemetrySchemas(changed)
+        return TelemetrySchemas(changed, clockLimit: clockLimit)
     }
 
     /// What is odd about a reading of a device of this type; nil if nothing is, or nothing is known of the type.
@@ -33,7 +43,7 @@ package final class TelemetrySchemas: Sendable {
 
 extension TelemetrySchemas: Equatable {
     package static func == (left: TelemetrySchemas, right: TelemetrySchemas) -> Bool {
-        left === right || left.own == right.own
+        left === right || left.own == right.own && left.clockLimit == right.clockLimit
     }
 }
 

@@ -146,6 +146,12 @@ struct ServerOptions: ParsableArguments {
 
     @Option(
         help:
+            "Seconds by which a device's clock may be wrong before it is said so and corrected, 5 to 86400; default 60. (FLEETLOG_CLOCK_DRIFT_SECONDS)"
+    )
+    var clockDriftSeconds: Int?
+
+    @Option(
+        help:
             "File of the key that signs the heads of the log; without it none is signed. (FLEETLOG_SEAL_KEY_FILE)"
     )
     var sealKeyFile: String?
@@ -182,6 +188,7 @@ struct ServerOptions: ParsableArguments {
             "actor-memory-mb": actorMemoryMB.map(String.init), "actor-idle-seconds": actorIdleSeconds.map(String.init),
             "command-window-seconds": commandWindowSeconds.map(String.init),
             "redelivery-window-seconds": redeliveryWindowSeconds.map(String.init),
+            "clock-drift-seconds": clockDriftSeconds.map(String.init),
             "seal-key-file": sealKeyFile, "seal-heads-file": sealHeadsFile, "log-level": logLevel,
         ]
     }

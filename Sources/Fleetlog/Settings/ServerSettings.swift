@@ -22,6 +22,8 @@ struct ServerSettings: Sendable {
     var commandWindow: Duration
     /// In which one without is recognised.
     var redeliveryWindow: Duration
+    /// By how many seconds a device's clock may be wrong before it is said so.
+    var clockDriftSeconds: Int
     var seals: SealSettings
     var logLevel: Logger.Level
     /// Where this server is to be killed; nil for nowhere.
@@ -58,6 +60,7 @@ struct ServerSettings: Sendable {
                 limit: try sources.number("actor-memory-mb", in: 16...1_048_576, default: 512) << 20))
         commandWindow = .seconds(try sources.number("command-window-seconds", in: 60...31_536_000, default: 86_400))
         redeliveryWindow = .seconds(try sources.number("redelivery-window-seconds", in: 60...86_400, default: 600))
+        clockDriftSeconds = try sources.number("clock-drift-seconds", in: 5...86_400, default: 60)
         seals = try SealSettings(sources)
         logLevel = try Self.logLevel(sources)
     }

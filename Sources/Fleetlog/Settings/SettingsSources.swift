@@ -93,7 +93,8 @@ struct SettingsSources {
         "device-messages-per-minute", "device-bytes-per-second", "device-limit-action", "webhook-allow-private",
         "smtp-url", "smtp-username", "smtp-secret-file",
         "smtp-from", "smtp-tls", "smtp-ca-file", "drift-check-seconds", "actor-memory-mb",
-        "actor-idle-seconds", "command-window-seconds", "redelivery-window-seconds", "database-disk",
+        "actor-idle-seconds", "command-window-seconds", "redelivery-window-seconds", "clock-drift-seconds",
+        "database-disk",
         "database-disk-watermark", "seal-key-file", "seal-heads-file", "log-level",
     ]
 }

@@ -9,6 +9,9 @@ struct MetricsPage: Sendable {
 
     func render() async -> [UInt8] {
         Gauge(label: "http_event_streams", factory: metrics).record(streams.count)
+        if let drifted = try? await queries.driftedClocks() {
+            Gauge(label: "fleetlog_drifted_clocks", factory: metrics).record(drifted)
+        }
         // While the views cannot be read, the last known tether stands.
         for status in (try? await queries.projections()) ?? [] {
             let view = [("view", status.name)]

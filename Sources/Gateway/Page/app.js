@@ -412,6 +412,7 @@ function drawDetail(device) {
     ["Registered", view.moment(device.registeredTime) + (device.claimed ? `, by claim code ${device.claimed}` : "")], ["Last seen", view.moment(device.lastSeenTime)],
     ["Readings", view.count(device.telemetryCount)], ["Refused", view.count(device.refusedCount)],
     ["Flagged", view.count(device.flaggedCount) + (device.flags ? `, last: ${describe(device.flags)}` : "")],
+    ["Clock", view.deviceClock(device.clock)],
     ["Version", view.count(device.version)],
   ];
   $("detail-facts").replaceChildren(

@@ -54,6 +54,10 @@ export class Fleet {
   }
 }
 
+/** When a reading was made, as far as is known. */
+const correctedTime = ({ time, data }) =>
+  data.offset === undefined ? time : new Date(Date.parse(time) - data.offset / 1000).toISOString();
+
 function fold(device, event) {
   const data = event.data;
   switch (event.type) {
@@ -75,19 +79,27 @@ function fold(device, event) {
       if (device.state === "provisioned") device.state = "active";
       device.telemetryCount += 1;
       device.lastSeenTime = event.recordedTime;
-      if (!(device.lastObservedTime > event.time)) device.lastObservedTime = event.time;
+      const time = correctedTime(event);
+      if (!(Date.parse(device.lastObservedTime) > Date.parse(time))) device.lastObservedTime = time;
       if (data.flags) {
         device.flaggedCount += 1;
-        if (!(device.flags && Date.parse(device.flags.time) > Date.parse(event.time))) {
-          device.flags = { metrics: {}, missing: [], ...data.flags, time: event.time };
+        if (!(device.flags && Date.parse(device.flags.time) > Date.parse(time))) {
+          device.flags = { metrics: {}, missing: [], ...data.flags, clock: data.flags.time, time };
         }
       }
       for (const [metric, value] of Object.entries(data.metrics)) {
         const known = device.readings[metric];
-        if (!known || Date.parse(known.time) <= Date.parse(event.time)) {
-          device.readings[metric] = { value, time: event.time };
+        if (!known || Date.parse(known.time) <= Date.parse(time)) {
+          device.readings[metric] = { value, time };
         }
       }
+      break;
+    case "ClockDrifted":
+    case "ClockRecovered":
+      device.clock = {
+        state: event.type === "ClockDrifted" ? "drifted" : "right",
+        offsetSeconds: data.offset / 1e6, confidenceSeconds: data.confidence / 1e6,
+      };
       break;
     case "MessageRefused":
       device.refusedCount += 1;
@@ -121,7 +133,10 @@ export function oddity(device, metric) {
 /** The flags of an event's reading in words. */
 export function describe(flags) {
   const odd = Object.entries(flags?.metrics ?? {}).map(([metric, flag]) => `${metric} ${oddities[flag] ?? flag}`);
-  return odd.concat((flags?.missing ?? []).map((metric) => `${metric} missing`)).join(", ");
+  const missing = (flags?.missing ?? []).map((metric) => `${metric} missing`);
+  // A device keeps under `clock` what its event has under `time`.
+  const time = { future: "from the future", unset: "clock never set" }[flags?.clock ?? flags?.time];
+  return [...odd, ...missing, ...(time ? [time] : [])].join(", ");
 }
 
 export function matches(device, words) {

@@ -59,6 +59,15 @@ export function clock(time) {
   return Number.isNaN(date.getTime()) ? time : date.toLocaleTimeString([], { hour12: false });
 }
 
+/** What is known of a device's clock. */
+export function deviceClock(known) {
+  if (known?.offsetSeconds === undefined) return "nothing known yet";
+  const seconds = Math.abs(known.offsetSeconds);
+  const amount = seconds < 120 ? `${seconds.toFixed(1)} s` : `${count(Math.round(seconds / 60))} min`;
+  const text = `${amount} ${known.offsetSeconds < 0 ? "behind" : "ahead"}, within ${known.confidenceSeconds.toFixed(1)} s`;
+  return known.state === "drifted" ? `wrong: ${text}; its readings are corrected` : text;
+}
+
 export const moment = (time) => (time ? new Date(time).toLocaleString() : "never");
 
 /** A row of the table; `fill` brings it up to date, so that a row is made once. */

@@ -7,18 +7,20 @@ import Synchronization
 /// The telemetry schemas of all accounts as the log has them now, whichever server has changed them.
 package final class TelemetryCatalog: Service {
     private struct State {
-        var schemas = TelemetrySchemas.readyMade
+        var schemas: TelemetrySchemas
         var position: Int64 = 0
     }
 
     private let log: any LogSource
     private let logger: Logger
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let filter = LogFilter(category: Account.category, type: DeviceTypeDefined.type, scope: .all)
 
-    package init(log: any LogSource, logger: Logger) {
+    /// - Parameter clockDriftSeconds: by how many seconds a device's clock may be wrong before it is said so.
+    package init(log: any LogSource, clockDriftSeconds: Int = 60, logger: Logger) {
         self.log = log
         self.logger = logger
+        state = Mutex(State(schemas: .readyMade.limitingClocks(toSeconds: clockDriftSeconds)))
     }
 
     /// To be held for as long as a round takes.

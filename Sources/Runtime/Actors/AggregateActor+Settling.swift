@@ -22,7 +22,10 @@ extension AggregateActor {
             guard let base = memory else { break }
             var turn = Turn<D>(stream: stream, upon: base, commands: envelopes.count)
             turn.decide(envelopes, upon: base, remembered: remembered, nextEventID: context.nextEventID)
-            guard let append = turn.append else { return turn.results(nil) }
+            guard let append = turn.append else {
+                keepCount(of: turn)
+                return turn.results(nil)
+            }
             Failpoint.reached(.turnDecided)
             let outcome: Result<AppendOutcome, EventStoreError>
             do throws(EventStoreError) {
@@ -47,6 +50,9 @@ extension AggregateActor {
         let found = try await context.store.acceptances(of: ids).filter { $0.stream == stream }
         return Dictionary(found.map { ($0.command, $0) }, uniquingKeysWith: { first, _ in first })
     }
+
+    /// What a turn without anything to store leaves behind.
+    func keepCount(of turn: Turn<D>) { memory?.repetitions = turn.repetitions }
 
     func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
         guard turn.storesAnything else { return }

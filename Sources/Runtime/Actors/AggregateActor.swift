@@ -114,6 +114,7 @@ package actor AggregateActor<D: Decider> {
         var turn = Turn<D>(stream: stream, upon: memory, commands: commands)
         for delivery in deliveries { turn.decide(delivery.envelopes, upon: memory, nextEventID: context.nextEventID) }
         if let append = turn.append { return Begun(deliveries, turn, append) }
+        keepCount(of: turn)
         answer(deliveries, turn.results(nil))
         isTurning = false
         return nil

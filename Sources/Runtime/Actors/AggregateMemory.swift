@@ -6,6 +6,8 @@ package struct AggregateMemory<D: Decider>: Sendable {
     /// The position of the last event folded in; 0 before the first.
     package var position: Int64
     package var recentCommands: RecentCommands
+    /// Repetitions that no event counts yet; not part of the fold.
+    var repetitions: Int64 = 0
 
     package init() {
         state = D.initial

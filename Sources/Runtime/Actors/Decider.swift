@@ -31,6 +31,10 @@ package protocol Decider: Sendable {
     /// from a state that is no more.
     static var isWrittenByMany: Bool { get }
 
+    /// Whether it is counted how often such a command was taken for a repetition. The count is in the context of the next
+    /// one that is decided, which must keep it in an event; until then it is in memory only.
+    static func countsRepetitions(of command: Command) -> Bool
+
     /// What the state takes up beside its own fields: its arrays, dictionaries and long texts, in bytes. An estimate at
     /// constant cost, since it is asked for with each turn.
     static func approximateHeapBytes(of state: State) -> Int
@@ -41,6 +45,8 @@ package protocol Decider: Sendable {
 
 extension Decider {
     package static var isWrittenByMany: Bool { false }
+
+    package static func countsRepetitions(of command: Command) -> Bool { false }
 
     package static func approximateHeapBytes(of state: State) -> Int { 256 }
 
@@ -57,6 +63,8 @@ package struct CommandContext: Sendable, Hashable {
     package var causationID: UUID128?
     package var correlationID: UUID128?
     package var traceParent: String?
+    /// How many commands of the kind were taken for repetitions since the aggregate's last event of one.
+    package var repetitions: Int64 = 0
 
     package init(
         time: Timestamp, principal: Principal, scope: AccountScope, causationID: UUID128? = nil,
@@ -68,5 +76,11 @@ package struct CommandContext: Sendable, Hashable {
         self.causationID = causationID
         self.correlationID = correlationID
         self.traceParent = traceParent
+    }
+
+    func counting(_ repetitions: Int64) -> CommandContext {
+        var context = self
+        context.repetitions = repetitions
+        return context
     }
 }

@@ -18,6 +18,8 @@ struct Turn<D: Decider>: Sendable {
     private var verdicts: [Verdict] = []
     /// Few: a round's commands are all fenced alike.
     private var fences: [StreamVersion] = []
+    /// Repetitions that no event counts yet, those of the turn included.
+    private(set) var repetitions: Int64
     private(set) var sideRows: [SideRow] = []
     private var acceptances: [Acceptance] = []
     /// Whether a command was refused, or found to change nothing: true only if nobody else has moved the stream.
@@ -32,6 +34,7 @@ struct Turn<D: Decider>: Sendable {
         isOfOneCommand = commands == 1
         base = (memory.version, memory.position)
         state = memory.state
+        repetitions = memory.repetitions
     }
 
     /// The append that would make the decisions true; nil if they are true whatever the log holds.
@@ -79,7 +82,11 @@ struct Turn<D: Decider>: Sendable {
     private mutating func verdict(
         on envelope: CommandEnvelope<D.Command>, _ recent: RecentCommands, nextEventID: () -> UUID128
     ) -> Verdict {
-        if let known = recognise(envelope, recent) { return known }
+        let isCounted = D.countsRepetitions(of: envelope.command)
+        if let known = recognise(envelope, recent) {
+            if isCounted { repetitions += 1 }
+            return known
+        }
         let version = base.version + Int64(events.count)
         if let expected = envelope.expectedVersion, expected != version {
             isConditional = true
@@ -87,12 +94,16 @@ struct Turn<D: Decider>: Sendable {
         }
         let decided: [D.Event]
         do {
-            decided = try D.decide(envelope.command, in: state, context: envelope.context)
+            decided =
+                isCounted && repetitions > 0
+                ? try D.decide(envelope.command, in: state, context: envelope.context.counting(repetitions))
+                : try D.decide(envelope.command, in: state, context: envelope.context)
         } catch {
             isConditional = true
             return .settled(.failure(.rejected(error)))
         }
         if decided.isEmpty {
+            if isCounted { repetitions += 1 }
             if envelope.fingerprint != nil {
                 if let fence = envelope.fence, !fences.contains(fence) { fences.append(fence) }
                 remember(envelope)
@@ -123,6 +134,7 @@ struct Turn<D: Decider>: Sendable {
                         commandID: envelope.id, causationID: envelope.context.causationID,
                         correlationID: envelope.context.correlationID, traceParent: envelope.context.traceParent)))
         }
+        if isCounted { repetitions = 0 }
         if let fence = envelope.fence, !fences.contains(fence) { fences.append(fence) }
         sideRows += envelope.sideRows
         remember(envelope)
@@ -189,6 +201,7 @@ extension AggregateMemory {
     /// Takes over what a turn has led to, after the store has accepted its append.
     mutating func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
         state = turn.state
+        repetitions = turn.repetitions
         for (index, event) in turn.events.enumerated() {
             version += 1
             position = receipt.firstPosition + Int64(index)

@@ -10,6 +10,7 @@ enum PostgresType {
     static let text: UInt32 = 25
     static let json: UInt32 = 114
     static let float8: UInt32 = 701
+    static let float8Array: UInt32 = 1022
     static let unknown: UInt32 = 705
     static let bpchar: UInt32 = 1042
     static let varchar: UInt32 = 1043

@@ -15,6 +15,8 @@ package enum PostgresValue: Sendable {
     case nullableTextArray([String?])
     case int4Array([Int32])
     case int8Array([Int64])
+    case nullableInt8Array([Int64?])
+    case float8Array([Double])
     case boolArray([Bool])
     case uuidArray([UUID128])
     case nullableUUIDArray([UUID128?])
@@ -41,7 +43,8 @@ extension PostgresValue {
         case .timestamp: PostgresType.timestamptz
         case .textArray, .nullableTextArray: PostgresType.textArray
         case .int4Array: PostgresType.int4Array
-        case .int8Array: PostgresType.int8Array
+        case .int8Array, .nullableInt8Array: PostgresType.int8Array
+        case .float8Array: PostgresType.float8Array
         case .boolArray: PostgresType.boolArray
         case .uuidArray, .nullableUUIDArray: PostgresType.uuidArray
         case .jsonArray: PostgresType.jsonArray
@@ -65,6 +68,8 @@ extension PostgresValue {
         case .nullableTextArray(let texts): arraySize(texts.count, texts.reduce(0) { $0 + ($1?.utf8.count ?? 0) })
         case .int4Array(let values): arraySize(values.count, values.count * 4)
         case .int8Array(let values): arraySize(values.count, values.count * 8)
+        case .nullableInt8Array(let values): arraySize(values.count, values.reduce(0) { $0 + ($1 == nil ? 0 : 8) })
+        case .float8Array(let values): arraySize(values.count, values.count * 8)
         case .boolArray(let values): arraySize(values.count, values.count)
         case .uuidArray(let values): arraySize(values.count, values.count * 16)
         case .nullableUUIDArray(let values): arraySize(values.count, values.reduce(0) { $0 + ($1 == nil ? 0 : 16) })
@@ -102,6 +107,12 @@ extension PostgresValue {
             writer.array(of: PostgresType.int4, values) { $0.sized($1) }
         case .int8Array(let values):
             writer.array(of: PostgresType.int8, values) { $0.sized($1) }
+        case .nullableInt8Array(let values):
+            writer.array(of: PostgresType.int8, hasNull: values.contains(nil), values) { writer, value in
+                if let value { writer.sized(value) } else { writer.integer(-1 as Int32) }
+            }
+        case .float8Array(let values):
+            writer.array(of: PostgresType.float8, values) { $0.sized($1.bitPattern) }
         case .boolArray(let values):
             writer.array(of: PostgresType.bool, values) { $0.sized($1 ? 1 : 0 as UInt8) }
         case .uuidArray(let values):

@@ -96,7 +96,7 @@ package enum Overheating: Workflow {
             guard case .number(let temperature) = fact.metrics["temperature"], isPlausible(temperature) else { return }
             let settings = event.settings.overheating
             // Nothing is observed after it is recorded: a clock that runs ahead must not bring the window to a halt.
-            let time = min(event.observedTime, event.recordedTime)
+            let time = min(fact.correctedTime(event.observedTime), event.recordedTime)
             state.insert(
                 Reading(time: time, position: event.position, temperature: temperature), keeping: max(1, settings.n))
             if state.average <= settings.limit {

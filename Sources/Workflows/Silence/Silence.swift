@@ -99,7 +99,7 @@ package enum Silence: Workflow {
             state.lastSeen = max(event.recordedTime, state.lastSeen ?? event.recordedTime)
         case .registered(let fact): state.type = fact.type
         case .updated(let fact): if let type = fact.type { state.type = type }
-        case .assigned, .disconnected, .flapping, .fellSilent, .configurationDesired,
+        case .assigned, .disconnected, .flapping, .fellSilent, .clockDrifted, .clockRecovered, .configurationDesired,
             .commandIssued, .commandSent, .commandTimedOut, .commandCancelled, .credentialIssued,
             .credentialsRotated, .credentialRevoked, .accessRefused:
             break
@@ -151,7 +151,7 @@ package enum Silence: Workflow {
         case .telemetryRecorded, .messageRefused, .connected, .configurationReported, .commandAcknowledged,
             .commandEnded:
             if state.isOffline { return welcome(lastSeen, state) }
-        case .registered, .updated, .disconnected, .flapping, .fellSilent, .configurationDesired,
+        case .registered, .updated, .disconnected, .flapping, .fellSilent, .clockDrifted, .clockRecovered, .configurationDesired,
             .commandIssued, .commandSent, .commandTimedOut, .commandCancelled, .credentialIssued,
             .credentialsRotated, .credentialRevoked, .accessRefused:
             break

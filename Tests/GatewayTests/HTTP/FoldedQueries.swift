@@ -26,12 +26,19 @@ final class FoldedQueries: FleetQueries {
                         ? row.connectivity.flappingUntil.map { $0 > .now() } ?? false
                         : wanted.rawValue == row.connectivity.presence.rawValue
                 } ?? true
-            }.filter { scope.includes($0.account) && (id == nil || $0.id > id ?? "") }.sorted { $0.id < $1.id }
+            }.filter { !filter.hasDrifted || $0.clock.drift != nil }.filter {
+                scope.includes($0.account) && (id == nil || $0.id > id ?? "")
+            }.sorted { $0.id < $1.id }
                 .prefix(limit))
     }
 
     func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow? {
         try await devices(scope: scope, where: DeviceFilter(), after: nil, limit: .max).first { $0.id == id }
+    }
+
+    func driftedClocks() async throws(QueryError) -> Int64 {
+        let drifted = DeviceFilter(hasDrifted: true)
+        return Int64(try await devices(scope: .all, where: drifted, after: nil, limit: .max).count)
     }
 
     func accounts(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [AccountRow] {
@@ -99,7 +106,9 @@ extension DeviceRow {
             quarantine: state.quarantine, registeredTime: first.recordedTime,
             lastSeenTime: state.telemetryCount > 0 ? events.last?.recordedTime : nil,
             lastObservedTime: state.latestObserved, readings: state.readings, telemetryCount: state.telemetryCount,
+            duplicateCount: state.duplicateCount,
             refusedCount: state.refusedCount, flaggedCount: state.flaggedCount, latestFlagged: state.latestFlagged,
+            clock: state.clock,
             connectivity: state.connectivity, claim: state.claim, version: memory.version)
     }
 }

@@ -28,6 +28,46 @@ import Testing
         }
     }
 
+    @Test func `are counted as repetitions with the next one that is none, and so are there after a restart`()
+        async throws
+    {
+        try await DeviceGateway.with { gateway in
+            func duplicates() async throws -> Int? {
+                try await gateway.gateway.ask("GET", "/api/v1/devices/\(gateway.device)").json["duplicateCount"] as? Int
+            }
+            for _ in 0..<3 { _ = try await gateway.post(#"{"seq":1,"a":1}"#) }
+            // An array in which one is new, and the first counts before it.
+            _ = try await gateway.post(#"[{"ts":"2026-11-21T04:00:00Z","a":1}]"#)
+            _ = try await gateway.post(#"[{"ts":"2026-11-21T04:00:00Z","a":1}]"#)
+            #expect(try await duplicates() == 2)
+            _ = try await gateway.post(#"{"seq":2,"a":1}"#)
+            _ = try await gateway.post(#"{"seq":3,"a":1}"#)
+            #expect(try await duplicates() == 3)
+            let counts = try await gateway.readings().map { event in
+                guard case .telemetryRecorded(let fact) = try Device.codec.decode(event) else { return Int64(-1) }
+                return fact.repetitions ?? 0
+            }
+            #expect(counts == [0, 2, 1, 0])
+            let elsewhere = Directory<Device>(store: gateway.gateway.store, snapshots: InMemorySnapshotStore())
+            #expect(try await elsewhere.recall(gateway.device).state.duplicateCount == 3)
+        }
+    }
+
+    @Test func `are dated by when they came if their own time cannot be`() async throws {
+        try await DeviceGateway.with { gateway in
+            #expect(try await gateway.post(#"{"ts":"1970-01-01T00:00:05Z","temperature":3}"#).status == 200)
+            let event = try #require(try await gateway.readings().first)
+            #expect(event.observedTime == Timestamp(microseconds: 5_000_000))
+            guard case .telemetryRecorded(let fact) = try Device.codec.decode(event) else {
+                Issue.record("\(event.type)")
+                return
+            }
+            #expect(fact.flags?.time == .unset)
+            #expect(fact.correctedTime(event.observedTime) == fact.arrival(event.observedTime))
+            #expect(abs((fact.correctedTime(event.observedTime) - event.recordedTime).components.seconds) < 60)
+        }
+    }
+
     @Test func `that are told apart by nothing are new each time, unless a key says otherwise`() async throws {
         try await DeviceGateway.with { gateway in
             for _ in 0..<2 { #expect(try await gateway.post(#"{"a":1}"#).json["recorded"] as? Int == 1) }

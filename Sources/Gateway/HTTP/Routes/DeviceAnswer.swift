@@ -20,10 +20,13 @@ struct DeviceAnswer: Encodable {
     var lastObservedTime: Timestamp?
     var readings: [String: LatestReading]
     var telemetryCount: Int64
+    /// As of the last reading that was none.
+    var duplicateCount: Int64
     var refusedCount: Int64
     var flaggedCount: Int64
     /// Of the newest flagged reading.
     var flags: FlagsAnswer?
+    var clock: ClockAnswer
     var connectivity: ConnectivityAnswer
     /// The claim code by which the device registered itself.
     var claimed: String?
@@ -47,9 +50,11 @@ struct DeviceAnswer: Encodable {
         lastObservedTime = row.lastObservedTime
         readings = row.readings
         telemetryCount = row.telemetryCount
+        duplicateCount = row.duplicateCount
         refusedCount = row.refusedCount
         flaggedCount = row.flaggedCount
         flags = row.latestFlagged.map { FlagsAnswer($0) }
+        clock = ClockAnswer(row.clock)
         connectivity = ConnectivityAnswer(row.connectivity)
         claimed = row.claim
         version = row.version
@@ -66,10 +71,14 @@ struct QuarantineAnswer: Encodable {
 struct FlagsAnswer: Encodable {
     var metrics: [String: ReadingFlags.Metric]
     var missing: [String]
-    var schema: Int
+    /// Absent if its time alone was odd.
+    var schema: Int?
+    /// What was odd about the device's time.
+    var clock: ReadingFlags.Time?
     var time: Timestamp
 
     init(_ reading: FlaggedReading) {
+        clock = reading.flags.time
         metrics = reading.flags.metrics
         missing = reading.flags.missing
         schema = reading.flags.schema
@@ -103,8 +112,10 @@ extension DeviceRow {
             labels: state.labels, location: state.location, metadata: state.metadata, state: state.status,
             quarantine: state.quarantine, registeredTime: registeredTime,
             lastSeenTime: lastSeenTime, lastObservedTime: state.latestObserved, readings: state.readings,
-            telemetryCount: state.telemetryCount, refusedCount: state.refusedCount, flaggedCount: state.flaggedCount,
-            latestFlagged: state.latestFlagged, connectivity: state.connectivity, claim: state.claim,
+            telemetryCount: state.telemetryCount, duplicateCount: state.duplicateCount,
+            refusedCount: state.refusedCount, flaggedCount: state.flaggedCount,
+            latestFlagged: state.latestFlagged, clock: state.clock,
+            connectivity: state.connectivity, claim: state.claim,
             version: memory.version)
     }
 }

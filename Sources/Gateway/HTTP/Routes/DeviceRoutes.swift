@@ -27,10 +27,11 @@ struct DeviceRoutes: Sendable {
     }
 
     private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "account", "connectivity")
+        try exchange.query.allow("after", "limit", "account", "connectivity", "clock")
         let scope = try caller.scope.narrowed(by: exchange.query["account"])
         let (after, limit) = (try ListCursor.decode(exchange.query["after"], of: "devices"), try exchange.query.limit())
-        let filter = DeviceFilter(connectivity: try exchange.query.connectivity())
+        let filter = DeviceFilter(
+            connectivity: try exchange.query.connectivity(), hasDrifted: try exchange.query.clockHasDrifted())
         let found: [DeviceRow]
         let headers: HTTPFields
         do throws(QueryError) {

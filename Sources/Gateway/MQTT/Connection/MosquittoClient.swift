@@ -150,7 +150,7 @@ final class MosquittoClient {
         mosquitto_publish_v5_callback_set(handle) { _, context, packetID, _, _ in
             MosquittoInbox.of(context)?.published.append(packetID)
         }
-        mosquitto_message_v5_callback_set(handle) { _, context, message, _ in
+        mosquitto_message_v5_callback_set(handle) { _, context, message, properties in
             guard let inbox = MosquittoInbox.of(context), let message = message?.pointee, let topic = message.topic
             else { return }
             let payload = UnsafeRawBufferPointer(start: message.payload, count: Int(message.payloadlen))
@@ -158,7 +158,7 @@ final class MosquittoClient {
             inbox.messages.append(
                 ReceivedMessage(
                     topic: String(cString: topic), payload: Array(payload),
-                    packetID: UInt16(truncatingIfNeeded: message.mid)))
+                    packetID: UInt16(truncatingIfNeeded: message.mid), arrival: ArrivalProperty.read(properties)))
         }
     }
 }

@@ -32,6 +32,8 @@ package struct RoundTally: Sendable, Hashable {
     package var unknown = 0
     /// Readings that became events.
     package var readings = 0
+    /// Readings that were there before, also of messages that had others.
+    package var duplicateReadings = 0
     package init() {}
 
     package static func += (sum: inout RoundTally, part: RoundTally) {
@@ -42,6 +44,7 @@ package struct RoundTally: Sendable, Hashable {
         sum.parked += part.parked
         sum.unknown += part.unknown
         sum.readings += part.readings
+        sum.duplicateReadings += part.duplicateReadings
     }
 
     package var messages: Int { recorded + duplicate + malformed + refused + parked + unknown }

@@ -6,6 +6,7 @@ final class IngestMetrics: Sendable {
     // A gauge that only rises: as a counter it would have to be named with `_total`.
     private let connectFailures = Meter(label: "telemetry_mqtt_connect_failures")
     private let outcomes: [(any KeyPath<RoundTally, Int> & Sendable, Counter)]
+    private let duplicateReadings = Counter(label: "fleetlog_duplicate_readings_total")
     private let roundMessages = Recorder(label: "fleetlog_ingest_round_messages")
     private let roundSeconds = Recorder(label: "fleetlog_ingest_round_seconds")
     private let unacknowledged = Gauge(label: "fleetlog_ingest_unacknowledged")
@@ -32,6 +33,7 @@ final class IngestMetrics: Sendable {
         for (count, counter) in outcomes where tally[keyPath: count] > 0 {
             counter.increment(by: tally[keyPath: count])
         }
+        if tally.duplicateReadings > 0 { duplicateReadings.increment(by: tally.duplicateReadings) }
         note(readings: tally.readings)
     }
 

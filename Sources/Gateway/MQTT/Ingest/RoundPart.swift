@@ -18,6 +18,8 @@ struct RoundPart: Sendable {
         fence = generations.fence
         messages.reserveCapacity(received.count)
         for message in received {
+            // Nothing arrives after it was read, whatever the broker's clock or a property of the device's own says.
+            let time = message.arrival.map { min($0, time) } ?? time
             let stamp = generations.stamp(packetID: message.packetID)
             if let device = DeviceTopic.telemetryDevice(message.topic) {
                 messages.append(

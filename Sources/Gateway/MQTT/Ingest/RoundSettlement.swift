@@ -97,11 +97,15 @@ struct RoundSettlement: Sendable {
                     tally.malformed += 1
                 case .duplicate:
                     tally.duplicate += 1
+                    if message.holdsReadings { tally.duplicateReadings += message.envelopes.count }
                     if message.wantsReceipt { receipts.add(message.device) }
                 case .recorded(let readings):
                     if message.wantsReceipt { receipts.add(message.device) }
                     tally.recorded += 1
-                    if message.holdsReadings { tally.readings += readings }
+                    if message.holdsReadings {
+                        tally.readings += readings
+                        tally.duplicateReadings += message.envelopes.count - readings
+                    }
                 }
             }
             open = again

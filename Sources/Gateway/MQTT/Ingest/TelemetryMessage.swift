@@ -6,6 +6,7 @@ package struct TelemetryMessage: Sendable {
     package let device: String
     package let received: ReceivedMessage
     package let stamp: DeliveryStamp
+    /// When it came to the broker, or was read if the broker does not say so.
     package let receivedTime: Timestamp
     /// Set if the message could not be understood; its one command notes so.
     package let fault: MalformedPayload?
@@ -50,7 +51,7 @@ package struct TelemetryMessage: Sendable {
                 let (id, earlier) = identity.command(of: reading, at: index)
                 let telemetry = Telemetry(
                     metrics: reading.metrics, seq: reading.seq, clock: reading.time == nil ? .server : .device,
-                    schemas: schemas)
+                    arrival: receivedTime, schemas: schemas)
                 return CommandEnvelope(
                     id: id, earlierIDs: earlier, .recordTelemetry(telemetry),
                     context: CommandContext(time: reading.time ?? receivedTime, principal: principal, scope: .all),
