@@ -23,12 +23,14 @@ package enum Migrations {
         ("0019-configuration", text(PackageResources._019_configuration_sql)),
         ("0020-seals", text(PackageResources._020_seals_sql)),
         ("0021-claims", text(PackageResources._021_claims_sql)),
+        ("0022-device-clocks", text(PackageResources._022_device_clocks_sql)),
         ("0022-explorer", text(PackageResources._022_explorer_sql)),
         ("0022-rebuilds", text(PackageResources._022_rebuilds_sql)),
         ("0023-commands", text(PackageResources._023_commands_sql)),
         ("0024-rebuilds", text(PackageResources._024_rebuilds_sql)),
         ("0025-stuck-entities", text(PackageResources._025_stuck_entities_sql)),
         ("0026-device-clocks", text(PackageResources._026_device_clocks_sql)),
+        ("0027-telemetry", text(PackageResources._027_telemetry_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

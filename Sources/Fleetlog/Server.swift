@@ -65,7 +65,7 @@ struct Server {
         let devicesView = ProjectionRunner(DevicesProjection.self, log: feed, pool: pool, logger: logger)
         let accountsView = ProjectionRunner(AccountsProjection.self, log: feed, pool: pool, logger: logger)
         let alertsView = ProjectionRunner(AlertsProjection.self, log: feed, pool: pool, logger: logger)
-
+        let telemetryView = ProjectionRunner(TelemetryProjection.self, log: feed, pool: pool, logger: logger)
         let rolloutsView = ProjectionRunner(RolloutsProjection.self, log: feed, pool: pool, logger: logger)
         let rolloutDevicesView = ProjectionRunner(
             RolloutDevicesProjection.self, log: feed, pool: pool, logger: logger)
@@ -132,7 +132,7 @@ struct Server {
 
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            rolloutsView, rolloutDevicesView, rebuilder, sealer, purge, driftWatch, diskWatch, catalog, pump,
+            telemetryView, rolloutsView, rolloutDevicesView, rebuilder, sealer, purge, driftWatch, diskWatch, catalog, pump,
             dispatcher,
             workflows, mqtt, http,
         ]

@@ -32,6 +32,11 @@ package final class TelemetrySchemas: Sendable {
         return TelemetrySchemas(changed, clockLimit: clockLimit)
     }
 
+    /// What a type says of its metrics; nothing if nobody has defined it.
+    package func metrics(of type: DeviceType, account: AccountID) -> [String: MetricDefinition] {
+        (own[Key(account: account, type: type)] ?? Self.common[type])?.metrics ?? [:]
+    }
+
     /// What is odd about a reading of a device of this type; nil if nothing is, or nothing is known of the type.
     package func flags(
         of metrics: [String: MetricValue], type: DeviceType, account: AccountID

@@ -35,13 +35,13 @@ enum KnownEvents {
 
     /// Every view.
     static let views: [any WideProjection.Type] = [
-        DevicesProjection.self, AccountsProjection.self, AlertsProjection.self, RolloutsProjection.self,
-        RolloutDevicesProjection.self,
+        DevicesProjection.self, AccountsProjection.self, AlertsProjection.self, TelemetryProjection.self,
+        RolloutsProjection.self, RolloutDevicesProjection.self,
     ]
 
     static let folds: [any StreamLaw] = [
         ViewFold(DevicesProjection.self), ViewFold(AccountsProjection.self), ViewFold(AlertsProjection.self),
-        ViewFold(RolloutsProjection.self), ViewFold(RolloutDevicesProjection.self),
+        ViewFold(TelemetryProjection.self), ViewFold(RolloutsProjection.self), ViewFold(RolloutDevicesProjection.self),
     ]
 
     /// How the events of aggregates are decoded for all who follow the log.

@@ -22,7 +22,8 @@ package struct HTTPGateway: Service {
         feed: (any LogSource)? = nil,
         devices: Directory<Device>,
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
-        queries: any FleetQueries & RolloutQueries, seals: any SealQueries, serials: any SerialNumbers,
+        queries: any FleetQueries & RolloutQueries & TelemetryQueries, seals: any SealQueries,
+        serials: any SerialNumbers,
         notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil,
@@ -52,6 +53,7 @@ package struct HTTPGateway: Service {
             + TelemetryRoutes(devices: devices, catalog: catalog, authenticator: deviceAuthenticator, metrics: metrics)
             .all
             + ClaimRoutes(devices: deviceRoutes).all
+            + MetricRoutes(devices: deviceRoutes, queries: queries, catalog: catalog).all
             + ClaimCodeRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all
             + AlertRoutes(store: store, alerts: alerts, queries: queries).all

@@ -1,0 +1,127 @@
+import Aggregates
+import HTTPTypes
+import Hummingbird
+import Projections
+import Runtime
+
+/// What a device has measured: by windows of the view `telemetry`, or reading by reading from the log.
+struct MetricRoutes: Sendable {
+    let devices: DeviceRoutes
+    let queries: any TelemetryQueries & FleetQueries
+    let catalog: TelemetryCatalog?
+
+    var all: [Route] { [.guarded(.get, "/api/v1/metrics/{metric}", needs: .readFleet, read)] }
+
+    private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
+        let question = try MetricQuestion(exchange)
+        guard let device = try await devices.row(question.device, scope: caller.scope) else { throw .noDevice }
+        let schemas = catalog?.current ?? .readyMade
+        let defined = schemas.metrics(of: device.type, account: device.account)
+        guard defined.keys.contains(where: question.includes) || device.readings.keys.contains(where: question.includes)
+        else { throw .unknownMetric }
+        let units = defined.compactMapValues(\.unit)
+        guard let resolution = question.resolution.windows else {
+            return try await readings(question, exchange, caller, device, units)
+        }
+        let wanted = WindowsWanted(
+            device: question.device, metrics: question.metrics, resolution: resolution, from: question.from,
+            to: question.to, after: try WindowCursor.decode(exchange.query["after"]), limit: question.limit + 1)
+        do throws(QueryError) {
+            let found = try await queries.windows(wanted, scope: caller.scope)
+            let items = found.prefix(question.limit)
+            let answer = MetricAnswer(
+                device: question.device, resolution: resolution.rawValue, from: question.from, to: question.to,
+                items: items.map { WindowAnswer($0, unit: units[$0.metric]) },
+                next: found.count > question.limit ? items.last.map { WindowCursor.encode($0.place) } : nil)
+            let headers = try await queries.positionHeader(of: "telemetry")
+            return try Self.json(answer, headers)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private static func json(_ answer: some Encodable, _ headers: HTTPFields) throws(QueryError) -> Response {
+        do {
+            return try .json(answer, headers: headers)
+        } catch {
+            throw .unavailable(reason: "an answer has no JSON form")
+        }
+    }
+
+    /// In the order in which they were recorded; `next` is the version to go on after.
+    private func readings(
+        _ question: MetricQuestion, _ exchange: Exchange, _ caller: Caller, _ device: DeviceRow,
+        _ units: [String: String]
+    ) async throws(Problem) -> Response {
+        let after = try exchange.query.after()
+        let stream = StreamName(category: Device.category, id: question.device)
+        var next = after > 0 ? after : try await lastVersion(of: stream, before: question.from, through: device.version)
+        var items: [ReadingAnswer] = []
+        var isAtEnd = false
+        // A request looks at a bounded stretch, since late readings may be anywhere behind.
+        pages: for _ in 0..<Self.pagesOfSearch {
+            let page = try await events(of: stream, from: next + 1, limit: Self.searchPage)
+            for event in page {
+                if items.count >= question.limit { break pages }
+                next = event.version
+                if caller.scope.includes(event.metadata.account) { items += Self.answers(to: question, event, units) }
+            }
+            isAtEnd = page.count < Self.searchPage
+            if isAtEnd { break }
+        }
+        return try .json(
+            MetricAnswer(
+                device: question.device, resolution: MetricQuestion.Resolution.raw.rawValue, from: question.from,
+                to: question.to, items: items, next: isAtEnd ? nil : String(next)))
+    }
+
+    private static let searchPage = 1_000
+    private static let pagesOfSearch = 10
+
+    /// A version up to which nothing can be of the range: a reading is recorded after it was made.
+    ///
+    /// Recorded time never decreases along a stream, so it is found by halving.
+    private func lastVersion(
+        of stream: StreamName, before time: Timestamp, through newest: Int64
+    ) async throws(Problem) -> Int64 {
+        // A clock that runs ahead by less than the limit is believed, and the limit is a day at most.
+        let time = time - .seconds(86_400)
+        var (low, high) = (Int64(0), newest)
+        while low < high {
+            let middle = low + (high - low + 1) / 2
+            guard let event = try await events(of: stream, from: middle, limit: 1).first, event.recordedTime < time
+            else {
+                high = middle - 1
+                continue
+            }
+            // Versions that have left the log are skipped.
+            low = max(middle, min(event.version, high))
+        }
+        return low
+    }
+
+    private func events(
+        of stream: StreamName, from version: Int64, limit: Int
+    ) async throws(Problem) -> [RecordedEvent] {
+        do throws(EventStoreError) {
+            return try await devices.store.readStream(stream, from: version, limit: limit)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private static func answers(
+        to question: MetricQuestion, _ event: RecordedEvent, _ units: [String: String]
+    ) -> [ReadingAnswer] {
+        guard case .telemetryRecorded(let fact)? = try? Device.codec.decode(event) else { return [] }
+        let time = fact.correctedTime(event.observedTime)
+        guard question.from <= time, time < question.to else { return [] }
+        return fact.metrics.filter { question.includes($0.key) }.sorted { $0.key < $1.key }.map { metric, value in
+            ReadingAnswer(
+                metric: metric, unit: units[metric], value: value, time: time,
+                deviceTime: time == event.observedTime ? nil : event.observedTime,
+                arrivalTime: fact.arrival(event.observedTime), recordedTime: event.recordedTime,
+                flag: fact.flags?.metrics[metric], position: event.position)
+        }
+    }
+}

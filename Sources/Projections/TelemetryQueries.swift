@@ -1,0 +1,125 @@
+package import Runtime
+
+/// Questions about what devices have measured.
+package protocol TelemetryQueries: Sendable {
+    /// The windows of a device that begin within the bounds, by metric and then by time.
+    func windows(_ wanted: WindowsWanted, scope: AccountScope) async throws(QueryError) -> [MetricWindow]
+}
+
+package struct WindowsWanted: Sendable, Hashable {
+    package enum Resolution: String, Sendable, CaseIterable {
+        case minute = "1m"
+        case hour = "1h"
+        case day = "1d"
+    }
+
+    package var device: String
+    /// Those of these names, and those nested below them.
+    package var metrics: [String]
+    package var resolution: Resolution
+    package var from: Timestamp
+    package var to: Timestamp
+    /// Where an earlier answer has ended.
+    package var after: Place?
+    package var limit: Int
+
+    /// A window's place in the answer.
+    package struct Place: Sendable, Hashable {
+        package var metric: String
+        package var start: Timestamp
+        package var account: String
+
+        package init(metric: String, start: Timestamp, account: String) {
+            self.metric = metric
+            self.start = start
+            self.account = account
+        }
+    }
+
+    package init(
+        device: String, metrics: [String], resolution: Resolution, from: Timestamp, to: Timestamp, after: Place?,
+        limit: Int
+    ) {
+        self.device = device
+        self.metrics = metrics
+        self.resolution = resolution
+        self.from = from
+        self.to = to
+        self.after = after
+        self.limit = limit
+    }
+}
+
+/// A window of any length.
+package struct MetricWindow: Sendable, Hashable {
+    package var metric: String
+    package var start: Timestamp
+    package var account: String
+    package var summary: WindowSummary
+
+    package init(metric: String, start: Timestamp, account: String, summary: WindowSummary) {
+        self.metric = metric
+        self.start = start
+        self.account = account
+        self.summary = summary
+    }
+
+    package var place: WindowsWanted.Place { .init(metric: metric, start: start, account: account) }
+}
+
+extension PostgresFleetQueries: TelemetryQueries {
+    package func windows(
+        _ wanted: WindowsWanted, scope: AccountScope
+    ) async throws(QueryError) -> [MetricWindow] {
+        let account: PostgresValue = if case .only(let account) = scope { .text(account.rawValue) } else { .null }
+        let stored: WindowLength = wanted.resolution == .minute ? .minute : .hour
+        let statement = wanted.resolution == .day ? WindowStatements.days : WindowStatements.stored
+        let place = wanted.after
+        return try await read(
+            statement.bind([
+                .text(wanted.device), .textArray(wanted.metrics), .int4(stored.rawValue), .timestamp(wanted.from),
+                .timestamp(wanted.to), account, .text(place?.metric ?? ""), .timestamp(place?.start ?? wanted.from),
+                .text(place?.account ?? ""), .int8(Int64(wanted.limit)),
+            ])
+        ) { row throws(PostgresError) in
+            MetricWindow(
+                metric: try row.text(0), start: try row.timestamp(1), account: try row.text(2),
+                summary: try WindowSummary(row, from: 3))
+        }
+    }
+}
+
+private enum WindowStatements {
+    /// One range of the index for each metric and what is nested below it: a slash comes after a dot.
+    private static let found = """
+        from unnest($2::text[]) as wanted (name) join telemetry_windows w on
+            (w.metric = wanted.name or (w.metric > wanted.name || '.' and w.metric < wanted.name || '/'))
+        where w.generation = (select live_generation from projections where name = 'telemetry')
+            and w.device = $1 and w.length = $3 and w.start >= $4 and w.start < $5 and ($6::text is null or w.account = $6)
+        """
+
+    static let stored = Statement(
+        "query_windows",
+        """
+        select metric, start, account, count, minimum, maximum, last, last_time, sum::text, squares::text, unsummed
+        \(found) and (w.metric, w.start, w.account) > ($7, $8, $9)
+        order by metric, start, account limit $10
+        """)
+
+    /// Sums of whole numbers are the same whoever adds them.
+    static let days = Statement(
+        "query_days",
+        """
+        select metric, day, account, count, minimum, maximum, last, last_time, sum::text, squares::text, unsummed
+        from (
+            select w.metric, date_trunc('day', w.start, 'UTC') as day, w.account, sum(w.count)::int8 as count,
+                min(w.minimum) as minimum, max(w.maximum) as maximum,
+                (array_agg(w.last order by w.last_time desc, w.last desc))[1] as last, max(w.last_time) as last_time,
+                sum(w.sum) as sum, sum(w.squares) as squares, sum(w.unsummed)::int8 as unsummed
+            \(found)
+            group by w.metric, day, w.account
+        ) as days
+        where (metric, day, account) > ($7, $8, $9)
+        order by metric, day, account limit $10
+        """)
+}

@@ -1,0 +1,127 @@
+import Aggregates
+package import Runtime
+
+extension TelemetryProjection {
+    static let columns = """
+        device, account, metric, length, start, count, minimum, maximum, last, last_time, sum::text, squares::text, unsummed
+        """
+
+    private static let load = Statement(
+        "load_telemetry",
+        """
+        select w.device, w.account, w.metric, w.length, w.start, w.count, w.minimum, w.maximum, w.last, w.last_time,
+            w.sum::text, w.squares::text, w.unsummed
+        from unnest($2::text[], $3::text[], $4::int4[], $5::timestamptz[], $6::text[])
+            as k (device, metric, length, start, account)
+        join telemetry_windows w on w.generation = $1 and w.device = k.device and w.metric = k.metric
+            and w.length = k.length and w.start = k.start and w.account = k.account
+        """)
+
+    private static let page = Statement(
+        "page_telemetry",
+        """
+        select \(columns) from telemetry_windows
+        where generation = $1 and (device, metric, length, start, account) > ($2, $3, $4, $5, $6)
+        order by device, metric, length, start, account limit $7
+        """)
+
+    private static let store = Statement(
+        "store_telemetry",
+        """
+        insert into telemetry_windows (
+            generation, device, metric, length, start, account, count, minimum, maximum, last, last_time, sum, squares,
+            unsummed)
+        select $1, * from unnest(
+            $2::text[], $3::text[], $4::int4[], $5::timestamptz[], $6::text[], $7::int8[], $8::float8[], $9::float8[],
+            $10::float8[], $11::timestamptz[], $12::text[]::numeric[], $13::text[]::numeric[], $14::int8[])
+        on conflict (generation, device, metric, length, start, account) do update set
+            count = excluded.count, minimum = excluded.minimum, maximum = excluded.maximum, last = excluded.last,
+            last_time = excluded.last_time, sum = excluded.sum, squares = excluded.squares,
+            unsummed = excluded.unsummed
+        """)
+
+    private static let digest = Statement(
+        "digest_telemetry",
+        """
+        select count(*), coalesce(sum(hashtextextended((to_jsonb(w) - 'generation')::text, 0)), 0)::text
+        from telemetry_windows w where generation = $1
+        """)
+
+    package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
+        let keys = ids.compactMap { WindowKey($0) }
+        return load(
+            .int4(generation), .textArray(keys.map(\.device)), .textArray(keys.map(\.metric)),
+            .int4Array(keys.map(\.length)), .timestampArray(keys.map(\.start)), .textArray(keys.map(\.account)))
+    }
+
+    package static func page(after id: String, limit: Int64, generation: Int32) -> BoundStatement {
+        let key = WindowKey(id) ?? .first
+        return page(
+            .int4(generation), .text(key.device), .text(key.metric), .int4(key.length), .timestamp(key.start),
+            .text(key.account), .int8(limit))
+    }
+
+    package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
+
+    package static func decode(_ row: Runtime.Row) throws(PostgresError) -> TelemetryWindow {
+        guard let length = WindowLength(rawValue: try row.int4(3)) else {
+            throw .decoding(.init(column: 3, wanted: "the length of a window", found: "another number"))
+        }
+        return TelemetryWindow(
+            device: try row.text(0), account: try row.text(1), metric: try row.text(2), length: length,
+            start: try row.timestamp(4), summary: try WindowSummary(row, from: 5))
+    }
+
+    package static func store(_ rows: [TelemetryWindow], generation: Int32) -> BoundStatement {
+        store.bind([
+            .int4(generation), .textArray(rows.map(\.device)), .textArray(rows.map(\.metric)),
+            .int4Array(rows.map(\.length.rawValue)), .timestampArray(rows.map(\.start)),
+            .textArray(rows.map(\.account)), .int8Array(rows.map(\.summary.count)),
+            .float8Array(rows.map(\.summary.minimum)), .float8Array(rows.map(\.summary.maximum)),
+            .float8Array(rows.map(\.summary.last)), .timestampArray(rows.map(\.summary.lastTime)),
+            .textArray(rows.map { String($0.summary.sum) }), .textArray(rows.map { String($0.summary.squares) }),
+            .int8Array(rows.map(\.summary.unsummed)),
+        ])
+    }
+}
+
+/// What a window's id says.
+private struct WindowKey {
+    var device: String
+    var account: String
+    var length: Int32
+    var start: Timestamp
+    var metric: String
+
+    /// Before all windows.
+    static let first = WindowKey(
+        device: "", account: "", length: 0, start: Timestamp(microseconds: 0), metric: "")
+
+    private init(device: String, account: String, length: Int32, start: Timestamp, metric: String) {
+        self.device = device
+        self.account = account
+        self.length = length
+        self.start = start
+        self.metric = metric
+    }
+
+    init?(_ id: String) {
+        let parts = id.split(separator: "/", maxSplits: 4, omittingEmptySubsequences: false)
+        guard parts.count == 5, let length = Int32(parts[2]), let seconds = Int64(parts[3]) else { return nil }
+        self.init(
+            device: String(parts[0]), account: String(parts[1]), length: length,
+            start: Timestamp(microseconds: seconds * 1_000_000), metric: String(parts[4]))
+    }
+}
+
+extension WindowSummary {
+    /// Eight columns from one on: count, least, greatest, last and its time, sum, squares, unsummed.
+    init(_ row: Runtime.Row, from first: Int) throws(PostgresError) {
+        // Sums of squares of several windows may be beyond what one window holds.
+        self.init(
+            count: try row.int8(first), minimum: try row.float8(first + 1), maximum: try row.float8(first + 2),
+            last: try row.float8(first + 3), lastTime: try row.timestamp(first + 4),
+            sum: Int128(try row.text(first + 5)) ?? 0, squares: Int128(try row.text(first + 6)) ?? .max,
+            unsummed: try row.int8(first + 7))
+    }
+}

@@ -1,0 +1,200 @@
+import Aggregates
+import Foundation
+import Logging
+import Projections
+import Runtime
+import Support
+import Testing
+
+private struct Random: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state ^ (state >> 31)
+    }
+}
+
+private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
+
+@Suite struct `What numbers come to in a window` {
+    private func summary(_ numbers: [(Double, Timestamp)]) -> WindowSummary? {
+        numbers.reduce(into: nil) { (sum: inout WindowSummary?, number) in
+            let next = WindowSummary(number.0, at: number.1)
+            if sum?.merge(next) == nil { sum = next }
+        }
+    }
+
+    @Test(arguments: 0..<40) func `is the same to the last bit in any order, and however it is put together`(
+        _ seed: UInt64
+    ) throws {
+        var random = Random(state: seed)
+        let numbers: [(Double, Timestamp)] = (0..<200).map { _ in
+            let number =
+                switch Int.random(in: 0..<6, using: &random) {
+                case 0: Double.random(in: -1e-3...1e-3, using: &random)
+                case 1: Double.random(in: -1e11...1e11, using: &random)
+                case 2: [0.0, -0.0, 1e12, -1e12][Int.random(in: 0..<4, using: &random)]
+                case 3 where seed % 4 == 0: Double.random(in: -1e300...1e300, using: &random)
+                default: Double.random(in: -100...100, using: &random)
+                }
+            // Few instants, so that several have the same.
+            return (number, noon + .seconds(Int64.random(in: 0..<20, using: &random)))
+        }
+        let whole = try #require(summary(numbers))
+        for _ in 0..<10 {
+            let shuffled = numbers.shuffled(using: &random)
+            #expect(summary(shuffled) == whole)
+            let cut = Int.random(in: 1..<199, using: &random)
+            var parts = try #require(summary(Array(shuffled[..<cut])))
+            parts.merge(try #require(summary(Array(shuffled[cut...]))))
+            #expect(parts == whole)
+            #expect(parts.mean?.bitPattern == whole.mean?.bitPattern)
+        }
+    }
+
+    @Test func `is what a textbook says`() throws {
+        let numbers: [Double] = [2, 4, 4, 4, 5, 5, 7, 9]
+        let found = try #require(summary(numbers.map { ($0, noon) }))
+        #expect(found.count == 8 && found.mean == 5 && found.deviation == 2)
+        #expect(found.minimum == 2 && found.maximum == 9)
+        // Where the difference of two large squares would be nothing but noise in floating point.
+        let far = try #require(summary(numbers.map { ($0 + 1e9, noon) }))
+        #expect(far.mean == 1e9 + 5 && far.deviation == 2)
+        #expect(try #require(summary([(3, noon)])).deviation == 0)
+    }
+
+    @Test func `has no mean if a number was too large, and no deviation if their squares were`() throws {
+        let huge = try #require(summary([(1, noon), (1e13, noon)]))
+        #expect(huge.mean == nil && huge.deviation == nil && huge.count == 2 && huge.maximum == 1e13)
+        let many = try #require(summary(Array(repeating: (1e12, noon), count: 200)))
+        #expect(many.mean == 1e12 && many.deviation == nil)
+    }
+
+    @Test(arguments: [WindowLength.minute, .hour]) func `begins where its readings are`(_ length: WindowLength) {
+        let seconds = Int64(length.rawValue)
+        for offset in [-1, 0, 1, seconds - 1, seconds] {
+            for base in [noon, Timestamp(microseconds: 0)] {
+                let time = base + .seconds(offset)
+                let start = length.start(of: time)
+                #expect(start <= time && time < start + .seconds(seconds))
+                #expect(start.microseconds % (seconds * 1_000_000) == 0)
+            }
+        }
+    }
+}
+
+@Suite struct `The view of telemetry` {
+    private struct Sent {
+        var value: MetricValue
+        var time: Timestamp
+    }
+
+    private func record(
+        _ readings: [Sent], of metric: String = "level", by device: String, account: AccountID = .default,
+        in log: PostgresLog
+    ) async throws {
+        let devices = Directory<Device>(store: log.store, snapshots: log.snapshots)
+        let register = Device.Command.register(
+            Registration(
+                serial: device, type: DeviceType("water"), name: "", labels: [:],
+                account: AccountStanding(id: account, isActive: true)))
+        let commands =
+            [(register, noon)]
+            + readings.map { reading in
+                (
+                    Device.Command.recordTelemetry(
+                        Telemetry(
+                            metrics: [metric: reading.value], seq: nil, clock: .device,
+                            arrival: noon + .seconds(40 * 86_400))),
+                    reading.time
+                )
+            }
+        for (command, time) in commands {
+            let context = CommandContext(time: time, principal: .system, scope: .all)
+            _ = try await devices.send(CommandEnvelope(id: .v7(), command, context: context), to: device)
+        }
+    }
+
+    private func withView(
+        _ log: PostgresLog, _ body: @Sendable (PostgresFleetQueries) async throws -> Void
+    ) async throws {
+        let queries = PostgresFleetQueries(pool: log.pool)
+        let runner = ProjectionRunner(
+            TelemetryProjection.self, log: log.store, pool: log.pool, logger: Logger(label: "test"))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await runner.run() }
+            defer { group.cancelAll() }
+            let head = try await log.store.head().position
+            try await eventually(within: .seconds(60), "the view at the head") {
+                try await queries.projections().first { $0.name == "telemetry" }?.position ?? 0 >= head
+            }
+            try await body(queries)
+        }
+    }
+
+    private func wanted(
+        _ device: String, _ resolution: WindowsWanted.Resolution, _ metrics: [String] = ["level"], limit: Int = 5_000
+    ) -> WindowsWanted {
+        WindowsWanted(
+            device: device, metrics: metrics, resolution: resolution, from: noon - .seconds(40 * 86_400),
+            to: noon + .seconds(40 * 86_400), after: nil, limit: limit)
+    }
+
+    @Test func `is the same whatever the order in which readings come, and after a rebuild`() async throws {
+        try await PostgresLog.with { log in
+            var random = Random(state: 7)
+            let readings = (0..<150).map { _ in
+                Sent(
+                    value: .number(Double.random(in: -50...50, using: &random)),
+                    time: noon - .milliseconds(Int64.random(in: 0..<(2 * 86_400_000), using: &random)))
+            }
+            for device in ["a", "b", "c"] {
+                try await record(readings.shuffled(using: &random), by: device, in: log)
+            }
+            try await withView(log) { queries in
+                for resolution in WindowsWanted.Resolution.allCases {
+                    var found: [[MetricWindow]] = []
+                    for device in ["a", "b", "c"] {
+                        found.append(try await queries.windows(wanted(device, resolution), scope: .all))
+                    }
+                    #expect(found[0] == found[1] && found[1] == found[2])
+                    #expect(found[0].reduce(0) { $0 + $1.summary.count } == 150)
+                    #expect(found[0].map(\.start) == found[0].map(\.start).sorted())
+                }
+                let days = try await queries.windows(wanted("a", .day), scope: .all)
+                #expect(days.count == 3 || days.count == 2)
+                let values: [Double] = readings.map { if case .number(let number) = $0.value { number } else { 0 } }
+                #expect(days.map(\.summary.minimum).min() == values.min())
+                #expect(days.last?.summary.lastTime == readings.map(\.time).max())
+            }
+            let comparison = try #require(try await log.rebuild("telemetry").comparison)
+            #expect(comparison.isIdentical && comparison.nextRows > 150)
+        }
+    }
+
+    @Test func `answers page by page, within an account, and with what is nested below a metric`() async throws {
+        try await PostgresLog.with { log in
+            let readings = (0..<7).map { Sent(value: .number(Double($0)), time: noon + .seconds(Int64($0) * 60)) }
+            try await record(readings, of: "battery.voltage", by: "a", in: log)
+            try await record(readings, of: "batteryless", by: "b", in: log)
+            try await record(
+                [Sent(value: .flag(true), time: noon), Sent(value: .text("x"), time: noon)], by: "c", in: log)
+            try await withView(log) { queries in
+                var (seen, question) = ([MetricWindow](), wanted("a", .minute, ["battery"], limit: 3))
+                while true {
+                    let page = try await queries.windows(question, scope: .only(.default))
+                    seen += page
+                    if page.count < 3 { break }
+                    question.after = page.last?.place
+                }
+                #expect(seen.map(\.summary.last) == [0, 1, 2, 3, 4, 5, 6])
+                #expect(try await queries.windows(wanted("b", .minute, ["battery"]), scope: .all).isEmpty)
+                let elsewhere = AccountScope.only(AccountID("other"))
+                #expect(try await queries.windows(wanted("a", .minute, ["battery"]), scope: elsewhere).isEmpty)
+                let flags = try await queries.windows(wanted("c", .hour), scope: .all)
+                #expect(flags.map(\.summary.count) == [1] && flags.first?.summary.mean == 1)
+            }
+        }
+    }
+}
