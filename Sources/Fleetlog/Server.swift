@@ -62,13 +62,19 @@ struct Server {
         let catalog = TelemetryCatalog(log: store, clockDriftSeconds: settings.clockDriftSeconds, logger: logger)
         try await catalog.load()
 
-        let devicesView = ProjectionRunner(DevicesProjection.self, log: feed, pool: pool, logger: logger)
-        let accountsView = ProjectionRunner(AccountsProjection.self, log: feed, pool: pool, logger: logger)
-        let alertsView = ProjectionRunner(AlertsProjection.self, log: feed, pool: pool, logger: logger)
-        let telemetryView = ProjectionRunner(TelemetryProjection.self, log: feed, pool: pool, logger: logger)
-        let rolloutsView = ProjectionRunner(RolloutsProjection.self, log: feed, pool: pool, logger: logger)
+        let progress = ViewProgress()
+        let devicesView = ProjectionRunner(
+            DevicesProjection.self, log: feed, pool: pool, logger: logger, progress: progress)
+        let accountsView = ProjectionRunner(
+            AccountsProjection.self, log: feed, pool: pool, logger: logger, progress: progress)
+        let alertsView = ProjectionRunner(
+            AlertsProjection.self, log: feed, pool: pool, logger: logger, progress: progress)
+        let telemetryView = ProjectionRunner(
+            TelemetryProjection.self, log: feed, pool: pool, logger: logger, progress: progress)
+        let rolloutsView = ProjectionRunner(
+            RolloutsProjection.self, log: feed, pool: pool, logger: logger, progress: progress)
         let rolloutDevicesView = ProjectionRunner(
-            RolloutDevicesProjection.self, log: feed, pool: pool, logger: logger)
+            RolloutDevicesProjection.self, log: feed, pool: pool, logger: logger, progress: progress)
 
         let rebuilder = RebuildRunner(
             KnownEvents.views, store: store, pool: pool,
@@ -114,7 +120,7 @@ struct Server {
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
             deviceKeys: PostgresDeviceKeys(pool: pool), catalog: catalog, configurations: configurations,
             commands: commands, rebuilds: PostgresRebuilds(KnownEvents.views, store: store, pool: pool),
-            readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
+            progress: progress, readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
         let purge = AcceptancePurge(pool: pool, window: settings.commandWindow, logger: logger)
         let driftWatch = DriftWatch(

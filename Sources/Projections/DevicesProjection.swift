@@ -4,6 +4,8 @@ package import Runtime
 /// The view `devices`: identity, account, last readings, last seen, counts.
 package enum DevicesProjection: Projection {
     package static let name = "devices"
+    /// 2: clocks, and what was counted of readings.
+    package static let definition: Int32 = 2
     package static let category = Device.category
 
     package static func evolve(_ row: inout DeviceRow?, with event: RecordedEvent) throws(EventCodecError) {

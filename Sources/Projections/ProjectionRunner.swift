@@ -12,14 +12,16 @@ package struct ProjectionRunner<P: WideProjection>: Service {
     private let pool: PostgresPool
     private let logger: Logger
     private let bounds: FoldBounds
+    private let progress: ViewProgress
     private let thread = FoldThread()
     /// Between two looks at whether a view that pauses goes on.
     private static var looks: Duration { .milliseconds(250) }
 
     package init(
         _ projection: P.Type, log: any LogSource, pool: PostgresPool, logger: Logger,
-        bounds: FoldBounds = FoldBounds()
+        progress: ViewProgress = ViewProgress(), bounds: FoldBounds = FoldBounds()
     ) {
+        self.progress = progress
         self.bounds = bounds
         self.log = log
         self.pool = pool
@@ -103,6 +105,7 @@ package struct ProjectionRunner<P: WideProjection>: Service {
                 "Entities of a view are stuck", metadata: ["projection": "\(P.name)", "entities": "\(stuck)"])
         }
         checkpoint.position = page.end
+        progress.advance(P.name, to: page.end)
     }
 
     private struct Overtaken: Error {}
@@ -114,12 +117,13 @@ package struct ProjectionRunner<P: WideProjection>: Service {
     }
 
     private func checkpoint() async throws -> Checkpoint? {
-        try await pool.withConnection { connection in
-            let rows = try await connection.query(CheckpointStatements.live(.text(P.name)))
-            return try rows.first.map {
+        let checkpoint = try await pool.withConnection { connection in
+            try await connection.query(CheckpointStatements.live(.text(P.name))).first.map {
                 Checkpoint(generation: try $0.int4(0), position: try $0.int8(1), isPaused: try $0.bool(2))
             }
         }
+        if let checkpoint { progress.advance(P.name, to: checkpoint.position) }
+        return checkpoint
     }
 
     private func note(failure: PostgresError, generation: Int32) async throws {

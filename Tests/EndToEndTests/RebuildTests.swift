@@ -83,6 +83,11 @@ extension EndToEnd {
                 let only = try await Executable.run(["replay", "accounts", "--only", "default"] + url)
                 guard only.contains("identical") else { throw Wrong(only) }
                 _ = try await Executable.run(["projections", "drop-previous", "devices"] + url)
+                _ = try await Executable.run(["projections", "pause", "accounts", "--reason", "a look"] + url)
+                let paused = try await Executable.run(["projections", "list"] + url)
+                guard paused.contains("accounts: paused"), paused.contains("a look") else { throw Wrong(paused) }
+                let resumed = try await Executable.run(["projections", "resume", "accounts"] + url)
+                guard resumed.contains("0 are still stuck") else { throw Wrong(resumed) }
                 let list = try await Executable.run(["projections"] + url)
                 guard list.contains("devices: live"), list.contains("generation 2: live") else { throw Wrong(list) }
                 let generations = try await system.number(

@@ -32,6 +32,22 @@ extension EndToEnd {
             }
         }
 
+        @Test func `let what was written at one be read at the other, at once`() async throws {
+            try await TestedSystem.with { system in
+                let (one, two) = (
+                    system.api(try await system.start("first")), system.api(try await system.start("second"))
+                )
+                for number in 1...20 {
+                    let id = try await one.register("own-\(number)").id
+                    let position = try await system.number("head", "select position from log_head")
+                    let list = try await two.send("GET", "/api/v1/devices?limit=1000&position=\(position)")
+                    guard list.status == 200, list.text.contains(id) else {
+                        throw Wrong("at position \(position) \(id) is not in \(list.status) \(list.text)")
+                    }
+                }
+            }
+        }
+
         @Test func `hand ingest over when one stands still, and refuse its late write`() async throws {
             try await TestedSystem.with { system in
                 let first = try await system.start("first")

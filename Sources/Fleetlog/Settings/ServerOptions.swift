@@ -116,6 +116,12 @@ struct ServerOptions: ParsableArguments {
 
     @Option(
         help:
+            "Seconds that a read with a position waits for its view at most, 0 to 25; default 5. (FLEETLOG_VIEW_WAIT_SECONDS)"
+    )
+    var viewWaitSeconds: Int?
+
+    @Option(
+        help:
             "Seconds between two rounds in which a few actors and snapshots are compared with their events, 0 for none; default 300. (FLEETLOG_DRIFT_CHECK_SECONDS)"
     )
     var driftCheckSeconds: Int?
@@ -184,6 +190,7 @@ struct ServerOptions: ParsableArguments {
             "device-limit-action": deviceLimitAction,
             "webhook-allow-private": webhookAllowPrivate, "smtp-url": smtpURL, "smtp-username": smtpUsername,
             "smtp-secret-file": smtpSecretFile, "smtp-from": smtpFrom, "smtp-tls": smtpTLS, "smtp-ca-file": smtpCAFile,
+            "view-wait-seconds": viewWaitSeconds.map(String.init),
             "drift-check-seconds": driftCheckSeconds.map(String.init),
             "actor-memory-mb": actorMemoryMB.map(String.init), "actor-idle-seconds": actorIdleSeconds.map(String.init),
             "command-window-seconds": commandWindowSeconds.map(String.init),

@@ -38,6 +38,7 @@ struct ServerSettings: Sendable {
         http = HTTPConfiguration(
             host: sources.text("http-host", default: "127.0.0.1"),
             port: try sources.number("http-port", in: 0...65_535, default: 8_080))
+        http.viewWait = .seconds(try sources.number("view-wait-seconds", in: 0...25, default: 5))
         http.metricsAreOpen = try Self.choice(sources, "metrics-access", ["loopback": false, "all": true])
         http.cookiesNeedTLS = try Self.choice(sources, "http-secure-cookies", ["no": false, "yes": true])
         mqtt = MQTTConfiguration(

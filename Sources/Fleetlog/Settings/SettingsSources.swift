@@ -92,7 +92,7 @@ struct SettingsSources {
         "mqtt-host", "mqtt-port", "mqtt-username", "mqtt-secret-file", "mqtt-client-id", "mqtt-guard",
         "device-messages-per-minute", "device-bytes-per-second", "device-limit-action", "webhook-allow-private",
         "smtp-url", "smtp-username", "smtp-secret-file",
-        "smtp-from", "smtp-tls", "smtp-ca-file", "drift-check-seconds", "actor-memory-mb",
+        "smtp-from", "smtp-tls", "smtp-ca-file", "drift-check-seconds", "view-wait-seconds", "actor-memory-mb",
         "actor-idle-seconds", "command-window-seconds", "redelivery-window-seconds", "clock-drift-seconds",
         "database-disk",
         "database-disk-watermark", "seal-key-file", "seal-heads-file", "log-level",

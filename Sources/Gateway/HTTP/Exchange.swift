@@ -8,7 +8,7 @@ import Runtime
 struct Exchange: Sendable {
     let request: Request
     let parameters: [String: String]
-    let query: QueryParameters
+    var query: QueryParameters
     let body: [UInt8]
     let peer: Peer
     let connection: any Channel

@@ -11,6 +11,8 @@ package struct HTTPConfiguration: Sendable {
     package var bodyTimeout = Duration.seconds(10)
     /// From the end of the body until the answer must begin.
     package var requestTimeout = Duration.seconds(30)
+    /// How long a read waits for its view to come to a position.
+    package var viewWait = Duration.seconds(5)
     /// How long a connection may be silent between two requests, or in the middle of one.
     package var idleTimeout = Duration.seconds(60)
     package var connectionLimit = 4_096

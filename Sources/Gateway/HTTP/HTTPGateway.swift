@@ -28,6 +28,7 @@ package struct HTTPGateway: Service {
         workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil,
         configurations: Bell = Bell(), commands: Bell = Bell(), rebuilds: any Rebuilds & ProjectionControl,
+        progress: ViewProgress,
         readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
     ) {
@@ -37,7 +38,7 @@ package struct HTTPGateway: Service {
         let deviceAuthenticator = DeviceAuthenticator(keys: deviceKeys)
         pipeline = RequestPipeline(
             configuration: configuration, authenticator: authenticator, devices: deviceAuthenticator,
-            metrics: metrics, logger: logger)
+            views: ViewWait(progress, atMost: configuration.viewWait), metrics: metrics, logger: logger)
         let slots = StreamSlots(limit: configuration.streamLimit)
         let streaming = EventStreaming(
             slots: slots, authenticator: authenticator, heartbeatInterval: configuration.heartbeatInterval,

@@ -69,11 +69,21 @@ extension Directory {
 }
 
 extension HTTPFields {
-    /// The version that a command has led to, and whether this answers a repetition.
+    /// The version that a command has led to, where that is in the log, and whether this answers a repetition.
     static func after(_ receipt: CommandReceipt) -> HTTPFields {
-        var fields: HTTPFields = [.eTag: EntityTag(version: receipt.version).description]
+        var fields: HTTPFields = [
+            .eTag: EntityTag(version: receipt.version).description, .position: "\(receipt.position)",
+        ]
         if receipt.effect == .duplicate { fields[.idempotencyReplayed] = "true" }
         return fields
+    }
+}
+
+extension HTTPFields {
+    /// Where the last of several commands is in the log.
+    static func position(of receipts: [CommandReceipt]) -> HTTPFields {
+        guard let last = receipts.map(\.position).max() else { return [:] }
+        return [.position: "\(last)"]
     }
 }
 

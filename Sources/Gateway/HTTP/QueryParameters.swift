@@ -3,7 +3,7 @@ import Hummingbird
 
 /// The query of a request. What nobody asks for is refused, so that a typing error is not silently ignored.
 struct QueryParameters: Sendable {
-    private let values: [String: String]
+    private var values: [String: String]
 
     init(_ query: String?) throws(Problem) {
         var values: [String: String] = [:]
@@ -24,6 +24,8 @@ struct QueryParameters: Sendable {
     }
 
     subscript(name: String) -> String? { values[name] }
+
+    mutating func removeValue(of name: String) -> String? { values.removeValue(forKey: name) }
 
     func allow(_ names: String...) throws(Problem) {
         for name in values.keys.sorted() where !names.contains(name) {

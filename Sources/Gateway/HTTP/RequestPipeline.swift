@@ -9,6 +9,7 @@ struct RequestPipeline: Sendable {
     let configuration: HTTPConfiguration
     let authenticator: Authenticator
     let devices: DeviceAuthenticator
+    let views: ViewWait
     let metrics: any MetricsFactory
     let logger: Logger
 
@@ -60,8 +61,10 @@ struct RequestPipeline: Sendable {
             // Before the body is read: strangers may not fill memory.
             let caller = try await authenticator.caller(of: head(request, route, context, body: []))
             guard permission.isGranted(to: caller) else { throw .forbidden }
-            let exchange = try await exchange(request, route, context)
-            if caller.usesCookie { try SameOrigin.check(exchange) }
+            var ready = try await exchange(request, route, context)
+            if caller.usesCookie { try SameOrigin.check(ready) }
+            try await views.wait(for: &ready, by: route)
+            let exchange = ready
             return try await withDeadline(configuration.requestTimeout) { () throws(Problem) in
                 try await work(exchange, caller)
             }

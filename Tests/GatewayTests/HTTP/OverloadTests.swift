@@ -47,6 +47,27 @@ import Testing
         ]
     }
 
+    @Test func `says where it is in the log, whatever it is, as long as that takes it`() async throws {
+        try await TestGateway.with { gateway in
+            let (device, kept) = (try await gateway.register(), try await gateway.register("s-2"))
+            _ = try await gateway.ask("POST", "/api/v1/devices/\(kept)/quarantine", #"{"reason":"odd"}"#)
+            let made = try await gateway.ask(
+                "POST", "/api/v1/accounts/default/claim-codes", #"{"uses":1,"expires":"2027-01-01T00:00:00Z"}"#)
+            let claim = (id: try #require(made[text: "id"]), code: try #require(made[text: "code"]))
+            try await gateway.raise("a-1")
+            let writes = writes(device: device, kept: kept, claim: claim, rollout: "none")
+            var accepted = 0
+            for (method, path, body) in writes where !path.hasSuffix("default/close") {
+                let reply = try await gateway.ask(method, path, body)
+                guard (200..<300).contains(reply.status) else { continue }
+                accepted += 1
+                let position = reply.headers["fleetlog-position"].flatMap { Int64($0) } ?? 0
+                #expect(position > 0, "\(method) \(path): \(reply)")
+            }
+            #expect(accepted >= 15)
+        }
+    }
+
     @Test(arguments: [(EventStoreError.overloaded, "1"), (.unavailable(reason: "internals of ours"), "5")])
     func `is answered with 503 and when to come back, whatever it is`(
         _ error: EventStoreError, _ seconds: String

@@ -1,6 +1,7 @@
 import Aggregates
 import Gateway
 import Logging
+import Projections
 import Runtime
 import ServiceLifecycle
 import Support
@@ -19,6 +20,8 @@ struct TestGateway: Sendable {
     let credentials = CredentialChangesHeard()
     let keys: any DeviceKeys
     let readiness = ReadinessSwitch()
+    /// Views here know everything at once; waiting for them is up to the test.
+    let progress = ViewProgress()
     let gateway: HTTPGateway
     private let group: ServiceGroup
     private(set) var port = 0
@@ -80,7 +83,7 @@ struct TestGateway: Sendable {
             rollouts: rollouts,
             queries: queries, seals: SealsInMemory(store: store), serials: serials ?? queries,
             notifications: ledger, workflows: OneStoppedWorkflow(), tokens: tokens, credentials: credentials,
-            deviceKeys: keys, rebuilds: RebuildsInMemory(), readiness: readiness,
+            deviceKeys: keys, rebuilds: RebuildsInMemory(), progress: progress, readiness: readiness,
             metrics: PrometheusMetrics(),
             logger: logger)
         group = ServiceGroup(configuration: .init(services: [gateway], logger: logger))

@@ -43,7 +43,7 @@ struct ConfigurationRoutes: Sendable {
                 fingerprint: key?.fingerprint), to: id)
         bell.ring()
         let memory = try await devices.devices.recall(id, after: receipt)
-        var headers: HTTPFields = [:]
+        var headers: HTTPFields = [.position: "\(receipt.position)"]
         if receipt.effect == .duplicate { headers[.idempotencyReplayed] = "true" }
         return try answer(memory.state.configuration, headers)
     }

@@ -57,7 +57,9 @@ extension DeviceRoutes {
         }
         let registered = answers.compactMap { $0?.id }
         if !registered.isEmpty { await credentials.changed(devices: registered) }
-        return try .json(ListAnswer(items: answers.compactMap { $0 }, next: nil))
+        return try .json(
+            ListAnswer(items: answers.compactMap { $0 }, next: nil),
+            headers: .position(of: results.compactMap { try? $0.get() }))
     }
 
     /// What can be refused without asking the devices: what is malformed, and serial numbers that are taken.

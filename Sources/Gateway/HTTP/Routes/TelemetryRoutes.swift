@@ -85,7 +85,7 @@ struct TelemetryRoutes: Sendable {
             Counter(label: "fleetlog_http_readings_total", dimensions: [("outcome", outcome)], factory: metrics)
                 .increment(by: count)
         }
-        return try .json(answer)
+        return try .json(answer, headers: .position(of: receipts))
     }
 }
 

@@ -1,0 +1,55 @@
+import Gateway
+import Projections
+import Runtime
+import Support
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct `Whoever reads after a write` {
+    private static let waiting = configured { $0.viewWait = .seconds(60) }
+
+    @Test func `waits until the view has come to it, and not for others`() async throws {
+        try await TestGateway.with(Self.waiting) { gateway in
+            let written = try await gateway.ask("POST", "/api/v1/devices", #"{"serial":"s-1","type":"smoke"}"#)
+            let position = try #require(written.headers["fleetlog-position"].flatMap { Int64($0) })
+            let head = try await gateway.store.head().position
+            #expect(position == head)
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                for path in ["/api/v1/devices?position=\(position)", "/api/v1/devices?limit=1&position=\(position)"] {
+                    group.addTask { try await gateway.ask("GET", path).status }
+                }
+                group.addTask {
+                    try await gateway.ask("GET", "/api/v1/devices", ["Fleetlog-Position": "\(position)"]).status
+                }
+                // Those of another view, of an earlier position and of none are answered meanwhile.
+                gateway.progress.advance("accounts", to: position)
+                #expect(try await gateway.ask("GET", "/api/v1/accounts?position=\(position)").status == 200)
+                gateway.progress.advance("devices", to: position - 1)
+                #expect(try await gateway.ask("GET", "/api/v1/devices?position=\(position - 1)").status == 200)
+                #expect(try await gateway.ask("GET", "/api/v1/devices").status == 200)
+                gateway.progress.advance("devices", to: position)
+                for try await status in group { #expect(status == 200) }
+            }
+        }
+    }
+
+    @Test func `is told which view has come how far, when the time is over`() async throws {
+        let patience = configured { $0.viewWait = .milliseconds(50) }
+        try await TestGateway.with(patience) { gateway in
+            gateway.progress.advance("rollouts", to: 7)
+            gateway.progress.advance("rollout-devices", to: 5)
+            let reply = try await gateway.ask("GET", "/api/v1/rollouts/r-1/devices?position=7")
+            #expect(reply.status == 503 && reply.isProblem && reply.headers["retry-after"] == "1")
+            #expect(reply.body.contains("rollout-devices is at position 5") && reply.body.contains("not yet at 7"))
+            #expect(reply.headers["fleetlog-position"] == "5")
+        }
+    }
+
+    @Test(arguments: ["x", "-1", "", "99999999999999999999"]) func `is refused with anything but a position`(
+        _ text: String
+    ) async throws {
+        try await TestGateway.with(Self.waiting) { gateway in
+            let reply = try await gateway.ask("GET", "/api/v1/alerts?position=\(text)")
+            #expect(reply.status == 400 && reply.isProblem)
+        }
+    }
+}
