@@ -55,7 +55,7 @@ extension AggregateActor {
     func keepCount(of turn: Turn<D>) { memory?.repetitions = turn.repetitions }
 
     func adopt(_ turn: Turn<D>, _ receipt: AppendReceipt) {
-        guard turn.storesAnything else { return }
+        guard turn.storesAnything else { return keepCount(of: turn) }
         memory?.adopt(turn, receipt)
         if isContended {
             isContended = false

@@ -54,8 +54,10 @@ import Testing
             let made = try await gateway.ask(
                 "POST", "/api/v1/accounts/default/claim-codes", #"{"uses":1,"expires":"2027-01-01T00:00:00Z"}"#)
             let claim = (id: try #require(made[text: "id"]), code: try #require(made[text: "code"]))
+            let ordered = try await gateway.ask("POST", "/api/v1/devices/\(device)/commands", #"{"name":"turn"}"#)
             try await gateway.raise("a-1")
-            let writes = writes(device: device, kept: kept, claim: claim, rollout: "none")
+            let writes = writes(
+                device: device, kept: kept, command: try #require(ordered[text: "id"]), claim: claim, rollout: "none")
             var accepted = 0
             for (method, path, body) in writes where !path.hasSuffix("default/close") {
                 let reply = try await gateway.ask(method, path, body)
@@ -102,7 +104,7 @@ import Testing
             // Readings come with a device's key: see the tests of telemetry by HTTP.
             let others = [
                 "/v1/events", "/session", "/retry", "/redeliver", "/restart", "/resume", "/rebuild", "/rebuild/pause",
-                "/cancel", "{name}/pause", "/swap-back", "/drop-previous",
+                "/rebuild/cancel", "{name}/pause", "/swap-back", "/drop-previous",
             ]
             let routes = gateway.gateway.routes.filter { route in
                 !["GET", "HEAD"].contains(route.methodName) && !others.contains { route.path.hasSuffix($0) }
