@@ -138,7 +138,8 @@ struct Server {
 
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            telemetryView, rolloutsView, rolloutDevicesView, rebuilder, sealer, purge, driftWatch, diskWatch, catalog, pump,
+            telemetryView, rolloutsView, rolloutDevicesView, rebuilder, sealer, purge, driftWatch, diskWatch, catalog,
+            pump,
             dispatcher,
             workflows, mqtt, http,
         ]

@@ -49,6 +49,7 @@ package struct HTTPGateway: Service {
             serials: DeviceSerials(numbers: serials, store: store), queries: queries, credentials: credentials)
         let ofAggregates: [Route] =
             deviceRoutes.all + CredentialRoutes(routes: deviceRoutes, keys: deviceKeys).all
+            + DifferenceRoutes(store: store, devices: devices).all
             + ConfigurationRoutes(devices: deviceRoutes, bell: configurations).all
             + CommandRoutes(devices: deviceRoutes, bell: commands).all
             + TelemetryRoutes(devices: devices, catalog: catalog, authenticator: deviceAuthenticator, metrics: metrics)

@@ -151,8 +151,8 @@ package enum Silence: Workflow {
         case .telemetryRecorded, .messageRefused, .connected, .configurationReported, .commandAcknowledged,
             .commandEnded:
             if state.isOffline { return welcome(lastSeen, state) }
-        case .registered, .updated, .disconnected, .flapping, .fellSilent, .clockDrifted, .clockRecovered, .configurationDesired,
-            .commandIssued, .commandSent, .commandTimedOut, .commandCancelled, .credentialIssued,
+        case .registered, .updated, .disconnected, .flapping, .fellSilent, .clockDrifted, .clockRecovered,
+            .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled, .credentialIssued,
             .credentialsRotated, .credentialRevoked, .accessRefused:
             break
         }

@@ -1,4 +1,5 @@
 import Aggregates
+import Foundation
 import Gateway
 import Runtime
 import Testing
@@ -36,6 +37,42 @@ import Testing
             }
             let held = try await gateway.ask("GET", "\(path)?version=2", ["If-None-Match": "\"2\""])
             #expect(held.status == 304 && held.body.isEmpty)
+        }
+    }
+
+    @Test func `says what has become otherwise of a device, and by which event`() async throws {
+        try await TestGateway.with { gateway in
+            let start = Timestamp.now() - .seconds(1)
+            let id = try await gateway.register()
+            let path = "/api/v1/devices/\(id)"
+            _ = try await gateway.ask("PATCH", path, #"{"name":"Attic","labels":{"a/b":"1"}}"#)
+            try await gateway.record(35, for: id)
+            let times = try await recordedTimes("device-\(id)", gateway)
+            let reply = try await gateway.ask("GET", "\(path)/diff?from=\(times[0])")
+            #expect(reply.status == 200, "\(reply)")
+            let changes = try #require(reply.json["changes"] as? [[String: Any]])
+            let name = try #require(changes.first { $0["field"] as? String == "/name" })
+            #expect(name["from"] as? String == "s-1" && name["to"] as? String == "Attic")
+            #expect(changes.contains { $0["field"] as? String == "/labels/a~1b" && $0["from"] is NSNull })
+            let steps = try #require(reply.json["steps"] as? [[String: Any]])
+            #expect(steps.compactMap { $0["type"] as? String } == ["DeviceUpdated", "TelemetryRecorded"])
+            let renaming = try #require(steps.first?["changes"] as? [[String: Any]])
+            #expect(renaming.contains { $0["field"] as? String == "/name" })
+            let whole = try await gateway.ask("GET", "\(path)/diff?from=\(start)&to=\(times[0])")
+            #expect((whole.json["from"] as? [String: Any])?["version"] as? Int == 0)
+            #expect(
+                (whole.json["changes"] as? [[String: Any]])?.contains { $0["field"] as? String == "/serial" } == true)
+            let nothing = try await gateway.ask("GET", "\(path)/diff?from=\(times[2])&to=\(times[2])")
+            #expect((nothing.json["changes"] as? [Any])?.isEmpty == true)
+            for query in [
+                "", "?from=x", "?from=\(times[1])&to=\(times[0].microseconds)", "?from=\(times[2])&to=\(start)",
+            ] {
+                #expect(try await gateway.ask("GET", "\(path)/diff\(query)").status == 400, "\(query)")
+            }
+            try await gateway.open("other")
+            let token = try await gateway.token(.reader, for: "other")
+            let foreign = try await gateway.ask("GET", "\(path)/diff?from=\(start)", [:], token: token)
+            #expect(foreign.status == 404)
         }
     }
 
