@@ -72,6 +72,7 @@ var targets: [Target] = [
             .embedInCode("0025-stuck-entities.sql"),
             .embedInCode("0026-device-clocks.sql"),
             .embedInCode("0027-telemetry.sql"),
+            .embedInCode("0028-limits.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),
@@ -152,7 +153,8 @@ if !core {
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Projections", "Workflows", "Aggregates", "Runtime", "Installation", "Support", logging,
+                "Gateway", "Projections", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "Support",
+                logging,
                 lifecycle,
                 metrics, crypto, cryptoExtras,
             ], swiftSettings: strict),

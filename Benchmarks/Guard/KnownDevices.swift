@@ -1,3 +1,4 @@
+import Aggregates
 import Crypto
 import Foundation
 import Gateway
@@ -43,6 +44,8 @@ final class KnownDevices: DeviceAccessSource {
             return Array(state.all[low...].prefix(limit))
         }
     }
+
+    func page(of type: DeviceTypeName, after device: String, limit: Int) async throws -> [DeviceAccess] { [] }
 
     func changes(after revision: Int64, limit: Int) async throws -> [DeviceAccess] {
         state.withLock { state in

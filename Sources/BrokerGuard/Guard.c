@@ -171,7 +171,7 @@ void guard_disconnected(guard *guard, const void *client, const char *client_id,
 }
 
 guard_verdict guard_publish(
-    guard *guard, const char *user, const char *topic, uint32_t bytes, bool is_retained, guard_time now) {
+    guard *guard, const char *user, const char *topic, uint32_t bytes, bool is_retained, bool is_heard, guard_time now) {
     if (guard_is_gateway(guard, user)) return guard_allowed;
     uint32_t number = device_of(guard, user);
     if (number == 0 || !guard->is_ready) return guard_denied;
@@ -188,7 +188,7 @@ guard_verdict guard_publish(
     guard->limited++;
     device->limited++;
     guard_wants_report(guard, device, number, now);
-    return device->action == guard_disconnect ? guard_cut_off : guard_denied;
+    return device->action == guard_disconnect || !is_heard ? guard_cut_off : guard_denied;
 }
 
 bool guard_subscribe(guard *guard, const char *user, const char *filter, guard_time now) {

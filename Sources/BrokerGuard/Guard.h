@@ -70,8 +70,10 @@ guard_outcome guard_recheck(guard *guard, const guard_login *login, guard_time n
 // The session rests if the broker keeps it for the device's return.
 void guard_disconnected(guard *guard, const void *client, const char *client_id, bool is_kept);
 
+// A message too many is not dropped unless the client hears of it, or does not ask (is_heard): who takes an
+// acknowledgement for its due would lose it.
 guard_verdict guard_publish(
-    guard *guard, const char *user, const char *topic, uint32_t bytes, bool is_retained, guard_time now);
+    guard *guard, const char *user, const char *topic, uint32_t bytes, bool is_retained, bool is_heard, guard_time now);
 bool guard_subscribe(guard *guard, const char *user, const char *filter, guard_time now);
 bool guard_read(const guard *guard, const char *user, const char *topic);
 

@@ -63,14 +63,17 @@ static int on_access(int event, void *data, void *context) {
     const char *user = mosquitto_client_username(asked->client);
     bool is_allowed = false;
     switch (asked->access) {
-    case MOSQ_ACL_WRITE:
-        switch (guard_publish(self->guard, user, asked->topic, asked->payloadlen, asked->retain, now())) {
+    case MOSQ_ACL_WRITE: {
+        // Version 3.1.1 acknowledges what is refused. QoS 0 has no acknowledgement.
+        bool is_heard = asked->qos == 0 || mosquitto_client_protocol_version(asked->client) >= 5;
+        switch (guard_publish(self->guard, user, asked->topic, asked->payloadlen, asked->retain, is_heard, now())) {
         case guard_allowed: is_allowed = true; break;
         case guard_denied: break;
         // Any other error ends the connection: the message is not acknowledged, and comes again.
         case guard_cut_off: return MOSQ_ERR_UNKNOWN;
         }
         break;
+    }
     case MOSQ_ACL_READ: is_allowed = guard_read(self->guard, user, asked->topic); break;
     case MOSQ_ACL_SUBSCRIBE: is_allowed = guard_subscribe(self->guard, user, asked->topic, now()); break;
     case MOSQ_ACL_UNSUBSCRIBE: is_allowed = true; break;

@@ -27,7 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         at += rest;
         guard_login login = {.client = &client, .client_id = "c", .user = "d1", .password = "k", .address = "1"};
         if (guard_connect(guard, &login, now) == guard_admitted && !guard->is_ready) abort();
-        guard_publish(guard, "d1", "devices/d1/telemetry", 10, false, now);
+        guard_publish(guard, "d1", "devices/d1/telemetry", 10, false, true, now);
+        // Whoever would not hear of it must not have a message too many acknowledged.
+        uint64_t limited = guard->limited;
+        guard_verdict verdict = guard_publish(guard, "d1", "devices/d1/telemetry", 10, false, false, now);
+        if (guard->limited > limited && verdict != guard_cut_off) abort();
         while (guard_next_doomed(guard)) {}
         guard_disconnected(guard, &client, "c", at % 2);
         now.ms += 700;

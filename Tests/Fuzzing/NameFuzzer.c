@@ -39,14 +39,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     char *text = malloc(length + 1);
     memcpy(text, bytes, length);
     text[length] = 0;
-    if (guard_publish(guard, "d1", text, 10, false, now) == guard_allowed && !is_own(text)) abort();
-    if (guard_publish(guard, "d1", text, 10, true, now) == guard_allowed && strcmp(text, "devices/d1/status") != 0) abort();
+    if (guard_publish(guard, "d1", text, 10, false, true, now) == guard_allowed && !is_own(text)) abort();
+    if (guard_publish(guard, "d1", text, 10, true, true, now) == guard_allowed && strcmp(text, "devices/d1/status") != 0) abort();
     if (guard_subscribe(guard, "d1", text, now) && !is_own(text)) abort();
     if (guard_read(guard, "d1", text) && !is_own(text)) abort();
     bool is_gateway = strcmp(text, "fleetlog") == 0;
     if (!is_gateway && guard_subscribe(guard, text, "#", now)) abort();
     if (!is_gateway && guard_read(guard, text, "$SYS/broker/version")) abort();
-    if (!is_gateway && guard_publish(guard, text, "$CONTROL/fleetlog/v1", 1, false, now) == guard_allowed) abort();
+    if (!is_gateway && guard_publish(guard, text, "$CONTROL/fleetlog/v1", 1, false, true, now) == guard_allowed) abort();
     guard_login login = {.client = text, .client_id = text, .user = "d1", .password = text, .address = text};
     if (guard_connect(guard, &login, now) == guard_admitted) abort();
     login.user = text;

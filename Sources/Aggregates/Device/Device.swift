@@ -196,6 +196,7 @@ package enum Device: Decider {
             if let labels = fact.labels { state.labels = labels }
             if let location = fact.location { state.location = location.isEmpty ? nil : location }
             if let metadata = fact.metadata { state.metadata = metadata }
+            if let limits = fact.limits { state.limits = limits.isEmpty ? nil : limits }
         case .telemetryRecorded(let fact):
             if state.status == .provisioned { state.status = .active }
             state.clock.hear(fact, at: time)

@@ -62,10 +62,12 @@ package struct Changes: Sendable, Equatable {
     /// An empty one removes the location.
     package var location: Location?
     package var metadata: [String: JSONValue]?
+    /// Empty ones leave all to the type.
+    package var limits: MessageLimits?
 
     package init(
         serial: String? = nil, name: String? = nil, type: DeviceType? = nil, labels: [String: String]? = nil,
-        location: Location? = nil, metadata: [String: JSONValue]? = nil
+        location: Location? = nil, metadata: [String: JSONValue]? = nil, limits: MessageLimits? = nil
     ) {
         self.serial = serial
         self.name = name
@@ -73,6 +75,7 @@ package struct Changes: Sendable, Equatable {
         self.labels = labels
         self.location = location
         self.metadata = metadata
+        self.limits = limits
     }
 
     /// Nil if nothing would change.
@@ -83,11 +86,13 @@ package struct Changes: Sendable, Equatable {
         if let labels { try DeviceLimits.check(labels: labels) }
         if let location { try location.check() }
         if let metadata { try DeviceLimits.check(metadata: metadata) }
+        if let fault = limits?.fault { throw .malformed(field: "limits", reason: fault) }
         let fact = DeviceUpdated(
             serial: serial == state.serial ? nil : serial, name: name == state.name ? nil : name,
             type: type == state.type ? nil : type, labels: labels == state.labels ? nil : labels,
             location: location == state.location ?? Location() ? nil : location,
-            metadata: metadata == state.metadata ? nil : metadata)
+            metadata: metadata == state.metadata ? nil : metadata,
+            limits: limits == state.limits ?? MessageLimits() ? nil : limits)
         return fact == DeviceUpdated() ? nil : fact
     }
 }

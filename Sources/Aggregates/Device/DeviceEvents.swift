@@ -45,10 +45,12 @@ package struct DeviceUpdated: Sendable, Codable, Equatable {
     /// Empty if it is not known any more.
     package var location: Location?
     package var metadata: [String: JSONValue]?
+    /// Empty if all is left to the type.
+    package var limits: MessageLimits?
 
     package init(
         serial: String? = nil, name: String? = nil, type: DeviceType? = nil, labels: [String: String]? = nil,
-        location: Location? = nil, metadata: [String: JSONValue]? = nil
+        location: Location? = nil, metadata: [String: JSONValue]? = nil, limits: MessageLimits? = nil
     ) {
         self.serial = serial
         self.name = name
@@ -56,6 +58,7 @@ package struct DeviceUpdated: Sendable, Codable, Equatable {
         self.labels = labels
         self.location = location
         self.metadata = metadata
+        self.limits = limits
     }
 }
 

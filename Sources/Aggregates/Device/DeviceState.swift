@@ -35,6 +35,8 @@ extension Device {
         package var location: Location?
         package var metadata: [String: JSONValue] = [:]
         package var quarantine: Quarantine?
+        /// Its own, over those of its type.
+        package var limits: MessageLimits?
         package var keys: [KeyStanding] = []
         /// The number of the key that was issued last.
         package var issuedKeys = 0
@@ -72,6 +74,7 @@ extension Device {
             location = try fields.decodeIfPresent(Location.self, forKey: .location)
             metadata = try fields.decodeIfPresent([String: JSONValue].self, forKey: .metadata) ?? [:]
             quarantine = try fields.decodeIfPresent(Quarantine.self, forKey: .quarantine)
+            limits = try fields.decodeIfPresent(MessageLimits.self, forKey: .limits)
             // From before there was more than the one key of the registration.
             keys = try fields.decodeIfPresent([KeyStanding].self, forKey: .keys) ?? [KeyStanding(number: 1)]
             issuedKeys = try fields.decodeIfPresent(Int.self, forKey: .issuedKeys) ?? 1

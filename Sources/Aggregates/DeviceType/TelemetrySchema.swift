@@ -42,11 +42,16 @@ package struct TelemetrySchema: Sendable, Hashable, Codable {
     package var metrics: [String: MetricDefinition]
     /// How long a device may be silent before it counts as offline.
     package var silenceSeconds: Int
+    /// What a device may send; absent if the server decides.
+    package var limits: MessageLimits?
 
-    package init(version: Int = 1, metrics: [String: MetricDefinition], silenceSeconds: Int) {
+    package init(
+        version: Int = 1, metrics: [String: MetricDefinition], silenceSeconds: Int, limits: MessageLimits? = nil
+    ) {
         self.version = version
         self.metrics = metrics
         self.silenceSeconds = silenceSeconds
+        self.limits = limits
     }
 
     /// How many types of its own an account may have.
@@ -73,10 +78,11 @@ package struct TelemetrySchema: Sendable, Hashable, Codable {
         guard (10...2_592_000).contains(silenceSeconds) else {
             throw .malformed(field: "silenceSeconds", reason: "must be from 10 to 2592000")
         }
+        if let fault = limits?.fault { throw .malformed(field: "limits", reason: fault) }
     }
 
     /// Whether both say the same, as different versions may.
     func hasSameTerms(as other: TelemetrySchema) -> Bool {
-        metrics == other.metrics && silenceSeconds == other.silenceSeconds
+        metrics == other.metrics && silenceSeconds == other.silenceSeconds && limits == other.limits
     }
 }

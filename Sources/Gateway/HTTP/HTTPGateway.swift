@@ -27,7 +27,8 @@ package struct HTTPGateway: Service {
         notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil,
-        configurations: Bell = Bell(), commands: Bell = Bell(), rebuilds: any Rebuilds & ProjectionControl,
+        configurations: Bell = Bell(), commands: Bell = Bell(),
+        limit: DeviceLimit? = nil, rebuilds: any Rebuilds & ProjectionControl,
         progress: ViewProgress,
         readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
@@ -52,8 +53,10 @@ package struct HTTPGateway: Service {
             + DifferenceRoutes(store: store, devices: devices).all
             + ConfigurationRoutes(devices: deviceRoutes, bell: configurations).all
             + CommandRoutes(devices: deviceRoutes, bell: commands).all
-            + TelemetryRoutes(devices: devices, catalog: catalog, authenticator: deviceAuthenticator, metrics: metrics)
-            .all
+            + LimitRoutes(devices: deviceRoutes, catalog: catalog, standard: limit).all
+            + TelemetryRoutes(
+                devices: devices, catalog: catalog, authenticator: deviceAuthenticator, limit: limit, metrics: metrics
+            ).all
             + ClaimRoutes(devices: deviceRoutes).all
             + MetricRoutes(devices: deviceRoutes, queries: queries, catalog: catalog).all
             + ClaimCodeRoutes(changes: AccountChanges(store: store, accounts: accounts)).all

@@ -113,6 +113,12 @@ extension Problem {
             headers: [.retryAfter: "\(seconds)"])
     }
 
+    static func tooManyReadings(retryAfter seconds: Int) -> Problem {
+        Problem(
+            .tooManyRequests, "too-many-readings", "That is more than this device may send",
+            "Nothing was recorded: wait, then send it again.", headers: [.retryAfter: "\(seconds)"])
+    }
+
     static func conflict(_ kind: String, _ detail: String) -> Problem {
         Problem(.conflict, kind, "The present state does not allow this", detail)
     }

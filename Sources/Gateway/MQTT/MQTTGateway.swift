@@ -39,7 +39,7 @@ package struct MQTTGateway: Service, CredentialChanges {
             guardReports = reports
             brokerGuard = GuardFeed(
                 to: configuration.broker, server: configuration.server, reserved: [configuration.clientID],
-                limit: limit, source: access, on: thread, logger: logger, hear: { reports.hear($0) })
+                limit: limit, catalog: catalog, source: access, on: thread, logger: logger, hear: { reports.hear($0) })
         } else {
             guardReports = nil
             brokerGuard = nil

@@ -68,6 +68,24 @@ import Testing
         }
     }
 
+    @Test func `beyond the device's limit are refused, with the time to come back, and nothing of them is stored`()
+        async throws
+    {
+        try await DeviceGateway.with(limit: DeviceLimit()) { gateway in
+            let path = "/api/v1/devices/\(gateway.device)"
+            let limited = #"{"limits":{"messagesPerMinute":2,"messageBurst":2}}"#
+            #expect(try await gateway.ask("PATCH", path, limited).status == 200)
+            for number in 1...2 { #expect(try await gateway.post(#"{"a":\#(number)}"#).status == 200) }
+            let refused = try await gateway.post(#"{"a":3}"#)
+            #expect(refused.status == 429 && refused.body.contains("too-many-readings"), "\(refused)")
+            let wait = try #require(refused.headers["retry-after"].flatMap { Int($0) })
+            #expect((1...30).contains(wait))
+            #expect(try await gateway.readings().count == 2)
+            #expect(try await gateway.ask("PATCH", path, #"{"limits":{"messagesPerMinute":0}}"#).status == 200)
+            #expect(try await gateway.post(#"{"a":3}"#).status == 200)
+        }
+    }
+
     @Test func `that are told apart by nothing are new each time, unless a key says otherwise`() async throws {
         try await DeviceGateway.with { gateway in
             for _ in 0..<2 { #expect(try await gateway.post(#"{"a":1}"#).json["recorded"] as? Int == 1) }
@@ -220,9 +238,12 @@ private struct DeviceGateway: Sendable {
     let key: String
     var admin: String { gateway.admin }
 
-    static func with(_ body: @Sendable (DeviceGateway) async throws -> Void) async throws {
+    static func with(
+        limit: DeviceLimit? = nil, _ body: @Sendable (DeviceGateway) async throws -> Void
+    ) async throws {
         try await PostgresLog.with { log in
-            try await TestGateway.with(store: log.store, keys: PostgresDeviceKeys(pool: log.pool)) { gateway in
+            try await TestGateway.with(store: log.store, keys: PostgresDeviceKeys(pool: log.pool), limit: limit) {
+                gateway in
                 let reply = try await gateway.ask("POST", "/api/v1/devices", #"{"serial":"1","type":"smoke"}"#)
                 try await body(
                     DeviceGateway(

@@ -19,6 +19,7 @@ struct TestGateway: Sendable {
     let tokens: TokensInMemory
     let credentials = CredentialChangesHeard()
     let keys: any DeviceKeys
+    let catalog: TelemetryCatalog
     let readiness = ReadinessSwitch()
     /// Views here know everything at once; waiting for them is up to the test.
     let progress = ViewProgress()
@@ -38,10 +39,10 @@ struct TestGateway: Sendable {
         _ configuration: HTTPConfiguration = HTTPConfiguration(port: 0),
         store: any EventStore = InMemoryEventStore(), ledger: any NotificationLedger = EmptyLedger(),
         tokens: TokensInMemory = TokensInMemory(), serials: (any SerialNumbers)? = nil, admin: String? = nil,
-        keys: any DeviceKeys = NoDeviceKeys(),
+        keys: any DeviceKeys = NoDeviceKeys(), limit: DeviceLimit? = nil,
         _ body: @Sendable (TestGateway) async throws -> Void
     ) async throws {
-        var test = TestGateway(configuration, store, ledger, tokens, serials, keys)
+        var test = TestGateway(configuration, store, ledger, tokens, serials, keys, limit)
         let group = test.group
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
@@ -65,7 +66,7 @@ struct TestGateway: Sendable {
 
     private init(
         _ configuration: HTTPConfiguration, _ store: any EventStore, _ ledger: any NotificationLedger,
-        _ tokens: TokensInMemory, _ serials: (any SerialNumbers)?, _ keys: any DeviceKeys
+        _ tokens: TokensInMemory, _ serials: (any SerialNumbers)?, _ keys: any DeviceKeys, _ limit: DeviceLimit?
     ) {
         self.tokens = tokens
         self.keys = keys
@@ -77,16 +78,18 @@ struct TestGateway: Sendable {
         rollouts = Directory(store: store, snapshots: snapshots)
         queries = FoldedQueries(store: store)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        catalog = TelemetryCatalog(log: store, logger: logger)
         gateway = HTTPGateway(
             configuration: configuration, store: store, search: FoldedLogSearch(store: store), devices: devices,
             accounts: accounts, alerts: alerts,
             rollouts: rollouts,
             queries: queries, seals: SealsInMemory(store: store), serials: serials ?? queries,
             notifications: ledger, workflows: OneStoppedWorkflow(), tokens: tokens, credentials: credentials,
-            deviceKeys: keys, rebuilds: RebuildsInMemory(), progress: progress, readiness: readiness,
+            deviceKeys: keys, catalog: catalog, limit: limit, rebuilds: RebuildsInMemory(), progress: progress,
+            readiness: readiness,
             metrics: PrometheusMetrics(),
             logger: logger)
-        group = ServiceGroup(configuration: .init(services: [gateway], logger: logger))
+        group = ServiceGroup(configuration: .init(services: [catalog, gateway], logger: logger))
     }
 
     func shutDown() async { await group.triggerGracefulShutdown() }

@@ -1,3 +1,4 @@
+import Aggregates
 import Crypto
 import Foundation
 import Runtime
@@ -51,6 +52,14 @@ final class AccessInMemory: DeviceAccessSource {
     func page(after device: String, limit: Int) async throws -> [DeviceAccess] {
         state.withLock {
             Array($0.all.values.filter { $0.device > device }.sorted { $0.device < $1.device }.prefix(limit))
+        }
+    }
+
+    func page(of type: DeviceTypeName, after device: String, limit: Int) async throws -> [DeviceAccess] {
+        state.withLock {
+            Array(
+                $0.all.values.filter { $0.type == type && $0.device > device }.sorted { $0.device < $1.device }
+                    .prefix(limit))
         }
     }
 

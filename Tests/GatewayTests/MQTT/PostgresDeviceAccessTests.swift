@@ -1,4 +1,6 @@
+import Aggregates
 import Foundation
+import Migrations
 import Runtime
 import Support
 import Testing
@@ -56,6 +58,41 @@ import Testing
             #expect(try await access.page(after: "b", limit: 1).isEmpty)
             #expect(try await access.expired(since: .now() + .seconds(-60)).map(\.device) == ["b"])
             #expect(try await access.expired(since: .now() + .seconds(60)).isEmpty)
+        }
+    }
+
+    @Test func `is known with its type and account, also from before those were written there`() async throws {
+        try await PostgresLog.with { log in
+            let directory = Directory<Device>(store: log.store, snapshots: InMemorySnapshotStore())
+            for device in ["a", "b", "c"] { try await directory.register(device) }
+            let context = CommandContext(time: .now(), principal: .system, scope: .all)
+            let oven = DeviceType("oven")
+            for type in [DeviceType("smoke"), oven] {
+                try await directory.send(
+                    CommandEnvelope(id: .v7(), .update(Changes(type: type)), context: context), to: "b")
+            }
+            let other = AccountStanding(id: AccountID("other"), isActive: true)
+            try await directory.send(CommandEnvelope(id: .v7(), .assign(other), context: context), to: "c")
+            try await Self.run(
+                "insert into device_access (device) values ('a'), ('b'), ('c'), ('unknown')", in: log.pool)
+            // What the migration does with those that are there.
+            let migration = try #require(Migrations.all.first { $0.name == "0023-limits" }).sql
+            let update = try #require(migration.split(separator: ";").first { $0.contains("update device_access a") })
+            try await Self.run(String(update), in: log.pool)
+            let access = PostgresDeviceAccess(pool: log.pool)
+            let temperature = DeviceTypeName(account: .default, type: DeviceType("temperature"))
+            #expect(
+                try await access.access(of: ["a", "b", "c", "unknown"]).map(\.type) == [
+                    temperature, DeviceTypeName(account: .default, type: oven),
+                    DeviceTypeName(account: AccountID("other"), type: DeviceType("temperature")), nil,
+                ])
+            #expect(try await access.page(of: temperature, after: "", limit: 9).map(\.device) == ["a"])
+            #expect(try await access.page(of: temperature, after: "a", limit: 9).isEmpty)
+            let (revision, _) = try await access.extent()
+            try await Self.run(
+                #"update device_access set limits = '{"messageBurst":7}' where device = 'a'"#, in: log.pool)
+            let changed = try await access.changes(after: revision, limit: 9)
+            #expect(changed.map(\.device) == ["a"] && changed.first?.limits == MessageLimits(messageBurst: 7))
         }
     }
 

@@ -47,7 +47,7 @@ struct ClaimRoutes: Sendable {
     private func register(_ registration: Registration, _ exchange: Exchange) async throws(Problem) -> Response {
         let (id, key, account) = (ResourceID.random(), DeviceKey.random(), registration.account.id)
         let rows = [
-            DeviceCredentialRows.firstKey(key.hash, of: id),
+            DeviceCredentialRows.firstKey(key.hash, of: id, registration),
             DeviceSerialRows.insertion(of: registration.serial, in: account.rawValue, device: id),
         ]
         let (device, home) = (devices.devices.member(id), devices.accounts.accounts.member(account.rawValue))

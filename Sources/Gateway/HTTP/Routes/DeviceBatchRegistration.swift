@@ -95,7 +95,7 @@ extension DeviceRoutes {
         let (id, commandID, key) = (ResourceID.random(), UUID128.v7(), DeviceKey.random())
         let context = exchange.context(for: caller)
         let rows = [
-            DeviceCredentialRows.firstKey(key.hash, of: id),
+            DeviceCredentialRows.firstKey(key.hash, of: id, registration),
             DeviceSerialRows.insertion(
                 of: registration.serial, in: registration.account.id.rawValue, device: id),
         ]

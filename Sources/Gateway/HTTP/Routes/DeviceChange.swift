@@ -12,9 +12,10 @@ extension DeviceRoutes {
         let changes = Changes(
             serial: try fields.optionalText("serial"), name: try fields.optionalText("name"),
             type: try fields.optionalText("type").map { DeviceType($0) }, labels: try fields.optionalTexts("labels"),
-            location: try fields.optionalLocation("location"), metadata: try fields.optionalObject("metadata"))
+            location: try fields.optionalLocation("location"), metadata: try fields.optionalObject("metadata"),
+            limits: try fields.optionalLimits("limits"))
         let account = try fields.optionalText("account").map { AccountID($0) }
-        try fields.finish(known: "serial, name, type, labels, location, metadata, account")
+        try fields.finish(known: "serial, name, type, labels, location, metadata, limits, account")
         let state = try await memory(of: id, caller).state
         let receipt: CommandReceipt
         if account != nil || changes.serial != nil {
@@ -28,8 +29,11 @@ extension DeviceRoutes {
             receipt = try await send(
                 CommandEnvelope(
                     id: key?.commandID ?? .v7(), .update(changes), context: exchange.context(for: caller),
-                    expectedVersion: expected, fingerprint: key?.fingerprint), to: id)
+                    expectedVersion: expected,
+                    sideRows: [DeviceAccessRows.change(of: id, to: nil, changes)].compactMap { $0 },
+                    fingerprint: key?.fingerprint), to: id)
         }
+        if account != nil || changes.type != nil || changes.limits != nil { await credentials.changed(device: id) }
         return try await answer(id, after: receipt)
     }
 
@@ -54,7 +58,8 @@ extension DeviceRoutes {
                     DeviceSerialRows.deletion(of: id),
                     DeviceSerialRows.insertion(
                         of: changes.serial ?? before.serial, in: (account ?? before.account).rawValue, device: id),
-                ]
+                    DeviceAccessRows.change(of: id, to: account, changes),
+                ].compactMap { $0 }
                 do throws(DispatchError<Device.Rejection>) {
                     if let account, let target {
                         let isActive = joint.state(of: target).status == .active

@@ -1,10 +1,16 @@
+import Aggregates
 import Runtime
 
 /// A device's keys, stored and deleted in the transaction of the event that they belong to.
 enum DeviceCredentialRows {
     /// Who may come in, for a device that is new.
-    static func firstKey(_ hash: [UInt8], of device: String) -> SideRow {
-        SideRow(first, [.text(device), .bytes(hash)])
+    static func firstKey(_ hash: [UInt8], of device: String, _ registration: Registration) -> SideRow {
+        SideRow(
+            first,
+            [
+                .text(device), .bytes(hash), .text(registration.account.id.rawValue),
+                .text(registration.type.rawValue),
+            ])
     }
 
     /// A further key, under the next number that the device's stream gives too.
@@ -30,7 +36,8 @@ enum DeviceCredentialRows {
         "insert first device key",
         """
         with access as (
-            insert into device_access (device, next_key) select $2, 2 where fleetlog_accepted($1) returning device
+            insert into device_access (device, next_key, account, type)
+            select $2, 2, $4, $5 where fleetlog_accepted($1) returning device
         )
         insert into device_credentials (device, key_id, key_hash) select device, '1', $3 from access
         """)

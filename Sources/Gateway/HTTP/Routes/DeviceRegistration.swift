@@ -25,7 +25,7 @@ extension DeviceRoutes {
                             id: commandID, .register(registration), context: exchange.context(for: caller),
                             fence: fence,
                             sideRows: [
-                                DeviceCredentialRows.firstKey(apiKey.hash, of: id),
+                                DeviceCredentialRows.firstKey(apiKey.hash, of: id, registration),
                                 DeviceSerialRows.insertion(of: registration.serial, in: account.rawValue, device: id),
                             ],
                             fingerprint: key?.fingerprint), to: id)

@@ -79,8 +79,9 @@ struct DeviceTypeRoutes: Sendable {
         let (id, name) = (exchange.parameter("id"), exchange.parameter("name"))
         var fields = try RequestFields(exchange)
         let schema = TelemetrySchema(
-            metrics: try Self.metrics(&fields), silenceSeconds: try fields.optionalWholeNumber("silenceSeconds") ?? 900)
-        try fields.finish(known: "metrics, silenceSeconds")
+            metrics: try Self.metrics(&fields), silenceSeconds: try fields.optionalWholeNumber("silenceSeconds") ?? 900,
+            limits: try fields.optionalLimits("limits").flatMap { $0.isEmpty ? nil : $0 })
+        try fields.finish(known: "metrics, silenceSeconds, limits")
         let (receipt, before) = try await changes.change(id, exchange, caller) { _ in
             .init(command: .defineDeviceType(name: DeviceType(name), schema))
         }
@@ -132,6 +133,7 @@ private struct DeviceTypeAnswer: Encodable {
     var version: Int
     var metrics: [String: Metric]
     var silenceSeconds: Int
+    var limits: MessageLimits?
 
     init(_ name: String, _ origin: Origin, _ schema: TelemetrySchema) {
         self.name = name
@@ -142,5 +144,6 @@ private struct DeviceTypeAnswer: Encodable {
                 kind: $0.kind, unit: $0.unit, minimum: $0.minimum, maximum: $0.maximum, required: $0.isRequired)
         }
         silenceSeconds = schema.silenceSeconds
+        limits = schema.limits
     }
 }

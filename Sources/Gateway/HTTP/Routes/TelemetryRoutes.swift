@@ -9,6 +9,9 @@ struct TelemetryRoutes: Sendable {
     let devices: Directory<Device>
     let catalog: TelemetryCatalog?
     let authenticator: DeviceAuthenticator
+    /// What a device may send if its type says nothing else; nobody is limited if nil.
+    let limit: DeviceLimit?
+    let allowance = ReadingAllowance()
     let metrics: any MetricsFactory
 
     var all: [Route] { [.device(.post, "/api/v1/events", bodyLimit: TelemetryLimits.bytes, record)] }
@@ -27,6 +30,7 @@ struct TelemetryRoutes: Sendable {
             guard let named else { throw Problem(fault) }
             device = named.id
         }
+        try await charge(device, bytes: payload.count)
         let message = try message(of: device, payload, exchange, events.map(\.readings))
         let results = await devices.send([(device, message.envelopes)]).first ?? []
         switch MessageVerdict(results, fault: message.fault) {
@@ -44,6 +48,17 @@ struct TelemetryRoutes: Sendable {
         case .park(let reason), .retry(let reason):
             throw .unavailable("The readings cannot be stored right now.", retryAfter: 1, cause: reason)
         case .fenced: throw .internalFailure(cause: "a message without a fence was fenced")
+        }
+    }
+
+    /// - Throws: 429 if the device sends too much.
+    private func charge(_ device: String, bytes: Int) async throws(Problem) {
+        guard let limit else { return }
+        // Whoever cannot be recalled cannot be sent anything either, and is answered there.
+        guard let state = try? await devices.recall(device).state else { return }
+        let type = catalog?.current.limits[DeviceTypeName(account: state.account, type: state.type)]
+        if let wait = allowance.take(device, bytes: bytes, limit.overridden(by: state.limits, type: type)) {
+            throw .tooManyReadings(retryAfter: wait)
         }
     }
 

@@ -1,3 +1,4 @@
+package import Aggregates
 package import Runtime
 
 /// What lets a device in at the broker, as of a revision.
@@ -28,12 +29,21 @@ package struct DeviceAccess: Sendable, Equatable {
     package var revision: Int64
     package var state: State
     package var keys: [Key]
+    /// Nil if it is not known.
+    package var type: DeviceTypeName?
+    /// The device's own.
+    package var limits: MessageLimits?
 
-    package init(device: String, revision: Int64, state: State = .active, keys: [Key]) {
+    package init(
+        device: String, revision: Int64, state: State = .active, keys: [Key], type: DeviceTypeName? = nil,
+        limits: MessageLimits? = nil
+    ) {
         self.device = device
         self.revision = revision
         self.state = state
         self.keys = keys
+        self.type = type
+        self.limits = limits
     }
 }
 
@@ -50,6 +60,8 @@ package protocol DeviceAccessSource: Sendable {
     func extent() async throws -> (revision: Int64, devices: Int)
     /// In the order of the devices' ids; empty after the last one.
     func page(after device: String, limit: Int) async throws -> [DeviceAccess]
+    /// Those of a type, in the order of the devices' ids; empty after the last one.
+    func page(of type: DeviceTypeName, after device: String, limit: Int) async throws -> [DeviceAccess]
     /// In the order of the revisions.
     func changes(after revision: Int64, limit: Int) async throws -> [DeviceAccess]
     /// Devices with a key whose time has run out since then.

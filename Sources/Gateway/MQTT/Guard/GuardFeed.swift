@@ -1,3 +1,4 @@
+import Aggregates
 package import Logging
 package import Runtime
 
@@ -24,6 +25,7 @@ package actor GuardFeed: CredentialChanges {
     private let clientID: String
     private let reserved: [String]
     private let limit: DeviceLimit
+    private let catalog: TelemetryCatalog?
     private let source: any DeviceAccessSource
     private let hear: @Sendable (ReceivedMessage) -> Void
     private let thread: PollThread
@@ -34,16 +36,19 @@ package actor GuardFeed: CredentialChanges {
 
     /// - Parameters:
     ///   - reserved: client ids that nobody but the gateway may take.
+    ///   - limit: what a device may send where it and its type say nothing else.
+    ///   - catalog: what the types say.
     ///   - hear: called with what the guard says; must not wait.
     package init(
         to address: BrokerAddress, server: String, reserved: [String], limit: DeviceLimit,
-        source: any DeviceAccessSource, on thread: PollThread, logger: Logger,
+        catalog: TelemetryCatalog? = nil, source: any DeviceAccessSource, on thread: PollThread, logger: Logger,
         hear: @escaping @Sendable (ReceivedMessage) -> Void
     ) {
         self.address = address
         clientID = "fleetlog-guard-\(server)"
         self.reserved = reserved
         self.limit = limit
+        self.catalog = catalog
         self.source = source
         self.hear = hear
         self.thread = thread
@@ -59,7 +64,7 @@ package actor GuardFeed: CredentialChanges {
             let accesses = try await source.access(of: devices)
             for start in stride(from: 0, to: accesses.count, by: Self.messageDevices) {
                 let part = Array(accesses[start...].prefix(Self.messageDevices))
-                try await link.send(.update(part, limit: limit))
+                try await link.send(.update(part, limit: resolved(by: catalog?.current)))
             }
         } catch {
             // The next look at the changes, or the next connection, brings it.
@@ -98,7 +103,8 @@ package actor GuardFeed: CredentialChanges {
     }
 
     private func keepUp(_ link: GuardLink, from status: GuardStatus) async throws {
-        var revision = try await fill(link, status)
+        var schemas = catalog?.current
+        var revision = try await fill(link, status, by: schemas)
         settle(.live(link))
         var (looked, isAway) = (Timestamp.now(), false)
         while true {
@@ -107,6 +113,9 @@ package actor GuardFeed: CredentialChanges {
             let changes: [DeviceAccess]
             let expired: [DeviceAccess]
             do {
+                let newer = catalog?.current
+                try await tell(link, from: schemas, to: newer)
+                schemas = newer
                 changes = try await source.changes(after: revision, limit: Self.messageDevices)
                 // Looked at twice, since the two clocks may differ by a little.
                 expired = try await source.expired(since: looked + .seconds(-10))
@@ -120,16 +129,16 @@ package actor GuardFeed: CredentialChanges {
             }
             isAway = false
             if let last = changes.last {
-                try await link.send(.update(changes, limit: limit))
+                try await link.send(.update(changes, limit: resolved(by: schemas)))
                 revision = last.revision
             }
-            if !expired.isEmpty { try await link.send(.update(expired, limit: limit)) }
+            if !expired.isEmpty { try await link.send(.update(expired, limit: resolved(by: schemas))) }
             looked = now
         }
     }
 
     /// Sends everything, and returns up to which revision that is.
-    private func fill(_ link: GuardLink, _ status: GuardStatus) async throws -> Int64 {
+    private func fill(_ link: GuardLink, _ status: GuardStatus, by schemas: TelemetrySchemas?) async throws -> Int64 {
         let (revision, devices) = try await source.extent()
         let load = UInt64.random(in: .min ... .max)
         // A guard that knows more than the database has seen another past, for example that before a restored backup.
@@ -137,11 +146,30 @@ package actor GuardFeed: CredentialChanges {
             .begin(load: load, isReset: status.revision > revision, devices: devices, reserved: reserved))
         var (last, messages) = ("", 0)
         while case let page = try await source.page(after: last, limit: Self.messageDevices), let end = page.last {
-            try await link.send(.entries(load: load, page, limit: limit))
+            try await link.send(.entries(load: load, page, limit: resolved(by: schemas)))
             (last, messages) = (end.device, messages + 1)
         }
         try await link.send(.commit(load: load, messages: messages, revision: revision))
         return revision
+    }
+
+    /// Tells of all devices whose types' limits have changed. Their revisions have not; the guard takes an equal one.
+    private func tell(_ link: GuardLink, from old: TelemetrySchemas?, to new: TelemetrySchemas?) async throws {
+        guard old !== new else { return }
+        let (before, after) = (old?.limits ?? [:], new?.limits ?? [:])
+        for type in Set(before.keys).union(after.keys) where before[type] != after[type] {
+            var last = ""
+            while case let page = try await source.page(of: type, after: last, limit: Self.messageDevices),
+                let end = page.last
+            {
+                try await link.send(.update(page, limit: resolved(by: new)))
+                last = end.device
+            }
+        }
+    }
+
+    private func resolved(by schemas: TelemetrySchemas?) -> (DeviceAccess) -> DeviceLimit {
+        { [limit] in $0.limit(by: schemas, limit) }
     }
 
     private func filled() async {

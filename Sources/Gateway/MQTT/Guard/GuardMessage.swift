@@ -24,10 +24,11 @@ struct GuardMessage {
         return message
     }
 
-    static func entries(load: UInt64, _ accesses: [DeviceAccess], limit: DeviceLimit) -> GuardMessage {
+    static func entries(load: UInt64, _ accesses: [DeviceAccess], limit: (DeviceAccess) -> DeviceLimit) -> GuardMessage
+    {
         var message = GuardMessage("E")
         message.add(load)
-        for access in accesses { message.add(access, limit) }
+        for access in accesses { message.add(access, limit(access)) }
         return message
     }
 
@@ -39,9 +40,9 @@ struct GuardMessage {
         return message
     }
 
-    static func update(_ accesses: [DeviceAccess], limit: DeviceLimit) -> GuardMessage {
+    static func update(_ accesses: [DeviceAccess], limit: (DeviceAccess) -> DeviceLimit) -> GuardMessage {
         var message = GuardMessage("U")
-        for access in accesses { message.add(access, limit) }
+        for access in accesses { message.add(access, limit(access)) }
         return message
     }
 

@@ -1,3 +1,4 @@
+package import Aggregates
 import Foundation
 package import Runtime
 
@@ -15,6 +16,12 @@ package struct PostgresDeviceAccess: DeviceAccessSource {
 
     package func page(after device: String, limit: Int) async throws -> [DeviceAccess] {
         try await read(Self.page(.text(device), .int8(Int64(limit))))
+    }
+
+    package func page(of type: DeviceTypeName, after device: String, limit: Int) async throws -> [DeviceAccess] {
+        try await read(
+            Self.typePage(
+                .text(device), .int8(Int64(limit)), .text(type.account.rawValue), .text(type.type.rawValue)))
     }
 
     package func changes(after revision: Int64, limit: Int) async throws -> [DeviceAccess] {
@@ -49,12 +56,26 @@ package struct PostgresDeviceAccess: DeviceAccessSource {
                 let device = try row.text(0)
                 if all.last?.device != device {
                     let state = DeviceAccess.State(rawValue: try row.text(2)) ?? .removed
-                    all.append(DeviceAccess(device: device, revision: try row.int8(1), state: state, keys: []))
+                    all.append(
+                        DeviceAccess(
+                            device: device, revision: try row.int8(1), state: state, keys: [],
+                            type: try Self.type(row), limits: try Self.limits(row)))
                 }
                 if let key = try Self.key(row) { all[all.count - 1].keys.append(key) }
             }
             return all
         }
+    }
+
+    private static func type(_ row: Row) throws -> DeviceTypeName? {
+        guard let account = try row.text(ifPresent: 7), let type = try row.text(ifPresent: 8) else { return nil }
+        return DeviceTypeName(account: AccountID(account), type: DeviceType(type))
+    }
+
+    /// Nil also for what cannot be read: the type's hold then.
+    private static func limits(_ row: Row) throws -> MessageLimits? {
+        guard let text = try row.text(ifPresent: 9) else { return nil }
+        return try? JSONDecoder().decode(MessageLimits.self, from: Data(text.utf8))
     }
 
     /// Nil for a device without keys, and for a verifier that cannot be read: nobody gets in by it.
@@ -79,7 +100,7 @@ package struct PostgresDeviceAccess: DeviceAccessSource {
     }
 
     private static let columns =
-        "a.device, a.revision, a.state, c.key_id, c.key_hash, c.verifier, c.expires_time"
+        "a.device, a.revision, a.state, c.key_id, c.key_hash, c.verifier, c.expires_time, a.account, a.type, a.limits::text"
     /// A key whose time has run out is no key.
     private static let keys =
         "left join device_credentials c on c.device = a.device and (c.expires_time is null or c.expires_time > now())"
@@ -91,6 +112,15 @@ package struct PostgresDeviceAccess: DeviceAccessSource {
         "page of device access",
         """
         with a as (select * from device_access where device > $1 order by device limit $2)
+        select \(columns) from a \(keys) order by a.device
+        """)
+
+    private static let typePage = Statement(
+        "page of device access of a type",
+        """
+        with a as (
+            select * from device_access where device > $1 and account = $3 and type = $4 order by device limit $2
+        )
         select \(columns) from a \(keys) order by a.device
         """)
 
