@@ -5,3 +5,6 @@ alter table devices
     add column clock_drift bigint,
     add column duplicate_count bigint not null default 0;
 create index devices_clock_drift_idx on devices (generation, id) where clock_drift is not null;
+
+-- Rows of before lack all this: the server rebuilds them by itself. Where there are none yet, there is nothing to rebuild.
+update checkpoints set definition = 2 where projection = 'devices' and position = 0;
