@@ -73,6 +73,7 @@ var targets: [Target] = [
             .embedInCode("0026-device-clocks.sql"),
             .embedInCode("0027-telemetry.sql"),
             .embedInCode("0028-limits.sql"),
+            .embedInCode("0029-late-readings.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -30,6 +30,7 @@ package enum Migrations {
         ("0026-device-clocks", text(PackageResources._026_device_clocks_sql)),
         ("0027-telemetry", text(PackageResources._027_telemetry_sql)),
         ("0028-limits", text(PackageResources._028_limits_sql)),
+        ("0029-late-readings", text(PackageResources._029_late_readings_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -16,7 +16,8 @@ package enum DevicesProjection: Projection {
                 name: registered.name, labels: registered.labels, location: registered.location,
                 metadata: registered.metadata ?? [:], state: .provisioned, quarantine: nil,
                 registeredTime: event.recordedTime, lastSeenTime: nil, lastObservedTime: nil, readings: [:],
-                telemetryCount: 0, duplicateCount: 0, refusedCount: 0, flaggedCount: 0, latestFlagged: nil,
+                telemetryCount: 0, duplicateCount: 0, refusedCount: 0, flaggedCount: 0, lateCount: 0,
+                latestFlagged: nil,
                 clock: DeviceClock(),
                 connectivity: Connectivity(),
                 claim: registered.claim,
@@ -43,7 +44,11 @@ package enum DevicesProjection: Projection {
             changed.lastSeenTime = event.recordedTime
             changed.clock.hear(telemetry, at: event.observedTime)
             let time = telemetry.correctedTime(event.observedTime)
-            if changed.lastObservedTime.map({ $0 < time }) ?? true { changed.lastObservedTime = time }
+            if let latest = changed.lastObservedTime, time < latest {
+                changed.lateCount += 1
+            } else {
+                changed.lastObservedTime = time
+            }
             if let flags = telemetry.flags {
                 changed.flaggedCount += 1
                 if changed.latestFlagged.map({ $0.time <= time }) ?? true {

@@ -25,6 +25,8 @@ package struct DeviceRow: Sendable, Hashable {
     package var duplicateCount: Int64
     package var refusedCount: Int64
     package var flaggedCount: Int64
+    /// Readings that came after one that was made later.
+    package var lateCount: Int64
     /// The newest flagged reading by observed time.
     package var latestFlagged: FlaggedReading?
     package var clock: DeviceClock
@@ -39,7 +41,8 @@ package struct DeviceRow: Sendable, Hashable {
         location: Location?, metadata: [String: JSONValue], state: Device.Status, quarantine: Device.Quarantine?,
         registeredTime: Timestamp, lastSeenTime: Timestamp?, lastObservedTime: Timestamp?,
         readings: [String: LatestReading], telemetryCount: Int64, duplicateCount: Int64, refusedCount: Int64,
-        flaggedCount: Int64, latestFlagged: FlaggedReading?, clock: DeviceClock, connectivity: Connectivity,
+        flaggedCount: Int64, lateCount: Int64, latestFlagged: FlaggedReading?, clock: DeviceClock,
+        connectivity: Connectivity,
         claim: String?,
         version: Int64
     ) {
@@ -61,6 +64,7 @@ package struct DeviceRow: Sendable, Hashable {
         self.duplicateCount = duplicateCount
         self.refusedCount = refusedCount
         self.flaggedCount = flaggedCount
+        self.lateCount = lateCount
         self.latestFlagged = latestFlagged
         self.clock = clock
         self.connectivity = connectivity

@@ -59,6 +59,24 @@ private struct Alarms {
 }
 
 @Suite struct `The view of alerts` {
+    @Test func `is counted by state and severity, as far as it is not cleared`() async throws {
+        try await PostgresLog.with { log in
+            let alarms = Alarms(log)
+            try await alarms.withLiveView {
+                for id in ["a", "b", "c", "d"] { try await alarms.raise(id) }
+                try await alarms.raise("e", account: other)
+                try await alarms.send(.acknowledge(note: ""), to: "b")
+                try await alarms.send(.clear(reason: "calm"), to: "c")
+            }
+            #expect(
+                Set(try await alarms.queries.alertCounts()) == [
+                    AlertCount(account: .default, state: .open, severity: .warning, alerts: 2),
+                    AlertCount(account: .default, state: .acknowledged, severity: .warning, alerts: 1),
+                    AlertCount(account: other, state: .open, severity: .warning, alerts: 1),
+                ])
+        }
+    }
+
     @Test func `shows what is wrong, who saw to it, and why it is over`() async throws {
         try await PostgresLog.with { log in
             let alarms = Alarms(log)

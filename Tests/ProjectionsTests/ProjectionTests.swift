@@ -141,6 +141,32 @@ struct Fleet {
         }
     }
 
+    @Test func `is counted as a whole, and who has sent most lately`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.withLiveView {
+                try await fleet.register("a")
+                try await fleet.register("b")
+                try await fleet.register("c", account: AccountID("north"))
+                for value in 0..<4 { try await fleet.report(Double(value), from: "a") }
+                try await fleet.report(1, from: "a", at: .now() - .seconds(60))
+                try await fleet.report(1, from: "c")
+                try await fleet.send(.quarantine(reason: "odd"), to: "b")
+            }
+            let queries = fleet.queries()
+            let counts = try await queries.fleetCounts()
+            #expect(counts.count == 3 && counts.allSatisfy { $0.devices == 1 && $0.type == DeviceType("water") })
+            let busy = try #require(counts.first { $0.readings == 5 })
+            #expect(busy.state == .active && busy.presence == .online && busy.account == .default && busy.late == 1)
+            #expect(counts.contains { $0.state == .quarantined && $0.presence == .unknown && $0.readings == 0 })
+            #expect(counts.contains { $0.account == AccountID("north") && $0.readings == 1 })
+            let traffic = try await queries.recentTraffic().sorted { $0.stream < $1.stream }
+            #expect(traffic.map(\.stream) == ["device-a", "device-b", "device-c"])
+            #expect(traffic.map(\.events) == [6, 2, 2] && traffic.map(\.messages) == [5, 0, 1])
+            #expect(traffic.allSatisfy { $0.seconds == 60 } && traffic[2].account == AccountID("north"))
+        }
+    }
+
     @Test func `knows whose clock is wrong, also after a rebuild`() async throws {
         try await PostgresLog.with { log in
             let fleet = Fleet(log)

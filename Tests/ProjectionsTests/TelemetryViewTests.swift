@@ -53,6 +53,13 @@ private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
         }
     }
 
+    @Test func `has no negative zero, which is written in another way than zero`() throws {
+        for zeros in [[0.0, -0.0], [-0.0, 0.0], [-0.0]] {
+            let found = try #require(summary(zeros.map { ($0, noon) }))
+            #expect([found.minimum, found.maximum, found.last].allSatisfy { $0.sign == .plus })
+        }
+    }
+
     @Test func `is what a textbook says`() throws {
         let numbers: [Double] = [2, 4, 4, 4, 5, 5, 7, 9]
         let found = try #require(summary(numbers.map { ($0, noon) }))

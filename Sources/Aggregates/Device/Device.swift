@@ -205,7 +205,11 @@ package enum Device: Decider {
             state.duplicateCount += fact.repetitions ?? 0
             state.connectivity.hear()
             if let number = fact.seq { state.sequence.insert(number) }
-            if state.latestObserved.map({ $0 < time }) ?? true { state.latestObserved = time }
+            if let latest = state.latestObserved, time < latest {
+                state.lateCount += 1
+            } else {
+                state.latestObserved = time
+            }
             if let flags = fact.flags {
                 state.flaggedCount += 1
                 if state.latestFlagged.map({ $0.time <= time }) ?? true {

@@ -52,6 +52,8 @@ extension Device {
         package var duplicateCount: Int64 = 0
         package var refusedCount: Int64 = 0
         package var flaggedCount: Int64 = 0
+        /// Readings that came after one that was made later.
+        package var lateCount: Int64 = 0
         /// The newest one by observed time.
         package var latestFlagged: FlaggedReading?
         package var clock = DeviceClock()
@@ -86,6 +88,7 @@ extension Device {
             duplicateCount = try fields.decodeIfPresent(Int64.self, forKey: .duplicateCount) ?? 0
             refusedCount = try fields.decode(Int64.self, forKey: .refusedCount)
             flaggedCount = try fields.decodeIfPresent(Int64.self, forKey: .flaggedCount) ?? 0
+            lateCount = try fields.decodeIfPresent(Int64.self, forKey: .lateCount) ?? 0
             latestFlagged = try fields.decodeIfPresent(FlaggedReading.self, forKey: .latestFlagged)
             clock = try fields.decodeIfPresent(DeviceClock.self, forKey: .clock) ?? DeviceClock()
             connectivity = try fields.decodeIfPresent(Connectivity.self, forKey: .connectivity) ?? Connectivity()

@@ -22,7 +22,7 @@ package struct HTTPGateway: Service {
         feed: (any LogSource)? = nil,
         devices: Directory<Device>,
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
-        queries: any FleetQueries & RolloutQueries & TelemetryQueries, seals: any SealQueries,
+        queries: any FleetQueries & RolloutQueries & TelemetryQueries & FleetOverviewQueries, seals: any SealQueries,
         serials: any SerialNumbers,
         notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
@@ -58,6 +58,9 @@ package struct HTTPGateway: Service {
                 devices: devices, catalog: catalog, authenticator: deviceAuthenticator, limit: limit, metrics: metrics
             ).all
             + ClaimRoutes(devices: deviceRoutes).all
+            + FleetRoutes(
+                overview: FleetOverview(queries: queries, age: configuration.overviewAge), queries: queries
+            ).all
             + MetricRoutes(devices: deviceRoutes, queries: queries, catalog: catalog).all
             + ClaimCodeRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all

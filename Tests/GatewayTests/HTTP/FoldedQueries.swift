@@ -107,7 +107,8 @@ extension DeviceRow {
             lastSeenTime: state.telemetryCount > 0 ? events.last?.recordedTime : nil,
             lastObservedTime: state.latestObserved, readings: state.readings, telemetryCount: state.telemetryCount,
             duplicateCount: state.duplicateCount,
-            refusedCount: state.refusedCount, flaggedCount: state.flaggedCount, latestFlagged: state.latestFlagged,
+            refusedCount: state.refusedCount, flaggedCount: state.flaggedCount, lateCount: state.lateCount,
+            latestFlagged: state.latestFlagged,
             clock: state.clock,
             connectivity: state.connectivity, claim: state.claim, version: memory.version)
     }

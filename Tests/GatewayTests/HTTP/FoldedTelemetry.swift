@@ -29,3 +29,36 @@ extension FoldedQueries: TelemetryQueries {
                 .filter { window in wanted.after.map { key($0) < key(window.place) } ?? true }.prefix(wanted.limit))
     }
 }
+
+extension FoldedQueries: FleetOverviewQueries {
+    func fleetCounts() async throws(QueryError) -> [FleetCount] {
+        try await devices(scope: .all, where: DeviceFilter(), after: nil, limit: .max).map { device in
+            var count = FleetCount(
+                account: device.account, type: device.type, state: device.state,
+                presence: device.connectivity.presence, devices: 1)
+            count.drifted = device.clock.drift == nil ? 0 : 1
+            count.readings = device.telemetryCount
+            count.duplicates = device.duplicateCount
+            count.flagged = device.flaggedCount
+            count.refused = device.refusedCount
+            count.late = device.lateCount
+            return count
+        }
+    }
+
+    func recentTraffic() async throws(QueryError) -> [StreamTraffic] {
+        try await events("device").values.compactMap { events in
+            guard let last = events.last else { return nil }
+            let messages = events.filter { $0.type == "TelemetryRecorded" }.count
+            return StreamTraffic(
+                stream: last.stream.description, account: last.metadata.account, events: Int64(events.count),
+                messages: Int64(messages), seconds: 60)
+        }
+    }
+
+    func alertCounts() async throws(QueryError) -> [AlertCount] {
+        try await alerts(AlertFilter(), scope: .all, after: nil, limit: .max).map {
+            AlertCount(account: $0.account, state: $0.state, severity: $0.severity, alerts: 1)
+        }
+    }
+}

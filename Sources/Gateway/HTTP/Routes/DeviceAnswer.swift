@@ -24,6 +24,8 @@ struct DeviceAnswer: Encodable {
     var duplicateCount: Int64
     var refusedCount: Int64
     var flaggedCount: Int64
+    /// Readings that came after one that was made later.
+    var lateCount: Int64
     /// Of the newest flagged reading.
     var flags: FlagsAnswer?
     var clock: ClockAnswer
@@ -53,6 +55,7 @@ struct DeviceAnswer: Encodable {
         duplicateCount = row.duplicateCount
         refusedCount = row.refusedCount
         flaggedCount = row.flaggedCount
+        lateCount = row.lateCount
         flags = row.latestFlagged.map { FlagsAnswer($0) }
         clock = ClockAnswer(row.clock)
         connectivity = ConnectivityAnswer(row.connectivity)
@@ -113,7 +116,7 @@ extension DeviceRow {
             quarantine: state.quarantine, registeredTime: registeredTime,
             lastSeenTime: lastSeenTime, lastObservedTime: state.latestObserved, readings: state.readings,
             telemetryCount: state.telemetryCount, duplicateCount: state.duplicateCount,
-            refusedCount: state.refusedCount, flaggedCount: state.flaggedCount,
+            refusedCount: state.refusedCount, flaggedCount: state.flaggedCount, lateCount: state.lateCount,
             latestFlagged: state.latestFlagged, clock: state.clock,
             connectivity: state.connectivity, claim: state.claim,
             version: memory.version)

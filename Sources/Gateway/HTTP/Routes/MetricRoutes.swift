@@ -26,26 +26,20 @@ struct MetricRoutes: Sendable {
         let wanted = WindowsWanted(
             device: question.device, metrics: question.metrics, resolution: resolution, from: question.from,
             to: question.to, after: try WindowCursor.decode(exchange.query["after"]), limit: question.limit + 1)
+        let answer: MetricAnswer<WindowAnswer>
+        let headers: HTTPFields
         do throws(QueryError) {
             let found = try await queries.windows(wanted, scope: caller.scope)
             let items = found.prefix(question.limit)
-            let answer = MetricAnswer(
+            answer = MetricAnswer(
                 device: question.device, resolution: resolution.rawValue, from: question.from, to: question.to,
                 items: items.map { WindowAnswer($0, unit: units[$0.metric]) },
                 next: found.count > question.limit ? items.last.map { WindowCursor.encode($0.place) } : nil)
-            let headers = try await queries.positionHeader(of: "telemetry")
-            return try Self.json(answer, headers)
+            headers = try await queries.positionHeader(of: "telemetry")
         } catch {
             throw Problem(error)
         }
-    }
-
-    private static func json(_ answer: some Encodable, _ headers: HTTPFields) throws(QueryError) -> Response {
-        do {
-            return try .json(answer, headers: headers)
-        } catch {
-            throw .unavailable(reason: "an answer has no JSON form")
-        }
+        return try .json(answer, headers: headers)
     }
 
     /// In the order in which they were recorded; `next` is the version to go on after.

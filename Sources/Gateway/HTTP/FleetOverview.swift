@@ -1,0 +1,43 @@
+import Aggregates
+import Projections
+import Runtime
+
+/// What is known of the whole fleet, asked for once in a few seconds however many want to see it.
+///
+/// Counting goes through every device. So it is done for all accounts at once, and while it is done anew others see what was
+/// counted before.
+actor FleetOverview {
+    struct Counts: Sendable {
+        var devices: [FleetCount]
+        var traffic: [StreamTraffic]
+        var alerts: [AlertCount]
+
+        func within(_ scope: AccountScope) -> Counts {
+            Counts(
+                devices: devices.filter { scope.includes($0.account) },
+                traffic: traffic.filter { scope.includes($0.account) },
+                alerts: alerts.filter { scope.includes($0.account) })
+        }
+    }
+
+    private let queries: any FleetOverviewQueries
+    private let age: Duration
+    private var held: (counts: Counts, since: ContinuousClock.Instant)?
+    private var isCounting = false
+
+    init(queries: any FleetOverviewQueries, age: Duration) {
+        self.queries = queries
+        self.age = age
+    }
+
+    func counts() async throws(QueryError) -> Counts {
+        if let held, isCounting || .now < held.since + age { return held.counts }
+        isCounting = true
+        defer { isCounting = false }
+        let counts = Counts(
+            devices: try await queries.fleetCounts(), traffic: try await queries.recentTraffic(),
+            alerts: try await queries.alertCounts())
+        held = (counts, .now)
+        return counts
+    }
+}
