@@ -74,6 +74,7 @@ var targets: [Target] = [
             .embedInCode("0027-telemetry.sql"),
             .embedInCode("0028-limits.sql"),
             .embedInCode("0029-late-readings.sql"),
+            .embedInCode("0030-view-contents.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -24,13 +24,16 @@ package enum Migrations {
         ("0020-seals", text(PackageResources._020_seals_sql)),
         ("0021-claims", text(PackageResources._021_claims_sql)),
         ("0022-explorer", text(PackageResources._022_explorer_sql)),
+        ("0022-rebuilds", text(PackageResources._022_rebuilds_sql)),
         ("0023-commands", text(PackageResources._023_commands_sql)),
+        ("0023-stuck-entities", text(PackageResources._023_stuck_entities_sql)),
         ("0024-rebuilds", text(PackageResources._024_rebuilds_sql)),
         ("0025-stuck-entities", text(PackageResources._025_stuck_entities_sql)),
         ("0026-device-clocks", text(PackageResources._026_device_clocks_sql)),
         ("0027-telemetry", text(PackageResources._027_telemetry_sql)),
         ("0028-limits", text(PackageResources._028_limits_sql)),
         ("0029-late-readings", text(PackageResources._029_late_readings_sql)),
+        ("0030-view-contents", text(PackageResources._030_view_contents_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -81,6 +81,8 @@ struct Server {
             lease: PostgresLease(.rebuilds, url: url, on: reading, server: settings.mqtt.server, logger: logger),
             logger: logger)
 
+        let viewCount = ViewCount(KnownEvents.views, pool: pool, logger: logger)
+
         let (posting, mailing) = (try TransferThread(name: "posting"), try TransferThread(name: "mailing"))
         let pump = DeliveryPump(
             pool: pool, accounts: accounts,
@@ -138,8 +140,8 @@ struct Server {
 
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            telemetryView, rolloutsView, rolloutDevicesView, rebuilder, sealer, purge, driftWatch, diskWatch, catalog,
-            pump,
+            telemetryView, rolloutsView, rolloutDevicesView, rebuilder, viewCount, sealer, purge, driftWatch, diskWatch,
+            catalog, pump,
             dispatcher,
             workflows, mqtt, http,
         ]

@@ -41,9 +41,11 @@ enum CheckpointStatements {
                 then extract(epoch from clock_timestamp() - c.recorded_time)::float8 else 0 end,
             exists (select from rebuilds r where r.projection = p.name and r.state = 'running'),
             p.paused_reason,
-            (select count(*) from stuck_entities s where s.projection = p.name and s.generation = p.live_generation)
+            (select count(*) from stuck_entities s where s.projection = p.name and s.generation = p.live_generation),
+            v.row_count, v.digest, v.position, v.counted_time
         from projections p
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
+        left join view_contents v on v.projection = p.name and v.digest is not null
         cross join log_head h
         order by p.name
         """)

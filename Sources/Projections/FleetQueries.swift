@@ -65,9 +65,12 @@ package struct ProjectionStatus: Sendable, Hashable {
     package var failure: String?
     /// Entities whose rows stand still.
     package var stuckCount: Int64
+    /// Nil until it was counted for the first time.
+    package var content: ViewContent?
 
     package init(
-        name: String, state: State, position: Int64, tether: Tether, failure: String?, stuckCount: Int64 = 0
+        name: String, state: State, position: Int64, tether: Tether, failure: String?, stuckCount: Int64 = 0,
+        content: ViewContent? = nil
     ) {
         self.name = name
         self.state = state
@@ -75,5 +78,22 @@ package struct ProjectionStatus: Sendable, Hashable {
         self.tether = tether
         self.failure = failure
         self.stuckCount = stuckCount
+        self.content = content
+    }
+}
+
+/// What a view held as of a position.
+package struct ViewContent: Sendable, Hashable {
+    package var rowCount: Int64
+    /// The same for the same rows, whatever their order.
+    package var digest: String
+    package var position: Int64
+    package var countedTime: Timestamp
+
+    package init(rowCount: Int64, digest: String, position: Int64, countedTime: Timestamp) {
+        self.rowCount = rowCount
+        self.digest = digest
+        self.position = position
+        self.countedTime = countedTime
     }
 }

@@ -55,7 +55,7 @@ package struct PostgresFleetQueries: FleetQueries {
                 state: failure != nil ? .failed : pause != nil ? .paused : isRebuilding ? .rebuilding : .live,
                 position: position,
                 tether: .init(events: max(0, try row.int8(3) - position), seconds: max(0, try row.float8(4))),
-                failure: failure ?? pause, stuckCount: try row.int8(7))
+                failure: failure ?? pause, stuckCount: try row.int8(7), content: try ViewContent(row))
         }
     }
 
@@ -115,5 +115,14 @@ package struct PostgresFleetQueries: FleetQueries {
             """
         static let accounts = Statement("query_accounts", liveAccounts + " and id > $1 order by id limit $2")
         static let account = Statement("query_account", liveAccounts + " and id = $1")
+    }
+}
+
+extension ViewContent {
+    /// Reads the last columns of a status.
+    fileprivate init?(_ row: Runtime.Row) throws(PostgresError) {
+        guard let count = try row.int8(ifPresent: 8) else { return nil }
+        self.init(
+            rowCount: count, digest: try row.text(9), position: try row.int8(10), countedTime: try row.timestamp(11))
     }
 }

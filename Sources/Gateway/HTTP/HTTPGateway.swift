@@ -76,11 +76,13 @@ package struct HTTPGateway: Service {
             + ExplorerRoutes(store: store, search: search, ledger: notifications).all
             + SealRoutes(store: store, seals: seals).all
             + IsolationRoutes(supervised: [devices, accounts, alerts, rollouts]).all
-            + ProjectionRoutes(queries: queries, rebuilds: rebuilds, control: rebuilds).all
+            + ProjectionRoutes(queries: queries, rebuilds: rebuilds, control: rebuilds, progress: progress).all
             + RebuildRoutes(rebuilds: rebuilds).all
             + SessionRoutes(authenticator: authenticator, cookiesNeedTLS: configuration.cookiesNeedTLS).all
             + OperationRoutes(
-                readiness: readiness, metrics: MetricsPage(metrics: metrics, queries: queries, streams: slots),
+                readiness: readiness,
+                metrics: MetricsPage(
+                    metrics: metrics, queries: queries, progress: progress, streams: slots),
                 metricsAreOpen: configuration.metricsAreOpen
             ).all
             + PageRoutes().all

@@ -58,6 +58,8 @@ enum MetricHelp {
         "telemetry_mqtt_connect_failures": "Failed attempts to connect to the broker, devices' included.",
         "view_paused":
             "Whether a view stands still as a whole, by an operator, by what was stuck in it, or by a failure.",
+        "view_rate": "Positions of the log a second that a view takes in, of late.",
+        "view_rows": "Rows of a view when it was counted last.",
         "view_stuck_entities": "Entities whose rows stand still, because an event of theirs cannot be taken in.",
         "view_tether_length": "Events by which a view trails the log.",
         "view_tether_seconds": "Seconds by which a view trails the log.",

@@ -5,6 +5,7 @@ import Projections
 struct MetricsPage: Sendable {
     let metrics: PrometheusMetrics
     let queries: any FleetQueries
+    let progress: ViewProgress
     let streams: StreamSlots
 
     func render() async -> [UInt8] {
@@ -17,6 +18,10 @@ struct MetricsPage: Sendable {
             let view = [("view", status.name)]
             Gauge(label: "view_tether_length", dimensions: view, factory: metrics).record(status.tether.events)
             Gauge(label: "view_tether_seconds", dimensions: view, factory: metrics).record(status.tether.seconds)
+            Gauge(label: "view_rate", dimensions: view, factory: metrics).record(progress.rate(of: status.name))
+            if let content = status.content {
+                Gauge(label: "view_rows", dimensions: view, factory: metrics).record(content.rowCount)
+            }
             Gauge(label: "view_stuck_entities", dimensions: view, factory: metrics).record(status.stuckCount)
             Gauge(label: "view_paused", dimensions: view, factory: metrics)
                 .record(status.state == .paused || status.state == .failed ? 1 : 0)

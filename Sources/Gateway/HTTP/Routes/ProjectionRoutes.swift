@@ -8,6 +8,7 @@ struct ProjectionRoutes: Sendable {
     let queries: any FleetQueries
     let rebuilds: any Rebuilds
     let control: any ProjectionControl
+    let progress: ViewProgress
     /// How many stuck entities are listed.
     private static let listed = 100
 
@@ -89,7 +90,8 @@ struct ProjectionRoutes: Sendable {
             throw Problem(error)
         }
         return statuses.map { status in
-            ProjectionAnswer(status, work.first { $0.name == status.name }, for: caller)
+            ProjectionAnswer(
+                status, work.first { $0.name == status.name }, rate: progress.rate(of: status.name), for: caller)
         }
     }
 }
@@ -123,6 +125,9 @@ private struct ProjectionAnswer: Encodable {
     var state: String
     var position: Int64
     var tether: Tether
+    /// Positions a second.
+    var rate: Double
+    var content: Content?
     var failure: String?
     var stuckCount: Int64
     var stuck: [StuckAnswer]?
@@ -134,6 +139,13 @@ private struct ProjectionAnswer: Encodable {
         var seconds: Double
     }
 
+    struct Content: Encodable {
+        var rows: Int64
+        var digest: String
+        var position: Int64
+        var time: String
+    }
+
     struct Generation: Encodable {
         var number: Int32
         var role: String
@@ -141,13 +153,17 @@ private struct ProjectionAnswer: Encodable {
         var definition: Int32
     }
 
-    init(_ status: ProjectionStatus, _ work: RebuildStatus?, for caller: Caller) {
+    init(_ status: ProjectionStatus, _ work: RebuildStatus?, rate: Double, for caller: Caller) {
         name = status.name
         state = status.state.rawValue
         position = status.position
         tether = Tether(events: status.tether.events, seconds: status.tether.seconds)
         failure = status.failure
         stuckCount = status.stuckCount
+        self.rate = rate
+        content = status.content.map {
+            Content(rows: $0.rowCount, digest: $0.digest, position: $0.position, time: $0.countedTime.description)
+        }
         generations = (work?.generations ?? []).map {
             Generation(number: $0.number, role: $0.role.rawValue, position: $0.position, definition: $0.definition)
         }
