@@ -121,7 +121,8 @@ struct Server {
             notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
             deviceKeys: PostgresDeviceKeys(pool: pool), catalog: catalog, configurations: configurations,
-            commands: commands, limit: settings.mqtt.guardLimit, rebuilds: PostgresRebuilds(KnownEvents.views, store: store, pool: pool),
+            commands: commands, limit: settings.mqtt.guardLimit,
+            rebuilds: PostgresRebuilds(KnownEvents.views, store: store, pool: pool),
             progress: progress, readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
         let purge = AcceptancePurge(pool: pool, window: settings.commandWindow, logger: logger)
