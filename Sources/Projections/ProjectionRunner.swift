@@ -128,7 +128,7 @@ package struct ProjectionRunner<P: WideProjection>: Service {
 
     private func note(failure: PostgresError, generation: Int32) async throws {
         let statement = CheckpointStatements.fail(
-            .text(P.name), .int4(generation), .text(failure.debugDescription))
+            .text(P.name), .int4(generation), .text(failure.description))
         _ = try await pool.withConnection { connection in try await connection.query(statement) }
     }
 }

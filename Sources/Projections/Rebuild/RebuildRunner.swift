@@ -98,21 +98,22 @@ package struct RebuildRunner: Service {
         } catch {
             // Anything else may pass by itself.
             guard let reason = Self.lastingReason(of: error) else { throw error }
-            logger.error("A rebuild has failed", metadata: ["projection": "\(P.name)", "reason": "\(reason)"])
+            logger.error(
+                "A rebuild has failed", metadata: ["projection": "\(P.name)", "reason": "\(String(reflecting: error))"])
             _ = try await pool.withConnection { connection in
                 try await connection.query(RebuildWorkStatements.fail(.int8(rebuild.number), .text(reason)))
             }
         }
     }
 
-    /// Why it would fail again in the same way; nil if that is not known.
+    /// Why it would fail again in the same way, for everybody's eyes; nil if that is not known.
     private static func lastingReason(of error: any Error) -> String? {
         switch error {
         case RebuildError.disturbed: nil
         case let error as RebuildError: error.description
         // Data that the table does not take, or a statement that is wrong.
         case let error as PostgresError where ["22", "23", "42"].contains(error.sqlState?.classCode):
-            error.debugDescription
+            error.description
         default: nil
         }
     }
@@ -121,21 +122,26 @@ package struct RebuildRunner: Service {
 
     /// Deletes the rows of dropped generations, some at a time.
     private func sweep() async throws {
-        for projection in projections { try await sweep(projection) }
+        let dropped = try await pool.withConnection { connection in
+            try await connection.query(RebuildStatements.dropped()).map {
+                (name: try $0.text(0), number: try $0.int4(1))
+            }
+        }
+        for generation in dropped {
+            guard let projection = projections.first(where: { $0.name == generation.name }) else { continue }
+            try await sweep(generation.number, of: projection)
+        }
     }
 
-    private func sweep<P: WideProjection>(_ projection: P.Type) async throws {
+    private func sweep<P: WideProjection>(_ generation: Int32, of projection: P.Type) async throws {
         try await pool.withConnection { connection in
-            for row in try await connection.query(RebuildStatements.dropped(.text(P.name))) {
-                let generation = try row.int4(0)
-                while try await connection.query(P.drop(generation, limit: 10_000)).affected > 0 {
-                    Failpoint.reached(.generationDropping)
-                }
-                _ = try await connection.run([
-                    StuckStatements.forget(.text(P.name), .int4(generation)),
-                    RebuildStatements.forget(.text(P.name), .int4(generation)),
-                ])
+            while try await connection.query(P.drop(generation, limit: 10_000)).affected > 0 {
+                Failpoint.reached(.generationDropping)
             }
+            _ = try await connection.run([
+                StuckStatements.forget(.text(P.name), .int4(generation)),
+                RebuildStatements.forget(.text(P.name), .int4(generation)),
+            ])
         }
     }
 }

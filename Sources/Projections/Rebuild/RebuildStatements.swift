@@ -128,7 +128,7 @@ enum RebuildStatements {
         """, effect: .writes)
 
     static let dropped = Statement(
-        "dropped_generations", "select generation from checkpoints where projection = $1 and is_dropped")
+        "dropped_generations", "select projection, generation from checkpoints where is_dropped")
 
     static let forget = Statement(
         "forget_generation", "delete from checkpoints where projection = $1 and generation = $2 and is_dropped")
