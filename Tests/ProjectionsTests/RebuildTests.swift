@@ -40,9 +40,12 @@ import Testing
                 #expect(comparison.isIdentical && comparison.liveDigest == comparison.nextDigest)
                 #expect(comparison.liveRows == 20 && comparison.nextRows == 20)
                 #expect(rebuild.progress.events >= 200)
+                // Its runner goes on with the generation that took over.
+                try await fleet.report(1, from: "d0")
+                try await fleet.viewReachesHead()
             }
             #expect(try await log.roles("devices") == ["1 previous", "2 live"])
-            #expect(try await readings(fleet) == 220)
+            #expect(try await readings(fleet) == 221)
         }
     }
 
