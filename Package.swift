@@ -136,7 +136,8 @@ if !core {
         .target(
             name: "Benchmarks",
             dependencies: [
-                "Gateway", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ", "CLinux",
+                "Gateway", "Projections", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ",
+                "CLinux",
                 "CMosquitto", "CCurl", logging, histogram, crypto,
             ], path: "Benchmarks", exclude: ["RESULTS.md", "INSTRUCTIONS.md"],
             resources: [

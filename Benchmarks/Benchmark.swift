@@ -14,6 +14,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case read
     /// Events per second that are sealed, and that are verified, beside bare libpq reading them.
     case seals
+    /// Events per second into a view that is built anew, beside reading them and no more; what it costs the live view, how
+    /// soon that shows an event, and memory.
+    case rebuild
     /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
     case ingest
     /// How soon 100,000 devices, a change and a revocation reach the broker's guard, what it needs for a device, beside
@@ -44,7 +47,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
     /// Runs the benchmark and hands over each measure as it is complete.
     ///
     /// - Parameters:
-    ///   - sizes: of the log for ``growth``, in millions of events.
+    ///   - sizes: of the log for ``growth`` and ``rebuild``, in millions of events.
     ///   - progress: a line for the terminal now and then.
     package func run(
         sizes: [Int], progress: @Sendable (String) -> Void, report: @Sendable (Measure) throws -> Void
@@ -57,6 +60,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .peers: try await PeersBenchmark().run(progress: progress, report: report)
         case .read: try await ReadBenchmark().run(progress: progress, report: report)
         case .seals: try await SealsBenchmark().run(progress: progress, report: report)
+        case .rebuild:
+            let events = Int64(sizes.first ?? 10) * 1_000_000
+            try await RebuildBenchmark(events: events).run(progress: progress, report: report)
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
         case .guard: try await GuardBenchmark().run(progress: progress, report: report)
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)

@@ -6,6 +6,8 @@ struct FilledLog: Sendable {
     let devices: Int
     /// Numbers of devices start here, so that others can be added.
     var firstDevice = 0
+    /// Whether the first event of each device is its registration.
+    var areRegistered = false
 
     private static let portion: Int64 = 50_000
     /// Before more partitions must be there.
@@ -45,9 +47,10 @@ struct FilledLog: Sendable {
             for position in first + 1...min(end, first + Self.portion) {
                 let (round, number) = (position - 1).quotientAndRemainder(dividingBy: Int64(devices))
                 let device = firstDevice + Int(number)
-                rows.add(
-                    sample.event(of: device, version: round + 1), to: sample.stream(of: device), version: round + 1,
-                    at: position)
+                let event =
+                    areRegistered && round == 0
+                    ? try sample.registration(of: device) : sample.event(of: device, version: round + 1)
+                rows.add(event, to: sample.stream(of: device), version: round + 1, at: position)
             }
             try connection.copy(into: CopiedEvents.target, rows.ended())
         }

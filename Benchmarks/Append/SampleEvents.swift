@@ -1,3 +1,4 @@
+import Aggregates
 import Runtime
 
 /// Telemetry as devices send it: about 120 bytes of payload, one stream a writer. The same every time it is asked.
@@ -24,6 +25,21 @@ struct SampleEvents: Sendable {
             class: .telemetry, observedTime: time, data: Self.payloads[(writer &+ Int(version)) & 63],
             metadata: EventMetadata(
                 principal: .device("bench\(writer)"), account: .default, commandID: command, correlationID: command))
+    }
+
+    /// The first event of a device that has a registration.
+    func registration(of writer: Int) throws -> NewEvent {
+        var event = event(of: writer, version: 1)
+        let encoded = try Device.codec.encode(
+            .registered(
+                DeviceRegistered(
+                    serial: "S-\(writer)", type: DeviceType("temperature"), name: "Device \(writer)",
+                    labels: ["floor": "\(writer & 15)"], account: .default)))
+        event.type = encoded.type
+        event.schemaVersion = encoded.schemaVersion
+        event.eventClass = encoded.eventClass
+        event.data = encoded.data
+        return event
     }
 
     func append(of writer: Int, version: Int64) -> Append {

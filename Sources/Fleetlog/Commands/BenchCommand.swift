@@ -17,7 +17,8 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Write the results as a page to this file, for example Benchmarks/RESULTS.md.", completion: .file())
     var write: String?
 
-    @Option(help: "For growth: a size of the log, in millions of events, each of which takes about 1 GB of disk.")
+    @Option(
+        help: "For growth and rebuild: a size of the log, in millions of events that take about 1 GB of disk each.")
     var size = [10]
 
     func run() async throws {
