@@ -75,6 +75,7 @@ var targets: [Target] = [
             .embedInCode("0028-limits.sql"),
             .embedInCode("0029-late-readings.sql"),
             .embedInCode("0030-view-contents.sql"),
+            .embedInCode("0031-content-types.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

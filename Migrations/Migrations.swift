@@ -32,6 +32,7 @@ package enum Migrations {
         ("0028-limits", text(PackageResources._028_limits_sql)),
         ("0029-late-readings", text(PackageResources._029_late_readings_sql)),
         ("0030-view-contents", text(PackageResources._030_view_contents_sql)),
+        ("0031-content-types", text(PackageResources._031_content_types_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -158,8 +158,19 @@ final class MosquittoClient {
             inbox.messages.append(
                 ReceivedMessage(
                     topic: String(cString: topic), payload: Array(payload),
-                    packetID: UInt16(truncatingIfNeeded: message.mid), arrival: ArrivalProperty.read(properties)))
+                    packetID: UInt16(truncatingIfNeeded: message.mid), arrival: ArrivalProperty.read(properties),
+                    contentType: ContentType(properties)))
         }
+    }
+}
+
+extension ContentType {
+    /// Nothing is copied unless the message says what it is.
+    fileprivate init(_ properties: OpaquePointer?) {
+        var text: UnsafeMutablePointer<CChar>?
+        mosquitto_property_read_string(properties, Int32(MQTT_PROP_CONTENT_TYPE.rawValue), &text, false)
+        defer { free(text) }
+        self = text.map { ContentType(String(cString: $0)) } ?? .none
     }
 }
 

@@ -8,11 +8,15 @@ package struct ReceivedMessage: Sendable, Hashable {
     package var packetID: UInt16
     /// When it came to the broker, if BrokerGuard says so; a will has no arrival.
     package var arrival: Timestamp?
+    package var contentType: ContentType
 
-    package init(topic: String, payload: [UInt8], packetID: UInt16, arrival: Timestamp? = nil) {
+    package init(
+        topic: String, payload: [UInt8], packetID: UInt16, arrival: Timestamp? = nil, contentType: ContentType = .none
+    ) {
         self.topic = topic
         self.payload = payload
         self.packetID = packetID
         self.arrival = arrival
+        self.contentType = contentType
     }
 }

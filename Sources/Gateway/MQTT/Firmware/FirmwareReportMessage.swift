@@ -31,6 +31,7 @@ struct FirmwareReportMessage: Sendable {
         let context = CommandContext(time: receivedTime, principal: .device(device), scope: .all)
         let (id, earlier) = identity.delivered()
         do throws(MalformedPayload) {
+            try received.contentType.checkJSON(received.payload)
             let (rollout, report) = try FirmwareStatusPayload.report(received.payload, from: device)
             content = .report(
                 rollout: rollout,

@@ -22,6 +22,7 @@ package struct PostgresParkingStore: ParkingStore {
                 .textArray(messages.map { $0.stamp.earlier.map(String.init).joined(separator: ",") }),
                 .int8Array(messages.map(\.stamp.number)), .timestampArray(messages.map(\.receivedTime)),
                 .textArray(messages.map { String($0.reason.prefix(1_000)) }),
+                .int8Array(messages.map { Int64($0.received.contentType.rawValue) }),
                 .text(last.device), .int8(last.stamp.generation), .int8(last.stamp.number),
                 .timestamp(last.receivedTime),
             ])
@@ -76,17 +77,18 @@ package struct PostgresParkingStore: ParkingStore {
         "park messages",
         """
         insert into parked_messages (device, topic, payload, generation, earlier_generations, delivery_number,
-            received_time, reason)
-        select device, topic, payload, generation, string_to_array(earlier, ',')::bigint[], number, received, reason
+            received_time, reason, content_type)
+        select device, topic, payload, generation, string_to_array(earlier, ',')::bigint[], number, received, reason,
+            content_type
         from unnest($2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::text[], $7::bigint[], $8::timestamptz[],
-            $9::text[]) with ordinality
-            as message (device, topic, payload, generation, earlier, number, received, reason, place)
+            $9::text[], $10::bigint[]) with ordinality
+            as message (device, topic, payload, generation, earlier, number, received, reason, content_type, place)
         where fleetlog_accepted($1) and not exists (
             select from (
                 select generation, delivery_number, received_time from parked_messages
-                where device = $10::text order by id desc limit 1
+                where device = $11::text order by id desc limit 1
             ) as newest
-            where (newest.generation, newest.delivery_number, newest.received_time) = ($11, $12, $13::timestamptz))
+            where (newest.generation, newest.delivery_number, newest.received_time) = ($12, $13, $14::timestamptz))
         order by place
         """)
 
@@ -97,7 +99,8 @@ package struct PostgresParkingStore: ParkingStore {
     private static let first = Statement(
         "first parked messages",
         """
-        select id, topic, payload, generation, earlier_generations, delivery_number, received_time, reason
+        select id, topic, payload, generation, earlier_generations, delivery_number, received_time, reason,
+            content_type::bigint
         from parked_messages where device = $1 order by id limit $2
         """)
 
@@ -112,7 +115,9 @@ extension ParkedMessage {
     fileprivate init(_ row: Row, of device: String) throws(PostgresError) {
         self.init(
             device: device,
-            received: ReceivedMessage(topic: try row.text(1), payload: try row.bytes(2), packetID: 0),
+            received: ReceivedMessage(
+                topic: try row.text(1), payload: try row.bytes(2), packetID: 0,
+                contentType: ContentType(rawValue: Int16(clamping: try row.int8(8))) ?? .none),
             stamp: DeliveryStamp(
                 generation: try row.int8(3), earlier: try row.int8Array(4), number: try row.int8(5)),
             receivedTime: try row.timestamp(6), reason: try row.text(7))

@@ -27,7 +27,9 @@ package struct TelemetryMessage: Sendable {
         self.init(
             from: device, received, stamp: stamp, receivedTime: receivedTime, fence: fence, sideRows: sideRows,
             schemas: schemas,
-            Result { () throws(MalformedPayload) in try TelemetryPayload.readings(of: received.payload) })
+            Result { () throws(MalformedPayload) in
+                try TelemetryPayload.readings(of: received.payload, received.contentType)
+            })
     }
 
     /// The same of a message that has been read already.
@@ -80,6 +82,7 @@ package struct TelemetryMessage: Sendable {
         holdsReadings = false
         let identity = MessageIdentity(device: device, message: received, stamp: stamp)
         do throws(MalformedPayload) {
+            try received.contentType.checkJSON(received.payload)
             let command = try command(received.payload)
             let (id, earlier) = identity.delivered()
             fault = nil

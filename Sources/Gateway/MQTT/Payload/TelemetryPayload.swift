@@ -5,8 +5,12 @@ import Runtime
 /// The parser is our own because Foundation's keeps the last of two equal keys without a word, and a second `seq` or
 /// `ts` would change what a message is taken for. It takes 0.9 µs for a typical reading, JSONSerialization 3.8 µs.
 package enum TelemetryPayload {
-    package static func readings(of payload: [UInt8]) throws(MalformedPayload) -> [Reading] {
-        try text(of: payload).withParser { (parser) throws(MalformedPayload) in try parser.message() }
+    /// - Parameter type: what the message says that it is; told by its first byte if it says nothing.
+    package static func readings(
+        of payload: [UInt8], _ type: ContentType = .none
+    ) throws(MalformedPayload) -> [Reading] {
+        try type.check(payload)
+        return try text(of: payload).withParser { (parser) throws(MalformedPayload) in try parser.message() }
     }
 
     /// The same with a device's id in each reading, and with readings in the form of events, as HTTP takes them.
