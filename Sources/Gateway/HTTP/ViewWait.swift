@@ -15,6 +15,9 @@ package struct ViewWait: Sendable {
         "/api/v1/alerts": ["alerts"], "/api/v1/alerts/{id}": ["alerts"],
         "/api/v1/rollouts": ["rollouts"], "/api/v1/rollouts/{id}": ["rollouts"],
         "/api/v1/rollouts/{id}/devices": ["rollouts", "rollout-devices"],
+        "/api/v1/metrics/{metric}": ["telemetry"], "/api/v1/dashboard/metrics": ["devices", "telemetry"],
+        "/api/v1/fleet": ["devices", "alerts"], "/api/v1/dashboard/devices": ["devices"],
+        "/api/v1/dashboard/alerts": ["alerts"],
     ]
 
     package init(_ progress: ViewProgress, atMost limit: Duration) {
