@@ -184,7 +184,9 @@ import Testing
                 }
             }
             let rebuild = try #require(try await log.status("devices").rebuild)
-            #expect(rebuild.cause == .definition && rebuild.definition == 2 && rebuild.askedBy == "system")
+            #expect(
+                rebuild.cause == .definition && rebuild.definition == RenamedDevices.definition
+                    && rebuild.askedBy == "system")
             #expect(rebuild.comparison?.differingRows == 20)
             #expect(try await fleet.queries().device("d1", scope: .all)?.name == "DEVICE D1")
             // Whoever swaps it back has his way.
@@ -203,7 +205,7 @@ import Testing
 private enum RenamedDevices: Projection {
     static let name = DevicesProjection.name
     static let category = DevicesProjection.category
-    static let definition: Int32 = 2
+    static let definition = DevicesProjection.definition + 1
 
     static func evolve(_ row: inout DeviceRow?, with event: RecordedEvent) throws(EventCodecError) {
         try DevicesProjection.evolve(&row, with: event)
