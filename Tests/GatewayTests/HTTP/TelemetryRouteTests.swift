@@ -201,7 +201,7 @@ import Testing
                 let wrong = Data("\(gateway.device):flk_\(attempt)".utf8).base64EncodedString()
                 statuses.append(try await gateway.post(#"{"a":1}"#, ["Authorization": "Basic \(wrong)"]).status)
             }
-            #expect(statuses.first == 401 && statuses.last == 429 && Set(statuses) == [401, 429])
+            #expect(statuses.first == 401 && statuses.last == 429 && Set(statuses) == [401, 429], "\(statuses)")
             #expect(try await gateway.post(#"{"a":1}"#).status == 200)
         }
     }

@@ -82,10 +82,13 @@ extension Publisher {
     /// The next receipt in which the number is; earlier ones are passed over.
     fileprivate func receipt(naming number: Int64) async throws -> Stored {
         while true {
+            // Several may have come together; the last of them says the most.
+            var newest: Stored?
             for message in try await receive() where message.topic.hasSuffix("/receipts") {
                 let stored = try JSONDecoder().decode(Stored.self, from: Data(message.payload))
-                if stored.ranges.contains(where: { $0[0] <= number && number <= $0[1] }) { return stored }
+                if stored.ranges.contains(where: { $0[0] <= number && number <= $0[1] }) { newest = stored }
             }
+            if let newest { return newest }
         }
     }
 }

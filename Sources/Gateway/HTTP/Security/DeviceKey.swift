@@ -11,11 +11,8 @@ struct DeviceKey: Sendable {
     /// What is kept: SHA-256. A slow hash would protect a password that somebody chose; nobody can guess this key.
     var hash: [UInt8] { Array(SHA256.hash(data: Data(text.utf8))) }
 
-    /// Whether this is the key that the hash was made from.
-    func isProven(by hash: [UInt8]) -> Bool {
-        let own = self.hash
-        return own.count == hash.count && zip(own, hash).reduce(UInt8(0)) { $0 | $1.0 ^ $1.1 } == 0
-    }
+    /// Whether this is the key that the hash was made from; swift-crypto takes the same time whatever differs.
+    func isProven(by hash: [UInt8]) -> Bool { SHA256.hash(data: Data(text.utf8)) == hash }
 
     /// Whether the verifier, `$7$rounds$salt$hash` as keys were kept until migration 14, was made from this key.
     func isProven(byVerifier verifier: String) -> Bool {
@@ -25,7 +22,6 @@ struct DeviceKey: Sendable {
             let own = try? KDF.Insecure.PBKDF2.deriveKey(
                 from: Data(text.utf8), salt: salt, using: .sha512, outputByteCount: 64, unsafeUncheckedRounds: rounds)
         else { return false }
-        let bytes = own.withUnsafeBytes { Array($0) }
-        return bytes.count == kept.count && zip(bytes, kept).reduce(UInt8(0)) { $0 | $1.0 ^ $1.1 } == 0
+        return own == SymmetricKey(data: kept)
     }
 }
