@@ -28,6 +28,13 @@ let http: [Target.Dependency] = [
     .product(name: "HTTPTypes", package: "swift-http-types"), .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
 ]
+let certificates: [Target.Dependency] = [
+    .product(name: "X509", package: "swift-certificates"), .product(name: "SwiftASN1", package: "swift-asn1"),
+]
+let httpClient: [Target.Dependency] = [
+    .product(name: "AsyncHTTPClient", package: "async-http-client"), .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -76,6 +83,11 @@ var targets: [Target] = [
             .embedInCode("0029-late-readings.sql"),
             .embedInCode("0030-view-contents.sql"),
             .embedInCode("0031-content-types.sql"),
+            .embedInCode("0032-room-in-devices.sql"),
+            .embedInCode("0033-device-certificates.sql"),
+            .embedInCode("0034-device-search.sql"),
+            .embedInCode("0035-head-mailboxes.sql"),
+            .embedInCode("0036-past-views.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),
@@ -88,7 +100,8 @@ var targets: [Target] = [
     .target(name: "Installation", dependencies: ["CProcess", logging, lifecycle], swiftSettings: strict),
 
     .target(
-        name: "Support", dependencies: ["Installation", "Migrations", "Runtime", logging, crypto],
+        name: "Support",
+        dependencies: ["Installation", "Migrations", "Projections", "Aggregates", "Runtime", logging, crypto],
         path: "Tests/Support",
         swiftSettings: strict),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Support", logging], swiftSettings: strict),
@@ -126,14 +139,21 @@ if !core {
             dependencies: [
                 "Projections", "Workflows", "Aggregates", "Runtime", "CMosquitto", "CZlib", logging, metrics,
                 lifecycle, crypto, cryptoExtras,
-            ] + http,
+            ] + http + certificates,
             resources: [
-                .embedInCode("Page/index.html"), .embedInCode("Page/page.css"), .embedInCode("Page/favicon.svg"),
-                .embedInCode("Page/app.js"), .embedInCode("Page/api.js"), .embedInCode("Page/fleet.js"),
-                .embedInCode("Page/view.js"), .embedInCode("Page/alerts.js"), .embedInCode("Page/rollouts.js"),
+                .embedInCode("Page/activity.js"), .embedInCode("Page/alerts.js"), .embedInCode("Page/api.js"),
+                .embedInCode("Page/app.js"), .embedInCode("Page/changes.js"), .embedInCode("Page/chart.js"),
+                .embedInCode("Page/comparison.js"), .embedInCode("Page/device.js"), .embedInCode("Page/devicecards.js"),
+                .embedInCode("Page/devicetable.js"), .embedInCode("Page/event.js"), .embedInCode("Page/eventrow.js"),
+                .embedInCode("Page/events.js"), .embedInCode("Page/explorer.js"), .embedInCode("Page/favicon.svg"),
+                .embedInCode("Page/fleet.js"), .embedInCode("Page/history.js"), .embedInCode("Page/index.html"),
+                .embedInCode("Page/instant.js"), .embedInCode("Page/logpanel.js"), .embedInCode("Page/overview.js"),
+                .embedInCode("Page/page.css"), .embedInCode("Page/places.css"), .embedInCode("Page/readings.js"),
+                .embedInCode("Page/rollouts.js"), .embedInCode("Page/route.js"), .embedInCode("Page/streams.js"),
+                .embedInCode("Page/view.js"), .embedInCode("Page/viewcard.js"), .embedInCode("Page/views.js"),
                 .embedInCode("HTTP/openapi.json"),
             ], swiftSettings: strict),
-        .target(name: "Simulator", dependencies: ["Runtime", "CMosquitto"], swiftSettings: strict),
+        .target(name: "Simulator", dependencies: ["Runtime", "CMosquitto"] + httpClient, swiftSettings: strict),
         .target(
             name: "Benchmarks",
             dependencies: [
@@ -151,7 +171,7 @@ if !core {
                 "Gateway", "Projections", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations",
                 "Simulator", "Benchmarks", "CCurl",
                 arguments, logging, metrics, lifecycle, signals, yaml,
-            ], swiftSettings: strict),
+            ] + httpClient, swiftSettings: strict),
         .executableTarget(
             name: "PureWorkload", dependencies: ["Benchmarks"], swiftSettings: strict),
         .testTarget(
@@ -169,14 +189,18 @@ if !core {
             name: "FleetlogTests", dependencies: ["Fleetlog", "Workflows", "Runtime", arguments, logging],
             swiftSettings: strict),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["Runtime", "Installation", "Support", logging], swiftSettings: strict),
+            name: "EndToEndTests", dependencies: ["Runtime", "Installation", "Support", logging] + httpClient,
+            swiftSettings: strict),
     ]
     dependencies += [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.90.0"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.30.0"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ]

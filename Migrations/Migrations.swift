@@ -33,6 +33,11 @@ package enum Migrations {
         ("0029-late-readings", text(PackageResources._029_late_readings_sql)),
         ("0030-view-contents", text(PackageResources._030_view_contents_sql)),
         ("0031-content-types", text(PackageResources._031_content_types_sql)),
+        ("0032-room-in-devices", text(PackageResources._032_room_in_devices_sql)),
+        ("0033-device-certificates", text(PackageResources._033_device_certificates_sql)),
+        ("0034-device-search", text(PackageResources._034_device_search_sql)),
+        ("0035-head-mailboxes", text(PackageResources._035_head_mailboxes_sql)),
+        ("0036-past-views", text(PackageResources._036_past_views_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

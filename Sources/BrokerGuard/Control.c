@@ -56,7 +56,7 @@ static void read_key(reader *from, guard_key *key, guard_derived *derived) {
     key->number = (uint16_t)number(from, 2);
     key->expires = (uint32_t)number(from, 4);
     key->kind = (uint8_t)number(from, 1);
-    if (key->kind == guard_by_digest) {
+    if (key->kind == guard_by_digest || key->kind == guard_by_certificate) {
         copy(from, key->by.digest, sizeof key->by.digest);
     } else if (key->kind == guard_by_derivation) {
         derived->rounds = (uint32_t)number(from, 4);

@@ -14,7 +14,8 @@
 //
 //   entry: id text, revision u64, state u8, action u8, limit 4 x u32, key count u8, keys
 //   key:   number u16, expires u32, kind u8, then
-//          kind 1: SHA-256, 32 bytes; kind 2: rounds u32, salt text, PBKDF2-SHA512, 64 bytes
+//          kind 1: SHA-256, 32 bytes; kind 2: rounds u32, salt text, PBKDF2-SHA512, 64 bytes;
+//          kind 3: SHA-256 of a certificate, 32 bytes
 //   text:  length u8, bytes
 //
 // After a begin with is_reset, entries of any revision count, and a commit ends everybody who was not named.

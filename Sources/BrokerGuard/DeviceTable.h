@@ -14,7 +14,7 @@ enum { guard_id_limit = 31, guard_keys_limit = 16 };
 
 typedef enum { guard_active = 0, guard_quarantined = 1, guard_removed = 2 } guard_state;
 typedef enum { guard_drop = 0, guard_disconnect = 1 } guard_action;
-typedef enum { guard_by_digest = 1, guard_by_derivation = 2 } guard_key_kind;
+typedef enum { guard_by_digest = 1, guard_by_derivation = 2, guard_by_certificate = 3 } guard_key_kind;
 
 typedef struct {
     uint32_t next;
@@ -25,6 +25,7 @@ typedef struct {
     // What is still to be reported: that it was used, and that its digest is known now.
     bool is_used, is_learned;
     union {
+        // Of the key, or of the certificate.
         uint8_t digest[GUARD_DIGEST_BYTES];
         guard_derived *derived;
     } by;

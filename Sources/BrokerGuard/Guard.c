@@ -50,15 +50,20 @@ static uint64_t who(const guard *guard, const guard_login *login) {
     return address ^ (user << 1 | user >> 63);
 }
 
-// The key that the password is; 0 if none.
-static uint32_t matching_key(guard *guard, const guard_device *device, const char *password, guard_time now) {
+// The device's key or certificate that the login proves; 0 if none.
+static uint32_t proven_key(guard *guard, const guard_device *device, const guard_login *login, guard_time now) {
+    const char *password = login->password ? login->password : "";
     size_t length = strlen(password);
+    // Two proofs might not agree.
+    if (login->certificate && length > 0) return 0;
     uint8_t digest[GUARD_DIGEST_BYTES];
-    guard_digest(password, length, digest);
+    if (login->certificate) memcpy(digest, login->certificate, sizeof digest);
+    else guard_digest(password, length, digest);
     for (uint32_t number = device->keys; number; number = guard_table_key(&guard->table, number)->next) {
         guard_key *key = guard_table_key(&guard->table, number);
         if (key->expires && now.unix_ms / 1000 >= key->expires) continue;
-        if (key->kind == guard_by_digest) {
+        if ((key->kind == guard_by_certificate) != (login->certificate != NULL)) continue;
+        if (key->kind != guard_by_derivation) {
             if (guard_equal(key->by.digest, digest, sizeof digest)) return number;
         } else if (guard_derives(key->by.derived, password, length)) {
             // From now on the fast way; the gateway is told, and stores the digest.
@@ -74,11 +79,13 @@ static uint32_t matching_key(guard *guard, const guard_device *device, const cha
 
 static guard_outcome checked(guard *guard, const guard_login *login, uint32_t *device, uint32_t *key, guard_time now) {
     *device = *key = 0;
-    if (login->user == NULL || login->password == NULL || login->client_id == NULL) return guard_unknown_user;
-    if (strlen(login->password) > guard_password_limit || strlen(login->user) > guard_user_limit) {
-        return guard_unknown_user;
-    }
+    if (login->user == NULL || login->client_id == NULL) return guard_unknown_user;
+    if (login->password == NULL && login->certificate == NULL) return guard_unknown_user;
+    if (strlen(login->user) > guard_user_limit) return guard_unknown_user;
+    if (login->password && strlen(login->password) > guard_password_limit) return guard_unknown_user;
     if (guard_is_gateway(guard, login->user)) {
+        // Where certificates are asked for there are devices only.
+        if (login->certificate) return guard_wrong_key;
         uint8_t digest[GUARD_DIGEST_BYTES];
         guard_digest(login->password, strlen(login->password), digest);
         return guard_equal(digest, guard->gateway_digest, sizeof digest) ? guard_admitted : guard_wrong_key;
@@ -88,7 +95,7 @@ static guard_outcome checked(guard *guard, const guard_login *login, uint32_t *d
     *device = device_of(guard, login->user);
     if (*device == 0) return guard_unknown_user;
     guard_device *known = guard_table_device(&guard->table, *device);
-    *key = matching_key(guard, known, login->password, now);
+    *key = proven_key(guard, known, login, now);
     if (*key == 0) return guard_wrong_key;
     if (known->state != guard_active) return guard_shut_out;
     // An id is written into the broker's log, a key must not be.

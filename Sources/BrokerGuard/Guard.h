@@ -29,6 +29,8 @@ typedef enum { guard_allowed, guard_denied, guard_cut_off } guard_verdict;
 typedef struct {
     const void *client;
     const char *client_id, *user, *password, *address;
+    // SHA-256 of the certificate that the client has proved to hold; null where none was asked for.
+    const uint8_t *certificate;
 } guard_login;
 
 enum { guard_user_limit = 63, guard_password_limit = 128, guard_reserved_limit = 8, guard_client_id_limit = 127 };

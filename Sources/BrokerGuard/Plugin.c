@@ -2,12 +2,14 @@
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
 #include <mqtt_protocol.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "BrokerGuard.h"
+#include "Certificate.h"
 #include "Control.h"
 #include "Guard.h"
 #include "Report.h"
@@ -40,6 +42,17 @@ static guard_time now(void) {
     };
 }
 
+typedef enum { no_certificate, certificate_read, certificate_failed } certificate_outcome;
+
+// The broker has checked it in the handshake; it asks for one on listeners with require_certificate only.
+static certificate_outcome read_certificate(const struct mosquitto *client, guard_certificate *into) {
+    X509 *held = mosquitto_client_certificate(client);
+    if (held == NULL) return no_certificate;
+    bool is_read = guard_certificate_read(held, into);
+    X509_free(held);
+    return is_read ? certificate_read : certificate_failed;
+}
+
 static int on_login(int event, void *data, void *context) {
     (void)event;
     plugin *self = context;
@@ -48,6 +61,21 @@ static int on_login(int event, void *data, void *context) {
         .client = login->client, .client_id = mosquitto_client_id(login->client), .user = login->username,
         .password = login->password, .address = mosquitto_client_address(login->client),
     };
+    guard_certificate certificate;
+    switch (read_certificate(login->client, &certificate)) {
+    case no_certificate: break;
+    case certificate_failed: return MOSQ_ERR_UNKNOWN;
+    case certificate_read:
+        asked.certificate = certificate.digest;
+        // From now on the broker knows the client by this name, as if it had said it; it proves nothing.
+        if (asked.user == NULL && *certificate.common_name) {
+            if (mosquitto_set_username(login->client, certificate.common_name) != MOSQ_ERR_SUCCESS) {
+                return MOSQ_ERR_UNKNOWN;
+            }
+            asked.user = certificate.common_name;
+        }
+        break;
+    }
     // After a reload the broker asks anew for those who are connected, and for sessions without a connection.
     guard_outcome outcome =
         self->is_reloading ? guard_recheck(self->guard, &asked, now()) : guard_connect(self->guard, &asked, now());

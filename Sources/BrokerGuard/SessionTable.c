@@ -85,7 +85,9 @@ uint32_t guard_session_open(guard_sessions *table, const char *id, const void *c
 }
 
 void guard_session_close(guard_sessions *table, uint32_t number) {
-    const guard_session *session = guard_session_at(table, number);
+    guard_session *session = guard_session_at(table, number);
+    // It may still stand among the doomed, and there is no client to disconnect any more.
+    session->is_doomed = false;
     uint32_t *link = &table->buckets[session->id_hash & (table->bucket_count - 1)];
     while (*link != number) link = &guard_session_at(table, *link)->next_in_bucket;
     *link = session->next_in_bucket;

@@ -81,6 +81,7 @@ struct Server {
             lease: PostgresLease(.rebuilds, url: url, on: reading, server: settings.mqtt.server, logger: logger),
             logger: logger)
 
+        let pasts = PastBuilder(KnownEvents.views, store: store, pool: pool, logger: logger)
         let viewCount = ViewCount(KnownEvents.views, pool: pool, logger: logger)
 
         let (posting, mailing) = (try TransferThread(name: "posting"), try TransferThread(name: "mailing"))
@@ -116,6 +117,7 @@ struct Server {
             configuration: settings.http, store: store, search: PostgresLogSearch(pool: pool), feed: feed,
             devices: devices, accounts: accounts, alerts: alerts,
             rollouts: rollouts, queries: PostgresFleetQueries(pool: pool),
+            past: PostgresPastViews(KnownEvents.views, pool: pool),
             seals: SealedTree(pool: pool),
             serials: PostgresSerialNumbers(pool: pool),
             notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
@@ -136,12 +138,17 @@ struct Server {
             pool: pool,
             lease: PostgresLease(.seals, url: url, on: reading, server: settings.mqtt.server, logger: logger),
             keys: { [seals = settings.seals] in try seals.keyFile?.keys() ?? [] },
-            publish: { [seals = settings.seals] head in seals.keep(head, logger: logger) }, logger: logger)
+            announcing: { try HeadLetters.statements(of: $0) },
+            publish: { [seals = settings.seals, bell = dispatcher.bell] head in
+                bell.ring()
+                seals.keep(head, logger: logger)
+            }, logger: logger)
         let diskWatch = DiskWatch(pool: pool, disk: settings.disk, logger: logger)
 
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            telemetryView, rolloutsView, rolloutDevicesView, rebuilder, viewCount, sealer, purge, driftWatch, diskWatch,
+            telemetryView, rolloutsView, rolloutDevicesView, rebuilder, viewCount, pasts, sealer, purge, driftWatch,
+            diskWatch,
             catalog, pump,
             dispatcher,
             workflows, mqtt, http,

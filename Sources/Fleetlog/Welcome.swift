@@ -1,6 +1,8 @@
+import AsyncHTTPClient
 import Foundation
-import FoundationNetworking
 import Gateway
+import NIOCore
+import NIOHTTP1
 import ServiceLifecycle
 
 /// Tells a new user where everything is, with a device to try.
@@ -9,7 +11,7 @@ struct Welcome: Service {
     let token: String
     let listening: Listening
     let mqttPort: Int
-    let tlsHint: String?
+    let tlsHints: [String]
 
     func run() async throws {
         if let port = await listening.port {
@@ -29,7 +31,7 @@ struct Welcome: Service {
             } catch {
                 Console.say("(A device to try could not be registered: \(error))")
             }
-            if let tlsHint { Console.say(tlsHint) }
+            for hint in tlsHints { Console.say(hint) }
             Console.say("Ctrl-C stops the server, its Postgres and its Mosquitto.")
         }
         try? await gracefulShutdown()
@@ -69,21 +71,21 @@ private struct FirstDevice {
 
     private func register(_ serial: String) async throws -> (Data, Int) {
         let body = #"{"serial":"\#(serial)","type":"temperature","name":"My first device"}"#
-        return try await send("POST", "/api/v1/devices", Data(body.utf8))
+        return try await send(.POST, "/api/v1/devices", Data(body.utf8))
     }
 
     private func isRegistered(_ device: Device) async throws -> Bool {
-        try await send("GET", "/api/v1/devices/\(device.id)", nil).1 == 200
+        try await send(.GET, "/api/v1/devices/\(device.id)", nil).1 == 200
     }
 
-    private func send(_ method: String, _ path: String, _ body: Data?) async throws -> (Data, Int) {
-        guard let url = URL(string: api + path) else { throw SettingsError("malformed address \(api)") }
-        var request = URLRequest(url: url)
-        request.httpMethod = method
-        request.httpBody = body
-        request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
-        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        let (data, response) = try await URLSession.shared.data(for: request)
-        return (data, (response as? HTTPURLResponse)?.statusCode ?? 0)
+    private func send(_ method: HTTPMethod, _ path: String, _ body: Data?) async throws -> (Data, Int) {
+        var request = HTTPClientRequest(url: api + path)
+        request.method = method
+        if let body { request.body = .bytes(body) }
+        request.headers.add(name: "Authorization", value: "Bearer \(token)")
+        request.headers.add(name: "Content-Type", value: "application/json")
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        let data = Data(try await response.body.collect(upTo: 1 << 20).readableBytesView)
+        return (data, Int(response.status.code))
     }
 }

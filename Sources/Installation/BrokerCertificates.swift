@@ -1,15 +1,22 @@
 import Foundation
 
-/// A certificate authority of this installation's own, and the broker's certificate by it, made with openssl.
+/// Certificate authorities of this installation's own, one for the broker's certificate and one for those of devices.
 struct BrokerCertificates: Sendable {
     let folder: String
     let user: ServiceUser
+    /// A file of authorities of the operator's that sign devices' certificates, instead of our own.
+    var givenDeviceAuthority: String?
 
     /// What clients check the broker's certificate against.
     var authority: String { folder + "/ca.crt" }
     var certificate: String { folder + "/server.crt" }
     var key: String { folder + "/server.key" }
     private var authorityKey: String { folder + "/ca.key" }
+    /// What the broker checks devices' certificates against.
+    var deviceAuthority: String {
+        givenDeviceAuthority == nil ? ownDeviceAuthority.certificate : folder + "/devices-ca-given.crt"
+    }
+    private var ownDeviceAuthority: DeviceCertificateAuthority { DeviceCertificateAuthority(in: folder) }
 
     private static let authorityDays = 3_650
     private static let certificateDays = 397
@@ -23,18 +30,21 @@ struct BrokerCertificates: Sendable {
         let (isValid, isOurs) = (try await holds(certificate), try await isOurs())
         if !isValid || !isOurs { try await makeCertificate() }
         try user.own(key)
+        try await completeDeviceAuthority()
+    }
+
+    /// What was given is copied, since the broker's user may not be able to read it where it is.
+    private func completeDeviceAuthority() async throws(InstallationError) {
+        guard let given = givenDeviceAuthority else { return try await ownDeviceAuthority.createIfAbsent() }
+        guard let text = PrivateFiles.read(given) else { throw .fileFailed(path: given, reason: "it cannot be read") }
+        try PrivateFiles.write(text, to: deviceAuthority, mode: 0o644)
     }
 
     private func makeAuthority() async throws(InstallationError) {
-        try await openssl(
-            [
-                "req", "-x509", "-days", "\(Self.authorityDays)", "-subj",
-                "/CN=Fleetlog, this installation's own authority",
-                "-addext", "basicConstraints=critical,CA:TRUE,pathlen:0", "-addext",
-                "keyUsage=critical,keyCertSign,cRLSign",
-                "-keyout", authorityKey, "-out", authority,
-            ] + Self.newKey)
-        try limit([authorityKey: 0o600, authority: 0o644])
+        try await SelfSignedAuthority(
+            name: "Fleetlog, this installation's own authority", certificate: authority, key: authorityKey,
+            days: Self.authorityDays
+        ).create()
     }
 
     private func makeCertificate() async throws(InstallationError) {
@@ -44,7 +54,8 @@ struct BrokerCertificates: Sendable {
             "subjectAltName=\(names)\nextendedKeyUsage=serverAuth\nbasicConstraints=critical,CA:FALSE\n", to: extensions
         )
         unlink(key)
-        try await openssl(["req", "-subj", "/CN=localhost", "-keyout", key, "-out", request] + Self.newKey)
+        try await openssl(
+            ["req", "-subj", "/CN=localhost", "-keyout", key, "-out", request] + SelfSignedAuthority.newKey)
         try await openssl([
             "x509", "-req", "-in", request, "-CA", authority, "-CAkey", authorityKey, "-CAcreateserial",
             "-days", "\(Self.certificateDays)", "-extfile", extensions, "-out", certificate,
@@ -67,8 +78,6 @@ struct BrokerCertificates: Sendable {
         return try await Command(try Programs.openssl(), ["verify", "-CAfile", authority, certificate]).output()
             .succeeded
     }
-
-    private static let newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
     private func openssl(_ arguments: [String]) async throws(InstallationError) {
         try await Command(try Programs.openssl(), arguments).run()

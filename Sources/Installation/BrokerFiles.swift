@@ -23,15 +23,23 @@ package struct BrokerFiles: Sendable {
     let folder: String
     let user: ServiceUser
     let isGuarded: Bool
-    var certificates: BrokerCertificates { BrokerCertificates(folder: folder + "/tls", user: user) }
+    let givenDeviceAuthority: String?
+    var certificates: BrokerCertificates {
+        BrokerCertificates(folder: folder + "/tls", user: user, givenDeviceAuthority: givenDeviceAuthority)
+    }
     /// What clients of the broker's port with TLS check its certificate against.
     package var certificateAuthority: String { certificates.authority }
+    /// What the broker checks devices' certificates against.
+    package var deviceAuthority: String { certificates.deviceAuthority }
 
     var configuration: String { folder + "/mosquitto.conf" }
     var log: String { folder + "/log" }
     var data: String { folder + "/data" }
 
-    init(in installation: String, isGuarded: Bool) throws(InstallationError) {
+    init(
+        in installation: String, isGuarded: Bool, deviceAuthority: String? = nil
+    ) throws(InstallationError) {
+        givenDeviceAuthority = deviceAuthority
         let wanted = URL(fileURLWithPath: installation).path + "/mosquitto"
         try PrivateFiles.makeFolder(wanted, mode: 0o711)
         folder = try canonicalPath(wanted)
@@ -75,12 +83,21 @@ package struct BrokerFiles: Sendable {
         """
     }
 
+    /// Here a device proves itself by its certificate. With `use_identity_as_username` nobody would ask the guard.
+    private func certificateListener(with port: PortCheck) -> String {
+        """
+        \(listener(with: port))
+        cafile \(certificates.deviceAuthority)
+        require_certificate true
+        """
+    }
+
     /// A message larger than 1 MiB ends the connection it came on. No expiry and no queue limit: what a device was
     /// told is taken waits for the server however long that takes. The limit is a number that is never reached: with 0
     /// Debian's 2.0.11 ends the connection of everybody whose publish it refuses.
-    func configurationText(port: PortCheck, tls: PortCheck?) -> String {
+    func configurationText(port: PortCheck, tls: PortCheck?, certificates: PortCheck?) -> String {
         """
-        listener \(port.number) \(port.address)\(tls.map { listener(with: $0) } ?? "")
+        listener \(port.number) \(port.address)\(tls.map { listener(with: $0) } ?? "")\(certificates.map { certificateListener(with: $0) } ?? "")
         \(admission)
         pid_file \(processID)
         persistence true

@@ -8,26 +8,42 @@ package struct PrivateBroker: Sendable {
     package let port: Int
     /// The port with TLS, if it has one.
     package let tlsPort: Int?
+    /// The port at which devices prove themselves by certificates, if it has one.
+    package let certificatePort: Int?
     package let address: String
 
     /// Makes the folder and the gateway's password where missing; starts nothing.
     ///
     /// - Parameters:
     ///   - tls: a second port, with TLS by a certificate of the installation's own authority.
+    ///   - certificates: a third port, with TLS too, at which devices prove themselves by certificates.
+    ///   - deviceAuthority: a file of authorities that sign those, instead of the installation's own.
     ///   - isGuarded: false for a broker that lets everybody do everything, for measuring what the guard costs.
     package init(
-        in folder: String, port: PortCheck, tls: PortCheck? = nil, isGuarded: Bool = true, logger: Logger
+        in folder: String, port: PortCheck, tls: PortCheck? = nil, certificates: PortCheck? = nil,
+        deviceAuthority: String? = nil, isGuarded: Bool = true, logger: Logger
     ) throws(InstallationError) {
-        files = try BrokerFiles(in: folder, isGuarded: isGuarded)
+        files = try BrokerFiles(in: folder, isGuarded: isGuarded, deviceAuthority: deviceAuthority)
         self.port = port.number
         address = port.address
         tlsPort = tls?.number
-        process = DaemonProcess(BrokerDaemon(files: files, port: port, tls: tls), logger: logger)
+        certificatePort = certificates?.number
+        process = DaemonProcess(
+            BrokerDaemon(files: files, port: port, tls: tls, certificates: certificates), logger: logger)
     }
 
     /// Whether a broker of this folder was last told to listen there.
     package static func listened(on port: Int, in folder: String) -> Bool {
         PrivateFiles.read(folder + "/mosquitto/mosquitto.conf")?.contains("\nlistener \(port) ") ?? false
+    }
+
+    /// The port at which the broker of this folder was last told to let devices in by certificate.
+    package static func certificatePort(in folder: String) -> Int? {
+        let lines = (PrivateFiles.read(folder + "/mosquitto/mosquitto.conf") ?? "").split(separator: "\n")
+        guard let end = lines.firstIndex(of: "require_certificate true"),
+            let listener = lines[..<end].last(where: { $0.hasPrefix("listener ") })
+        else { return nil }
+        return listener.split(separator: " ").dropFirst().first.flatMap { Int($0) }
     }
 
     package func start() async throws(InstallationError) { try await process.start() }
@@ -45,13 +61,14 @@ private struct BrokerDaemon: Daemon {
     let files: BrokerFiles
     let port: PortCheck
     let tls: PortCheck?
+    let certificates: PortCheck?
 
     var name: String { "mosquitto" }
     var log: String { files.log }
     var stopSignal: CInt { SIGTERM }
     var patience: Patience { Patience(ready: .seconds(30), stop: .seconds(30)) }
 
-    private var configuration: String { files.configurationText(port: port, tls: tls) }
+    private var configuration: String { files.configurationText(port: port, tls: tls, certificates: certificates) }
     private var arguments: [String] { ["-c", files.configuration] }
 
     func leftover() async throws(InstallationError) -> RunningProcess? {
@@ -69,7 +86,8 @@ private struct BrokerDaemon: Daemon {
         let program = try Programs.mosquitto()
         try port.check()
         try tls?.check()
-        try await files.complete(withTLS: tls != nil)
+        try certificates?.check()
+        try await files.complete(withTLS: tls != nil || certificates != nil)
         try PrivateFiles.write(configuration, to: files.configuration, owner: files.user)
         OpenFiles.allowMany()
         return DaemonCommand(executable: program, arguments: arguments, folder: files.data, user: files.user)

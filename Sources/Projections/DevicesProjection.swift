@@ -24,72 +24,84 @@ package enum DevicesProjection: Projection {
                 version: event.version)
             return
         }
-        guard var changed = row, event.version > changed.version else { return }
-        changed.version = event.version
-        switch fact {
-        case .registered: break
-        case .assigned(let assigned): changed.account = assigned.account
-        case .updated(let updated):
-            if let serial = updated.serial { changed.serial = serial }
-            if let name = updated.name { changed.name = name }
-            if let type = updated.type { changed.type = type }
-            if let labels = updated.labels { changed.labels = labels }
-            if let location = updated.location { changed.location = location.isEmpty ? nil : location }
-            if let metadata = updated.metadata { changed.metadata = metadata }
-        case .telemetryRecorded(let telemetry):
-            if changed.state == .provisioned { changed.state = .active }
-            changed.telemetryCount += 1
-            changed.duplicateCount += telemetry.repetitions ?? 0
-            changed.connectivity.hear()
-            changed.lastSeenTime = event.recordedTime
-            changed.clock.hear(telemetry, at: event.observedTime)
-            let time = telemetry.correctedTime(event.observedTime)
-            if let latest = changed.lastObservedTime, time < latest {
-                changed.lateCount += 1
-            } else {
-                changed.lastObservedTime = time
-            }
-            if let flags = telemetry.flags {
-                changed.flaggedCount += 1
-                if changed.latestFlagged.map({ $0.time <= time }) ?? true {
-                    changed.latestFlagged = FlaggedReading(flags: flags, time: time)
-                }
-            }
-            for (metric, value) in telemetry.metrics
-            where changed.readings[metric].map({ $0.time <= time }) ?? true {
-                changed.readings[metric] = LatestReading(value: value, time: time)
-            }
-        case .messageRefused:
-            changed.refusedCount += 1
-            changed.connectivity.hear()
-            changed.lastSeenTime = event.recordedTime
-        case .credentialIssued, .credentialsRotated, .credentialRevoked, .accessRefused: break
-        case .connected(let connected):
-            if changed.state == .provisioned { changed.state = .active }
-            changed.connectivity.connect(connected, at: event.observedTime)
-            changed.lastSeenTime = event.recordedTime
-        case .disconnected: changed.connectivity.disconnect(at: event.observedTime)
-        case .flapping: changed.connectivity.flap(at: event.observedTime)
-        case .fellSilent: changed.connectivity.fallSilent(at: event.observedTime)
-        case .clockDrifted(let drifted): changed.clock.announce(drifted.offset)
-        case .clockRecovered: changed.clock.announce(nil)
-        case .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled: break
-        case .configurationReported, .commandAcknowledged, .commandEnded:
-            changed.connectivity.hear()
-            changed.lastSeenTime = event.recordedTime
-        case .quarantined(let quarantined):
-            changed.quarantine = Device.Quarantine(
-                reason: quarantined.reason, since: event.observedTime, before: changed.state)
-            changed.state = .quarantined
-        case .released:
-            changed.state = changed.quarantine?.before ?? .active
-            changed.quarantine = nil
-        case .retired:
-            changed.state = .retired
-            changed.quarantine = nil
-        }
-        row = changed
+        guard let version = row?.version, event.version > version else { return }
+        // In place: a copy would copy the readings, too.
+        row?.apply(fact, of: event)
     }
 
     package static func id(of row: DeviceRow) -> String { row.id }
+}
+
+extension DeviceRow {
+    fileprivate mutating func apply(_ fact: Device.Event, of event: RecordedEvent) {
+        version = event.version
+        switch fact {
+        case .registered: break
+        case .assigned(let assigned): account = assigned.account
+        case .updated(let updated):
+            if let serial = updated.serial { self.serial = serial }
+            if let name = updated.name { self.name = name }
+            if let type = updated.type { self.type = type }
+            if let labels = updated.labels { self.labels = labels }
+            if let location = updated.location { self.location = location.isEmpty ? nil : location }
+            if let metadata = updated.metadata { self.metadata = metadata }
+        case .telemetryRecorded(let telemetry):
+            if state == .provisioned { state = .active }
+            telemetryCount += 1
+            duplicateCount += telemetry.repetitions ?? 0
+            connectivity.hear()
+            lastSeenTime = event.recordedTime
+            clock.hear(telemetry, at: event.observedTime)
+            let time = telemetry.correctedTime(event.observedTime)
+            if let latest = lastObservedTime, time < latest {
+                lateCount += 1
+            } else {
+                lastObservedTime = time
+            }
+            if let flags = telemetry.flags {
+                flaggedCount += 1
+                if latestFlagged.map({ $0.time <= time }) ?? true {
+                    latestFlagged = FlaggedReading(flags: flags, time: time)
+                }
+            }
+            for (metric, value) in telemetry.metrics {
+                LatestReading(value: value, time: time).replace(&readings[metric])
+            }
+        case .messageRefused:
+            refusedCount += 1
+            connectivity.hear()
+            lastSeenTime = event.recordedTime
+        case .credentialIssued, .credentialsRotated, .credentialRevoked, .accessRefused: break
+        case .connected(let connected):
+            if state == .provisioned { state = .active }
+            connectivity.connect(connected, at: event.observedTime)
+            lastSeenTime = event.recordedTime
+        case .disconnected: connectivity.disconnect(at: event.observedTime)
+        case .flapping: connectivity.flap(at: event.observedTime)
+        case .fellSilent: connectivity.fallSilent(at: event.observedTime)
+        case .clockDrifted(let drifted): clock.announce(drifted.offset)
+        case .clockRecovered: clock.announce(nil)
+        case .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled: break
+        case .configurationReported, .commandAcknowledged, .commandEnded:
+            connectivity.hear()
+            lastSeenTime = event.recordedTime
+        case .quarantined(let quarantined):
+            quarantine = Device.Quarantine(
+                reason: quarantined.reason, since: event.observedTime, before: state)
+            state = .quarantined
+        case .released:
+            state = quarantine?.before ?? .active
+            quarantine = nil
+        case .retired:
+            state = .retired
+            quarantine = nil
+        }
+    }
+}
+
+extension LatestReading {
+    /// Takes the place of one that was not observed later.
+    fileprivate func replace(_ other: inout LatestReading?) {
+        if other.map({ $0.time <= time }) ?? true { other = self }
+    }
 }

@@ -68,8 +68,13 @@ package struct AlertCount: Sendable, Hashable {
 }
 
 extension PostgresFleetQueries: FleetOverviewQueries {
+    private func generation(of view: String) -> PostgresValue {
+        past?.numbers[view].map { .int4($0) } ?? .null
+    }
+
     package func fleetCounts() async throws(QueryError) -> [FleetCount] {
-        try await read(OverviewStatements.devices()) { row throws(PostgresError) in
+        try await read(OverviewStatements.devices(generation(of: DevicesProjection.name))) {
+            row throws(PostgresError) in
             guard let state = Device.Status(rawValue: try row.text(2)),
                 let presence = Connectivity.Presence(rawValue: try row.text(3))
             else { throw .decoding(.init(column: 2, wanted: "a device state", found: "another text")) }
@@ -87,7 +92,8 @@ extension PostgresFleetQueries: FleetOverviewQueries {
     }
 
     package func recentTraffic() async throws(QueryError) -> [StreamTraffic] {
-        try await read(OverviewStatements.traffic()) { row throws(PostgresError) in
+        try await read(OverviewStatements.traffic(past.map { .int8($0.position) } ?? .null)) {
+            row throws(PostgresError) in
             StreamTraffic(
                 stream: try row.text(0), account: AccountID(try row.text(1)), events: try row.int8(2),
                 messages: try row.int8(3), seconds: try row.float8(4))
@@ -95,7 +101,7 @@ extension PostgresFleetQueries: FleetOverviewQueries {
     }
 
     package func alertCounts() async throws(QueryError) -> [AlertCount] {
-        try await read(OverviewStatements.alerts()) { row throws(PostgresError) in
+        try await read(OverviewStatements.alerts(generation(of: AlertsProjection.name))) { row throws(PostgresError) in
             guard let state = Alert.Status(rawValue: try row.text(1)),
                 let severity = Severity(rawValue: try row.text(2))
             else { throw .decoding(.init(column: 1, wanted: "an alert's state", found: "another text")) }
@@ -112,21 +118,28 @@ private enum OverviewStatements {
         select account, type, state, connectivity ->> 'presence', count(*), count(clock_drift),
             sum(telemetry_count)::int8, sum(duplicate_count)::int8, sum(flagged_count)::int8, sum(refused_count)::int8,
             sum(late_count)::int8
-        from devices where generation = (select live_generation from projections where name = 'devices')
+        from devices
+        where generation = coalesce($1::int4, (select live_generation from projections where name = 'devices'))
         group by 1, 2, 3, 4
         """)
 
-    /// A minute, or less if more events than are looked at came in it.
+    /// Up to a position, or to the end of the log: a minute, or less if more events than are looked at came in it.
     static let traffic = Statement(
         "recent_traffic",
         """
-        with recent as (
+        with last as (
+            select coalesce($1::int8, position) as position,
+                case when $1::int8 is null then clock_timestamp()
+                    else (select recorded_time from events where position = $1::int8) end as time
+            from log_head
+        ), recent as (
             select stream, account, type, recorded_time from events
-            where position > (select position - 10000 from log_head)
-                and recorded_time > clock_timestamp() - interval '1 minute'
+            where position > (select position - 10000 from last) and position <= (select position from last)
+                and recorded_time > (select time - interval '1 minute' from last)
         ), span as (
             select case when count(*) < 10000 then 60
-                else greatest(0.001, extract(epoch from clock_timestamp() - min(recorded_time))) end as seconds from recent
+                else greatest(0.001, extract(epoch from (select time from last) - min(recorded_time))) end as seconds
+            from recent
         )
         select stream, account, count(*),
             count(*) filter (where type in ('TelemetryRecorded', 'MessageRefused', 'DeviceConnected',
@@ -139,7 +152,7 @@ private enum OverviewStatements {
         "count_alerts",
         """
         select account, state, severity, count(*) from alerts
-        where generation = (select live_generation from projections where name = 'alerts')
+        where generation = coalesce($1::int4, (select live_generation from projections where name = 'alerts'))
             and state in ('open', 'acknowledged')
         group by account, state, severity
         """)

@@ -2,9 +2,9 @@ package import Runtime
 
 /// The questions that the read models answer; each only within the scope of the one who asks.
 package protocol FleetQueries: AlertQueries {
-    /// Devices in the order of their ids, after `id` if given.
+    /// Devices that pass the filter, behind `place` if given.
     func devices(
-        scope: AccountScope, where filter: DeviceFilter, after id: String?, limit: Int
+        scope: AccountScope, where filter: DeviceFilter, in order: DeviceOrder, after place: DevicePlace?, limit: Int
     ) async throws(QueryError) -> [DeviceRow]
     func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow?
     /// How many devices have a clock that counts as wrong.
@@ -15,22 +15,13 @@ package protocol FleetQueries: AlertQueries {
     func projections() async throws(QueryError) -> [ProjectionStatus]
 }
 
-/// Which devices are wanted.
-package struct DeviceFilter: Sendable, Hashable {
-    package enum Connectivity: String, Sendable, CaseIterable {
-        case unknown, online, offline
-        /// Whether online or offline right now.
-        case flapping
-    }
-
-    /// All if nil.
-    package var connectivity: Connectivity?
-    /// Only those whose clock counts as wrong.
-    package var hasDrifted: Bool
-
-    package init(connectivity: Connectivity? = nil, hasDrifted: Bool = false) {
-        self.connectivity = connectivity
-        self.hasDrifted = hasDrifted
+extension FleetQueries {
+    /// Devices in the order of their ids, after `id` if given.
+    package func devices(
+        scope: AccountScope, where filter: DeviceFilter, after id: String?, limit: Int
+    ) async throws(QueryError) -> [DeviceRow] {
+        try await devices(
+            scope: scope, where: filter, in: .byID, after: id.map { DevicePlace(.none, id: $0) }, limit: limit)
     }
 }
 

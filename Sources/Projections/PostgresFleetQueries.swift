@@ -3,16 +3,23 @@ package import Runtime
 /// The read models in Postgres.
 package struct PostgresFleetQueries: FleetQueries {
     private let pool: PostgresPool
+    /// The views as they were; the live ones if nil.
+    let past: PastGenerations?
 
-    package init(pool: PostgresPool) { self.pool = pool }
+    package init(pool: PostgresPool) { self.init(pool: pool, past: nil) }
+
+    init(pool: PostgresPool, past: PastGenerations?) {
+        self.pool = pool
+        self.past = past
+    }
 
     package func devices(
-        scope: AccountScope, where filter: DeviceFilter, after id: String?, limit: Int
+        scope: AccountScope, where filter: DeviceFilter, in order: DeviceOrder, after place: DevicePlace?, limit: Int
     ) async throws(QueryError) -> [DeviceRow] {
-        var values: [PostgresValue] = [.text(id ?? ""), .int8(Int64(limit))]
-        if case .only(let account) = scope { values.append(.text(account.rawValue)) }
-        if let presence = filter.connectivity, presence != .flapping { values.append(.text(presence.rawValue)) }
-        return try await read(Statements.devices(scope, filter).bind(values), DevicesProjection.decode)
+        let search = DeviceSearch(
+            filter, scope: scope, in: order, after: place, limit: limit,
+            generation: past?.numbers[DevicesProjection.name])
+        return try await read(search.statement, DevicesProjection.decode)
     }
 
     package func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow? {
@@ -79,27 +86,6 @@ package struct PostgresFleetQueries: FleetQueries {
             select \(DevicesProjection.columns) from devices
             where generation = (select live_generation from projections where name = 'devices')
             """
-        /// One of twelve statements, each with its name.
-        static func devices(_ scope: AccountScope, _ filter: DeviceFilter) -> Statement {
-            var (name, conditions, next) = ("query_devices", "", 3)
-            if case .only = scope {
-                (name, conditions, next) = (name + "_of_account", " and account = $3", 4)
-            }
-            switch filter.connectivity {
-            case nil: break
-            case .flapping:
-                name += "_flapping"
-                conditions += " and (connectivity ->> 'flappingUntil')::timestamptz > now()"
-            case .unknown, .online, .offline:
-                name += "_by_presence"
-                conditions += " and connectivity ->> 'presence' = $\(next)"
-            }
-            if filter.hasDrifted {
-                name += "_drifted"
-                conditions += " and clock_drift is not null"
-            }
-            return Statement(name, liveDevices + " and id > $1\(conditions) order by id limit $2")
-        }
         static let driftedClocks = Statement(
             "count_drifted_clocks",
             """

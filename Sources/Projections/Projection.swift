@@ -20,13 +20,15 @@ package protocol WideProjection: Sendable {
     /// The SQL expression for a row's id.
     static var key: String { get }
 
+    /// Whether each event concerns one row at most.
+    static var isNarrow: Bool { get }
     /// The ids of the rows that the event concerns.
     static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String]
     /// Applies the next event of the stream to the rows it concerns, as far as there are any.
     ///
     /// - Throws: for an event that it cannot take in, before it has changed anything. The stream's rows stand still then,
     ///   and its later events wait.
-    static func evolve(_ rows: inout [String: Row], with event: RecordedEvent) throws(EventCodecError)
+    static func evolve(_ rows: inout ViewRows<Row>, with event: RecordedEvent) throws(EventCodecError)
 
     static func id(of row: Row) -> String
     /// Reads the rows with these ids.
@@ -51,6 +53,7 @@ package protocol WideProjection: Sendable {
 
 extension WideProjection {
     package static var definition: Int32 { 1 }
+    package static var isNarrow: Bool { false }
     package static var table: String { name.replacing("-", with: "_") }
     package static var key: String { "id" }
 
@@ -97,10 +100,12 @@ package protocol Projection: WideProjection {
 }
 
 extension Projection {
+    package static var isNarrow: Bool { true }
+
     package static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String] { [event.stream.id] }
 
     package static func evolve(
-        _ rows: inout [String: Row], with event: RecordedEvent
+        _ rows: inout ViewRows<Row>, with event: RecordedEvent
     ) throws(EventCodecError) {
         try evolve(&rows[event.stream.id], with: event)
     }

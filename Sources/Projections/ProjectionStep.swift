@@ -18,16 +18,19 @@ struct ProjectionStep<P: WideProjection>: Sendable {
     /// Applies a page in a transaction of its own: checkpoint and rows together.
     func apply(_ page: LogPage, from position: Int64, on connection: PostgresConnection) async throws -> Outcome {
         let move = moving(from: position, to: page)
+        // Rows and checkpoint are lost together if Postgres crashes, and are made again of the log.
+        let begin = [Statement.begin(), Statement.letCommitBeLate()]
         if page.events.isEmpty {
-            return try await connection.query(move).affected == 1 ? .moved(stuck: 0) : .overtaken
+            return try await connection.run(begin + [move, Statement.commit()])[2].affected == 1
+                ? .moved(stuck: 0) : .overtaken
         }
-        let opened = try await connection.run([Statement.begin(), move] + loading(page.events))
-        guard opened[1].affected == 1 else {
+        let opened = try await connection.run(begin + [move] + loading(page.events))
+        guard opened[2].affected == 1 else {
             _ = try await connection.query(Statement.rollback())
             return .overtaken
         }
         do {
-            let (statements, stuck) = try await folded(page.events, onto: opened[3], stuck: opened[2], after: position)
+            let (statements, stuck) = try await folded(page.events, onto: opened[4], stuck: opened[3], after: position)
             _ = try await connection.run(statements + [Statement.commit()])
             return .moved(stuck: stuck)
         } catch {
@@ -66,7 +69,7 @@ struct ProjectionStep<P: WideProjection>: Sendable {
             stuck: try stuck.map { try StuckEntity($0) }, after: position, bounds: bounds)
         for row in stored {
             let decoded = try P.decode(row)
-            fold.rows[P.id(of: decoded)] = decoded
+            fold.rows.load(decoded, id: P.id(of: decoded))
         }
         let (result, store) = try await fold.folding(events, on: thread, generation: generation)
         var statements = store.map { [$0] } ?? []
@@ -90,12 +93,12 @@ extension PageFold {
             let result = await thread.run(within: bounds.time, watch) { () -> (PageFold, BoundStatement?) in
                 var fold = begin
                 fold.fold(events, watch: watch)
-                let rows = fold.changedRows
+                let rows = fold.rows.changed
                 return (fold, rows.isEmpty ? nil : P.store(rows, generation: generation))
             }
             if let (fold, store) = result {
                 guard let store, store.parameters.bytes.count > bounds.bytes,
-                    let (stream, bytes) = fold.largest(generation), bytes > bounds.bytes,
+                    let (stream, bytes) = fold.largest(of: events, generation), bytes > bounds.bytes,
                     let event = events.first(where: { $0.stream.id == stream })
                 else { return (fold, store) }
                 start.bar(event, "the rows of \(stream) take \(bytes) bytes, more than \(bounds.bytes)")
@@ -109,9 +112,10 @@ extension PageFold {
     }
 
     /// The stream whose rows take the most, with their bytes.
-    private func largest(_ generation: Int32) -> (stream: String, bytes: Int)? {
-        changed.keys.map { stream in
-            (stream, P.store(changedRows(of: stream), generation: generation).parameters.bytes.count)
+    private func largest(of events: [RecordedEvent], _ generation: Int32) -> (stream: String, bytes: Int)? {
+        Dictionary(grouping: events, by: \.stream.id).map { stream, events in
+            let rows = Self.ids(of: events).filter { self.rows.isTouched($0) }.compactMap { self.rows[$0] }
+            return (stream, P.store(rows, generation: generation).parameters.bytes.count)
         }.max { $0.1 < $1.1 }
     }
 }

@@ -30,7 +30,7 @@ package enum RolloutDevicesProjection: WideProjection {
     }
 
     package static func evolve(
-        _ rows: inout [String: RolloutDeviceRow], with event: RecordedEvent
+        _ rows: inout ViewRows<RolloutDeviceRow>, with event: RecordedEvent
     ) throws(EventCodecError) {
         let fact = try Rollout.codec.decode(event)
         let rollout = event.stream.id

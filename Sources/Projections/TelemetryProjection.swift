@@ -42,12 +42,16 @@ package enum TelemetryProjection: WideProjection {
     }
 
     package static func evolve(
-        _ rows: inout [String: TelemetryWindow], with event: RecordedEvent
+        _ rows: inout ViewRows<TelemetryWindow>, with event: RecordedEvent
     ) throws(EventCodecError) {
         for window in try windows(of: event) {
             let id = id(of: window)
-            if rows[id]?.summary.merge(window.summary) == nil { rows[id] = window }
+            merge(window, into: &rows[id])
         }
+    }
+
+    private static func merge(_ window: TelemetryWindow, into row: inout TelemetryWindow?) {
+        if row?.summary.merge(window.summary) == nil { row = window }
     }
 
     /// A reading as windows of its own.

@@ -12,7 +12,7 @@ package struct ViewLaw<P: WideProjection>: StreamLaw {
     package let rowCount: Int
     /// What the view holds and no stream has accounted for yet.
     private var hashes: [String: Int]
-    private var rows: [String: P.Row] = [:]
+    private var rows = ViewRows<P.Row>()
     private var last: RecordedEvent?
     private var isFoldable = true
     /// Whether all events of the stream are there; what a view made of one that has left is not in the log any more.
@@ -47,7 +47,7 @@ package struct ViewLaw<P: WideProjection>: StreamLaw {
         _ stream: StreamName, floor: Int64, snapshots: [Snapshot], _ findings: inout AuditFindings
     ) {
         isWhole = floor == 0
-        rows = [:]
+        rows = ViewRows()
         last = nil
         isFoldable = true
     }
@@ -65,7 +65,7 @@ package struct ViewLaw<P: WideProjection>: StreamLaw {
 
     package mutating func end(_ findings: inout AuditFindings) {
         guard isFoldable, let last else { return }
-        for (id, row) in rows {
+        for (id, row) in rows.all {
             guard let hash = hashes.removeValue(forKey: id) else {
                 findings.note(.init(.views, at: last, "the view \(P.name) lacks the row \(id)"))
                 continue

@@ -1,4 +1,5 @@
 import Aggregates
+import Foundation
 import Runtime
 import Testing
 
@@ -25,7 +26,7 @@ private let registered = Device.Event.registered(
         var state = state(after: [registered])
         #expect(state.keys.map(\.number) == [1])
         for number in 2...3 {
-            for event in try decided(.issueCredential, state) {
+            for event in try decided(.issueCredential(), state) {
                 Device.evolve(&state, with: event, observedAt: .now())
             }
             #expect(state.keys.map(\.number) == Array(1...number))
@@ -33,7 +34,7 @@ private let registered = Device.Event.registered(
         for event in try decided(.revokeCredential(key: 3), state) {
             Device.evolve(&state, with: event, observedAt: .now())
         }
-        for event in try decided(.issueCredential, state) { Device.evolve(&state, with: event, observedAt: .now()) }
+        for event in try decided(.issueCredential(), state) { Device.evolve(&state, with: event, observedAt: .now()) }
         #expect(state.keys.map(\.number) == [1, 2, 4])
     }
 
@@ -53,20 +54,51 @@ private let registered = Device.Event.registered(
     @Test func `are eight at most, and none of a number that is not there`() throws {
         var state = state(after: [registered])
         for _ in 2...8 {
-            for event in try decided(.issueCredential, state) {
+            for event in try decided(.issueCredential(), state) {
                 Device.evolve(&state, with: event, observedAt: .now())
             }
         }
-        #expect(throws: Device.Rejection.tooManyCredentials) { try decided(.issueCredential, state) }
+        #expect(throws: Device.Rejection.tooManyCredentials) { try decided(.issueCredential(), state) }
         #expect(throws: Device.Rejection.tooManyCredentials) {
             try decided(.rotateCredentials(overlap: .seconds(1)), state)
         }
         #expect(throws: Device.Rejection.unknownCredential) { try decided(.revokeCredential(key: 9), state) }
     }
 
+    @Test func `are certificates too, which end with their validity or the overlap, whichever is earlier`() throws {
+        let now = try #require(Timestamp("2026-11-21T08:00:00Z"))
+        func certificate(_ end: Timestamp) -> DeviceCertificate {
+            DeviceCertificate(sha256: "aa", subject: "CN=d", notAfter: end)
+        }
+        var state = state(after: [registered])
+        let (soon, late) = (certificate(now + .seconds(30)), certificate(now + .seconds(9_000)))
+        for command in [
+            Device.Command.issueCredential(soon), .issueCredential(late),
+            .rotateCredentials(overlap: .seconds(60), to: late),
+        ] {
+            for event in try decided(command, state) { Device.evolve(&state, with: event, observedAt: now) }
+        }
+        #expect(state.keys.map(\.number) == [1, 2, 3, 4])
+        #expect(
+            state.keys.map(\.expires)
+                == [now + .seconds(60), now + .seconds(30), now + .seconds(60), late.notAfter])
+        #expect(state.keys.map(\.certificate) == [nil, soon, late, late])
+        #expect(state.validKeys(at: now + .seconds(30)).map(\.number) == [1, 3, 4])
+        for ended in [now, now + .seconds(-1)] {
+            #expect(throws: Device.Rejection.certificateExpired(ended)) {
+                try decided(.issueCredential(certificate(ended)), state)
+            }
+            #expect(throws: Device.Rejection.certificateExpired(ended)) {
+                try decided(.rotateCredentials(overlap: .seconds(1), to: certificate(ended)), state)
+            }
+        }
+        let coded = try JSONDecoder().decode(Device.State.self, from: JSONEncoder().encode(state))
+        #expect(coded.keys == state.keys)
+    }
+
     @Test func `are gone when it is retired`() throws {
         let retired = state(after: [registered, .retired(DeviceRetired(reason: ""))])
         #expect(retired.keys.isEmpty)
-        #expect(throws: Device.Rejection.retired) { try decided(.issueCredential, retired) }
+        #expect(throws: Device.Rejection.retired) { try decided(.issueCredential(), retired) }
     }
 }

@@ -27,6 +27,20 @@ private let mail = Mailbox(name: "ops", channel: .email(address: "ada@example.co
         Spec.given(opened, .mailboxSet(mail)).when(.setMailbox(mail, rotatesSecret: true)).thenNothing()
     }
 
+    @Test func `gets signed heads only if it says so`() throws {
+        var auditor = hook
+        auditor.heads = true
+        Spec.given(opened, .mailboxSet(hook)).when(.setMailbox(auditor)).then(.mailboxSet(auditor))
+        let encoded = try Account.codec.encode(.mailboxSet(auditor))
+        #expect(
+            String(decoding: encoded.data, as: UTF8.self)
+                == #"{"channel":"webhook","heads":true,"name":"ops","severity":"warning","url":"https://example.com/hook"}"#
+        )
+        // What was written before there were heads wants none.
+        let text = #"{"channel":"email","address":"ada@example.com","name":"ops","severity":"info"}"#
+        #expect(try JSONDecoder().decode(Mailbox.self, from: Data(text.utf8)) == mail && !mail.heads)
+    }
+
     @Test func `is one of 32 at most`() {
         var spec = Spec.given(opened)
         for number in 1...32 {

@@ -1,4 +1,6 @@
+import Foundation
 import Installation
+import Runtime
 import Support
 import Testing
 
@@ -9,9 +11,14 @@ extension EndToEnd {
             try await TestedSystem.with { system in
                 let server = try await system.start()
                 let fleet = try await register(system.api(server))
+                try await harm(system, system.api(server))
+                let reader = try await Executable.run(
+                    ["token", "create", "reader", "--role", "reader", "--database-url", system.database.serverURL])
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await keepReporting(fleet, on: system) }
-                    let output = try await Browser.run(on: server, mqttPort: system.broker.port, token: system.token)
+                    let output = try await Browser.run(
+                        on: server, mqttPort: system.broker.port, token: system.token,
+                        reader: reader.trimmingCharacters(in: .whitespacesAndNewlines))
                     group.cancelAll()
                     guard output.succeeded else { throw Wrong("\(output.text)\n\(output.errors)") }
                 }
@@ -26,6 +33,27 @@ extension EndToEnd {
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
+        }
+
+        /// Gives one device an event that no program of today can read, and another a row that is not what the log says.
+        private func harm(_ system: TestedSystem, _ api: API) async throws {
+            let (poisoned, altered) = (try await api.register("Attic clock"), try await api.register("Attic lamp"))
+            try await system.viewsCaughtUp()
+            _ = try await system.texts(
+                "append what a newer program writes",
+                """
+                with head as (
+                    update log_head set position = position + 1 returning position, recorded_time)
+                insert into events (
+                    position, stream, category, version, id, type, schema_version, account, observed_time,
+                    recorded_time, principal, command_id, data)
+                select position, $1, 'device', 2, gen_random_uuid(), 'DeviceUpgraded', 1, 'default', recorded_time,
+                    recorded_time, 'system', gen_random_uuid(), '{}'
+                from head returning type
+                """, [.text("device-\(poisoned.id)")])
+            _ = try await system.texts(
+                "alter a row", "update devices set name = 'Altered by hand' where id = $1 returning name",
+                [.text(altered.id)])
         }
 
         private func keepReporting(_ fleet: [API.Device], on system: TestedSystem) async throws {

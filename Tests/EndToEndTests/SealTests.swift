@@ -65,6 +65,68 @@ extension EndToEnd {
             }
         }
 
+        @Test func `goes to a mailbox head by head, and one of them alone betrays what is cut off`() async throws {
+            try await TestedSystem.with { system in
+                let folder = try ThrowawayFolder.make()
+                defer { ThrowawayFolder.remove(folder) }
+                let (key, head) = (folder + "/key", folder + "/head")
+                _ = try await Executable.run(["audit", "key", "create", key])
+                let receiver = try await ReceiverProcess("receiver.py")
+                // The first head is signed as soon as a server has a key, and not a minute later.
+                let unsealed = try await system.start("unsealed")
+                let set = try await system.api(unsealed).send(
+                    "PUT", "/api/v1/accounts/default/mailboxes/auditor",
+                    #"{"channel":"webhook","url":"http://127.0.0.1:\#(receiver.port)/ok","severity":"critical","heads":true}"#
+                )
+                guard set.status == 201 else { throw Wrong("the mailbox was answered \(set.status) \(set.text)") }
+                for number in 1...5 { _ = try await system.api(unsealed).register("sealed-\(number)") }
+                let registered = try await system.head
+                await unsealed.kill()
+
+                let server = try await system.start("sealing", more: ["FLEETLOG_SEAL_KEY_FILE": key])
+                let note = try await Self.note(at: receiver)
+                try note.write(toFile: head, atomically: true, encoding: .utf8)
+                _ = try await Executable.run(["replay", "devices", "--database-url", system.database.serverURL])
+                let letters = try await system.number("letters", "select count(*) from notifications")
+                let heads = try await system.number("heads", "select count(*) from signed_heads")
+                guard letters == heads, letters >= 1 else { throw Wrong("\(letters) letters of \(heads) heads") }
+                await server.kill()
+
+                let verify = [
+                    "audit", "verify", "--key", key + ".pub", "--head", head, "--database-url",
+                    system.database.serverURL,
+                ]
+                let clean = try await Executable.output(verify)
+                guard clean.succeeded else { throw Wrong("a log as it was is judged \(clean.text)\(clean.errors)") }
+                try await PostgresLog.with(system.database) { log in
+                    try await log.tamper(
+                        """
+                        delete from signed_heads; delete from events where position >= \(registered);
+                        update log_head set position = \(registered - 1)
+                        """)
+                }
+                let cut = try await Executable.output(verify)
+                guard !cut.succeeded, cut.text.contains("cut off") else {
+                    throw Wrong("a log without its end is judged \(cut.text)\(cut.errors)")
+                }
+            }
+        }
+
+        /// The first head that has come.
+        private static func note(at receiver: ReceiverProcess) async throws -> String {
+            func find() -> String? {
+                receiver.received.lazy.compactMap { request in
+                    let body = Data((request["body"] as? String ?? "").utf8)
+                    let event = (try? JSONSerialization.jsonObject(with: body)) as? [String: Any]
+                    guard event?["type"] as? String == "fleetlog.head.signed.v1" else { return nil }
+                    return ((event?["data"] as? [String: Any])?["values"] as? [String: String])?["note"]
+                }.first
+            }
+            try await eventually("a head has come") { find() != nil }
+            guard let note = find() else { throw Wrong("a letter is gone") }
+            return note
+        }
+
         private struct Head: Decodable { var size: Int }
 
         /// An export alone, whole and changed.

@@ -30,6 +30,69 @@ extension EndToEnd {
             }
         }
 
+        @Test func `certifies a device, which then sends a reading by the line that is printed`() async throws {
+            try await PrivateInstallation.with { installation in
+                let server = try await installation.up("first")
+                struct Device: Decodable { var id: String }
+                let (data, own) = (installation.folder + "/.fleetlog", installation.folder + "/own")
+                let file = try Data(contentsOf: URL(fileURLWithPath: data + "/first-device.json"))
+                let device = try JSONDecoder().decode(Device.self, from: file).id
+                let common = ["--folder", data, "--api", "http://127.0.0.1:\(installation.httpPort)"]
+                // As a person would say it, with paths from where they are.
+                let said = try await Command(
+                    "/bin/sh",
+                    [
+                        "-c",
+                        "cd '\(installation.folder)' && '\(Executable.path)' devices certify \(device) --out own "
+                            + "--api http://127.0.0.1:\(installation.httpPort)",
+                    ]
+                ).run()
+                try await send(by: said, as: device, "own/\(device)", in: installation)
+                try await showsReading(server, installation)
+                let mode = try FileManager.default.attributesOfItem(atPath: "\(own)/\(device).key")[.posixPermissions]
+                guard mode as? Int == 0o600 else { throw Wrong("others can read the key") }
+
+                // By a request of the device's, with the key that never left it; the certificate before ends.
+                let request = installation.folder + "/request.csr"
+                try await Command(
+                    "/usr/bin/openssl",
+                    [
+                        "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=whatever", "-keyout",
+                        installation.folder + "/DEVICE.key", "-out", request,
+                    ]
+                ).run()
+                let again = ["devices", "certify", device, "--request", request, "--overlap", "0"] + common
+                let refused = try await Executable.output(again + ["--out", own])
+                guard !refused.succeeded, refused.errors.contains("exists already") else {
+                    throw Wrong("it overwrites: \(refused.errors)")
+                }
+                let renewed = try await Executable.run(again + ["--out", installation.folder])
+                try await send(by: renewed, as: device, device, in: installation)
+                try await showsReading(server, installation, count: 2)
+                do {
+                    try await send(by: said, as: device, "own/\(device)", in: installation)
+                } catch {
+                    let unknown = try await Executable.output(
+                        ["devices", "certify", "nobody"] + common + ["--out", own])
+                    guard !unknown.succeeded, unknown.errors.contains("no device with this id"),
+                        !FileManager.default.fileExists(atPath: own + "/nobody.key")
+                    else { throw Wrong("a device that is not there: \(unknown.errors)") }
+                    guard await server.terminate() == .exited(0) else { throw Wrong(server.log) }
+                    return
+                }
+                throw Wrong("the certificate before still works")
+            }
+        }
+
+        private func send(
+            by said: String, as device: String, _ file: String, in installation: PrivateInstallation
+        ) async throws {
+            guard let line = said.split(separator: "\n").last(where: { $0.contains("mosquitto_pub") }),
+                line.contains("devices/\(device)/telemetry"), line.contains("\(file).crt")
+            else { throw Wrong("no line to paste: \(said)") }
+            try await Command("/bin/sh", ["-c", "cd '\(installation.folder)' && \(line)"]).run()
+        }
+
         @Test func `is killed and leaves Postgres and Mosquitto, which the next one takes over`() async throws {
             try await PrivateInstallation.with { installation in
                 let first = try await installation.up("first")

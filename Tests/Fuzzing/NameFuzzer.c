@@ -17,13 +17,20 @@ static bool is_own(const char *topic) {
     return false;
 }
 
-// A guard that knows the device d1 with a key that nobody has.
+// A guard that knows the device d1 with the key "k" and a certificate whose SHA-256 is that of "c".
 static guard *filled(guard_time now) {
     guard *guard = guard_create("fleetlog", "secret");
     uint8_t begin[] = "FG\1B12345678\0\0\0\0\1\0", commit[] = "FG\1C12345678\0\0\0\1\0\0\0\0\0\0\0\1";
-    uint8_t entries[4 + 8 + 3 + 8 + 2 + 16 + 1 + 7 + 32] = "FG\1E12345678\2d1\0\0\0\0\0\0\0\1";
-    entries[4 + 8 + 3 + 8 + 2 + 16] = 1;
-    entries[4 + 8 + 3 + 8 + 2 + 16 + 1 + 6] = guard_by_digest;
+    enum { keys = 4 + 8 + 3 + 8 + 2 + 16, key = 7 + GUARD_DIGEST_BYTES };
+    uint8_t entries[keys + 1 + 2 * key] = "FG\1E12345678\2d1\0\0\0\0\0\0\0\1";
+    uint8_t *first = entries + keys + 1, *second = first + key;
+    entries[keys] = 2;
+    first[1] = 1;
+    first[6] = guard_by_digest;
+    guard_digest("k", 1, first + 7);
+    second[1] = 2;
+    second[6] = guard_by_certificate;
+    guard_digest("c", 1, second + 7);
     if (guard == NULL || guard_control(guard, begin, sizeof begin - 1, now) != guard_control_done
         || guard_control(guard, entries, sizeof entries, now) != guard_control_done
         || guard_control(guard, commit, sizeof commit - 1, now) != guard_control_done || !guard->is_ready) {
@@ -47,11 +54,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     if (!is_gateway && guard_subscribe(guard, text, "#", now)) abort();
     if (!is_gateway && guard_read(guard, text, "$SYS/broker/version")) abort();
     if (!is_gateway && guard_publish(guard, text, "$CONTROL/fleetlog/v1", 1, false, true, now) == guard_allowed) abort();
+    // A key is no certificate and a certificate no key, whatever their digests.
     guard_login login = {.client = text, .client_id = text, .user = "d1", .password = text, .address = text};
-    if (guard_connect(guard, &login, now) == guard_admitted) abort();
+    if (guard_connect(guard, &login, now) == guard_admitted && strcmp(text, "k") != 0) abort();
+    guard_disconnected(guard, text, text, true);
+    uint8_t digest[GUARD_DIGEST_BYTES];
+    guard_digest(text, strlen(text), digest);
+    login.password = NULL;
+    login.certificate = digest;
+    if (guard_connect(guard, &login, now) == guard_admitted && strcmp(text, "c") != 0) abort();
+    guard_disconnected(guard, text, text, true);
     login.user = text;
     if (guard_connect(guard, &login, now) == guard_admitted) abort();
-    guard_disconnected(guard, text, text, true);
+    login.certificate = NULL;
+    login.password = text;
+    if (guard_connect(guard, &login, now) == guard_admitted) abort();
     free(text);
     return 0;
 }

@@ -113,6 +113,47 @@ import Testing
         }
         await broker.remove()
     }
+
+    @Test(arguments: [false, true])
+    func `has a port for certificates of its own authority, which stays, or of the one that is given`(
+        isGiven: Bool
+    ) async throws {
+        let given = isGiven ? try await TestAuthority() : nil
+        defer { given?.remove() }
+        let broker = try ThrowawayBroker.prepare(
+            in: ThrowawayFolder.make(), port: freePort(), certificatePort: freePort(),
+            deviceAuthority: given?.authority.certificate)
+        try await broker.start()
+        let tls = broker.folder + "/mosquitto/tls/"
+        #expect(PrivateBroker.certificatePort(in: broker.folder) == broker.certificatePort)
+        #expect(FileManager.default.fileExists(atPath: tls + "devices-ca.key") == !isGiven)
+        if !isGiven { #expect(try mode(of: tls + "devices-ca.key") == 0o600) }
+        let first = try String(contentsOfFile: broker.files.deviceAuthority, encoding: .utf8)
+        let authority =
+            if let given { given } else { try await TestAuthority(DeviceCertificateAuthority(of: broker.folder)) }
+        let certificate = try await authority.issue("d1")
+        try await broker.restart()
+        #expect(try String(contentsOfFile: broker.files.deviceAuthority, encoding: .utf8) == first)
+        try await broker.admit("d1", certificate: certificate.der)
+        try await publish(to: broker, by: certificate)
+        // Known to the guard, and signed by somebody else.
+        let stranger = try await TestAuthority()
+        defer { stranger.remove() }
+        let foreign = try await stranger.issue("d1")
+        try await broker.admit("d1", certificate: foreign.der)
+        await #expect(throws: InstallationError.self) { try await publish(to: broker, by: foreign) }
+        await broker.remove()
+    }
+}
+
+private func publish(to broker: ThrowawayBroker, by certificate: TestAuthority.Issued) async throws {
+    try await run(
+        "/usr/bin/mosquitto_pub",
+        [
+            "-h", "127.0.0.1", "-p", "\(broker.certificatePort ?? 0)", "--cafile", broker.files.certificateAuthority,
+            "--cert", certificate.certificate, "--key", certificate.key, "-V", "mqttv5", "-q", "1",
+            "-t", "devices/d1/telemetry", "-m", "{}",
+        ])
 }
 
 private func publishOverTLS(

@@ -124,6 +124,29 @@ private enum FaultyDevices: Projection {
         }
     }
 
+    @Test func `stops a device in a rebuild that is near the head, and holds nobody up`() async throws {
+        try await withView(.throwing(3)) { fleet, log, rebuilds in
+            try await fleet.viewReachesHead()
+            // It rests before the event, near enough to the head to be brought up while the live view waits.
+            let begun = try await rebuilds.start("devices", eventLimit: 1, askedBy: "a test")
+            try await log.withRebuilding([FaultyDevices.self]) {
+                try await eventually("something is folded") {
+                    try await log.status("devices").rebuild?.progress.events ?? 0 >= 1
+                }
+                _ = try await rebuilds.pause("devices")
+            }
+            _ = try await log.number("with u as (update rebuilds set event_limit = null) select 1::bigint")
+            try await log.withRebuilding([FaultyDevices.self]) {
+                _ = try await rebuilds.resume("devices")
+                #expect(try await log.end(of: begun).comparison?.isIdentical == true)
+            }
+            #expect(try await rebuilds.stuck("devices", limit: 9).map(\.id) == [broken])
+            try await fleet.report(3, from: sound)
+            try await fleet.viewReachesHead()
+            #expect(try await counts(fleet) == [1, 3])
+        }
+    }
+
     @Test func `stops a device whose event it does not come back from, and no other`() async throws {
         var bounds = FoldBounds()
         bounds.time = .seconds(2)

@@ -199,6 +199,23 @@ import Testing
             #expect(try await log.roles("devices") == ["1 live", "2 previous"])
         }
     }
+
+    @Test func `does not begin by itself once events have left the log, whose rows would be lost`() async throws {
+        try await withFleet { _, log in
+            try await log.asSuperuser(
+                """
+                insert into retained_ranges (first_position, end_position, events, cutoff, finished_time)
+                values (1, 2, 1, now(), now())
+                """)
+            let asked = try await log.rebuilds().start("accounts", eventLimit: nil, askedBy: "a test")
+            // Definitions are looked at before any work is done.
+            _ = try await log.withRebuilding([RenamedDevices.self, AccountsProjection.self]) {
+                try await log.end(of: asked)
+            }
+            #expect(try await log.status("devices").rebuild == nil)
+            #expect(try await log.roles("devices") == ["1 live"])
+        }
+    }
 }
 
 /// The view `devices` as a later program might fold it.

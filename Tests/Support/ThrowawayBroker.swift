@@ -8,26 +8,38 @@ package struct ThrowawayBroker: Sendable {
 
     package var port: Int { broker.port }
     package var tlsPort: Int? { broker.tlsPort }
+    package var certificatePort: Int? { broker.certificatePort }
     package var address: String { broker.address }
     package var files: BrokerFiles { broker.files }
 
     /// - Parameter isGuarded: false for one that lets everybody do everything.
-    package static func start(isGuarded: Bool = true, tlsPort: Int? = nil) async throws -> ThrowawayBroker {
+    package static func start(
+        isGuarded: Bool = true, tlsPort: Int? = nil, certificatePort: Int? = nil
+    ) async throws -> ThrowawayBroker {
         let broker = try prepare(
-            in: ThrowawayFolder.make(), port: freePort(), isGuarded: isGuarded, tlsPort: tlsPort)
+            in: ThrowawayFolder.make(), port: freePort(), isGuarded: isGuarded, tlsPort: tlsPort,
+            certificatePort: certificatePort)
         try await broker.start()
         return broker
     }
 
     /// One that does not run yet; `folder` lies in a `ThrowawayFolder`.
     package static func prepare(
-        in folder: String, port: Int, isGuarded: Bool = true, tlsPort: Int? = nil
+        in folder: String, port: Int, isGuarded: Bool = true, tlsPort: Int? = nil, certificatePort: Int? = nil,
+        deviceAuthority: String? = nil
     ) throws -> ThrowawayBroker {
         let port = PortCheck(port, for: "MQTT", flag: "--mqtt-port", variable: "FLEETLOG_MQTT_PORT")
         let tls = tlsPort.map {
             PortCheck($0, for: "MQTT over TLS", flag: "--mqtt-tls-port", variable: "FLEETLOG_MQTT_TLS_PORT")
         }
-        let broker = try PrivateBroker(in: folder, port: port, tls: tls, isGuarded: isGuarded, logger: quiet)
+        let certificates = certificatePort.map {
+            PortCheck(
+                $0, for: "MQTT by certificate", flag: "--mqtt-certificate-port",
+                variable: "FLEETLOG_MQTT_CERTIFICATE_PORT")
+        }
+        let broker = try PrivateBroker(
+            in: folder, port: port, tls: tls, certificates: certificates,
+            deviceAuthority: deviceAuthority, isGuarded: isGuarded, logger: quiet)
         return ThrowawayBroker(broker: broker, folder: folder)
     }
 

@@ -25,11 +25,14 @@ package struct Mailbox: Sendable, Equatable {
     package var channel: Channel
     /// The least that a notification must matter to come here.
     package var severity: Severity
+    /// Whether it also gets the signed heads of the log.
+    package var heads: Bool
 
-    package init(name: String, channel: Channel, severity: Severity) {
+    package init(name: String, channel: Channel, severity: Severity, heads: Bool = false) {
         self.name = name
         self.channel = channel
         self.severity = severity
+        self.heads = heads
     }
 
     package static let mostOfAnAccount = 32
@@ -54,12 +57,13 @@ package struct Mailbox: Sendable, Equatable {
 }
 
 extension Mailbox: Codable {
-    private enum Key: CodingKey { case name, channel, url, address, severity }
+    private enum Key: CodingKey { case name, channel, url, address, severity, heads }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         name = try container.decode(String.self, forKey: .name)
         severity = try container.decode(Severity.self, forKey: .severity)
+        heads = try container.decodeIfPresent(Bool.self, forKey: .heads) ?? false
         switch try container.decode(String.self, forKey: .channel) {
         case "webhook": channel = .webhook(url: try container.decode(String.self, forKey: .url))
         case "email": channel = .email(address: try container.decode(String.self, forKey: .address))
@@ -78,6 +82,7 @@ extension Mailbox: Codable {
         case .email(let address): try container.encode(address, forKey: .address)
         }
         try container.encode(severity, forKey: .severity)
+        if heads { try container.encode(true, forKey: .heads) }
     }
 }
 

@@ -28,10 +28,10 @@ package enum Device: Decider {
         case quarantine(reason: String)
         /// Lets a quarantined device be what it was.
         case release(reason: String)
-        /// Gives the device a further key.
-        case issueCredential
-        /// Gives the device a new key, and ends the others after the overlap.
-        case rotateCredentials(overlap: Duration)
+        /// Gives the device a further key, or lets a certificate stand for it.
+        indirect case issueCredential(DeviceCertificate? = nil)
+        /// Gives the device a new key or certificate, and ends the others after the overlap.
+        indirect case rotateCredentials(overlap: Duration, to: DeviceCertificate? = nil)
         case revokeCredential(key: Int)
         /// Notes what the broker has refused the device, or whoever used its name.
         case noteAccessRefusals(AccessRefusals)
@@ -60,8 +60,8 @@ package enum Device: Decider {
         case commandCancelled(CommandCancelled)
         case quarantined(DeviceQuarantined)
         case released(DeviceReleased)
-        case credentialIssued(CredentialIssued)
-        case credentialsRotated(CredentialsRotated)
+        indirect case credentialIssued(CredentialIssued)
+        indirect case credentialsRotated(CredentialsRotated)
         case credentialRevoked(CredentialRevoked)
         case accessRefused(AccessRefused)
         case retired(DeviceRetired)
@@ -80,6 +80,7 @@ package enum Device: Decider {
         /// No key of this number is valid.
         case unknownCredential
         case tooManyCredentials
+        case certificateExpired(Timestamp)
         /// The device was not told this, or it is forgotten.
         case unknownCommand
         case tooManyCommands
@@ -102,6 +103,7 @@ package enum Device: Decider {
             + state.readings.approximateHeapBytes + state.sequence.spans.approximateHeapBytes
             + state.metadata.approximateHeapBytes + state.connectivity.approximateHeapBytes
             + state.configuration.approximateHeapBytes + state.commands.approximateHeapBytes
+            + state.keys.reduce(0) { $0 + ($1.certificate?.approximateHeapBytes ?? 0) }
     }
 
     package static func decide(
@@ -164,8 +166,9 @@ package enum Device: Decider {
         case .retire(let reason):
             try DeviceLimits.check(reason: reason)
             return [.retired(DeviceRetired(reason: reason))]
-        case .issueCredential: return try issue(in: state, at: context.time)
-        case .rotateCredentials(let overlap): return try rotate(overlap, in: state, at: context.time)
+        case .issueCredential(let certificate): return try issue(certificate, in: state, at: context.time)
+        case .rotateCredentials(let overlap, let certificate):
+            return try rotate(to: certificate, overlap: overlap, in: state, at: context.time)
         case .revokeCredential(let key): return try revoke(key, in: state, at: context.time)
         case .register, .refuseMessage, .noteAccessRefusals:
             return []
@@ -250,7 +253,7 @@ package enum Device: Decider {
         case .released:
             state.status = state.quarantine?.before ?? .active
             state.quarantine = nil
-        case .credentialIssued(let fact): state.addKey(fact.key)
+        case .credentialIssued(let fact): state.addKey(fact.key, fact.certificate)
         case .credentialsRotated(let fact): state.rotateKeys(fact)
         case .credentialRevoked(let fact): state.keys.removeAll { $0.number == fact.key }
         case .accessRefused:

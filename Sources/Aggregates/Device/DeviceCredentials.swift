@@ -1,30 +1,48 @@
 package import Runtime
 
 extension Device {
-    /// A key that the device may prove itself with.
+    /// A key or a certificate that the device may prove itself with.
     package struct KeyStanding: Sendable, Hashable, Codable {
         /// Never given twice.
         package var number: Int
         /// When it ends; for ever if nil.
         package var expires: Timestamp?
+        /// Nil for a key.
+        package var certificate: DeviceCertificate?
 
-        package init(number: Int, expires: Timestamp? = nil) {
+        package init(number: Int, expires: Timestamp? = nil, certificate: DeviceCertificate? = nil) {
             self.number = number
             self.expires = expires
+            self.certificate = certificate
         }
     }
 
-    /// More keys at a time than a device has any use for.
+    /// More keys and certificates at a time than a device has any use for.
     package static let keyLimit = 8
 
-    static func issue(in state: State, at time: Timestamp) throws(Rejection) -> [Event] {
-        guard state.validKeys(at: time).count < keyLimit else { throw .tooManyCredentials }
-        return [.credentialIssued(CredentialIssued(key: state.issuedKeys + 1))]
+    static func issue(
+        _ certificate: DeviceCertificate?, in state: State, at time: Timestamp
+    ) throws(Rejection) -> [Event] {
+        try checkFurther(certificate, in: state, at: time)
+        return [.credentialIssued(CredentialIssued(key: state.issuedKeys + 1, certificate: certificate))]
     }
 
-    static func rotate(_ overlap: Duration, in state: State, at time: Timestamp) throws(Rejection) -> [Event] {
+    static func rotate(
+        to certificate: DeviceCertificate?, overlap: Duration, in state: State, at time: Timestamp
+    ) throws(Rejection) -> [Event] {
+        try checkFurther(certificate, in: state, at: time)
+        return [
+            .credentialsRotated(
+                CredentialsRotated(
+                    key: state.issuedKeys + 1, othersExpire: time + overlap, certificate: certificate))
+        ]
+    }
+
+    private static func checkFurther(
+        _ certificate: DeviceCertificate?, in state: State, at time: Timestamp
+    ) throws(Rejection) {
         guard state.validKeys(at: time).count < keyLimit else { throw .tooManyCredentials }
-        return [.credentialsRotated(CredentialsRotated(key: state.issuedKeys + 1, othersExpire: time + overlap))]
+        if let certificate, certificate.notAfter <= time { throw .certificateExpired(certificate.notAfter) }
     }
 
     static func revoke(_ key: Int, in state: State, at time: Timestamp) throws(Rejection) -> [Event] {
@@ -40,24 +58,28 @@ extension Device.State {
 
     mutating func rotateKeys(_ fact: CredentialsRotated) {
         for at in keys.indices { keys[at].expires = min(keys[at].expires ?? fact.othersExpire, fact.othersExpire) }
-        addKey(fact.key)
+        addKey(fact.key, fact.certificate)
     }
 
-    mutating func addKey(_ number: Int) {
+    mutating func addKey(_ number: Int, _ certificate: DeviceCertificate? = nil) {
         issuedKeys = max(issuedKeys, number)
-        keys.append(Device.KeyStanding(number: number))
+        keys.append(Device.KeyStanding(number: number, expires: certificate?.notAfter, certificate: certificate))
     }
 }
 
-/// A further key beside those that the device has.
+/// A further key, or a certificate, beside those that the device has.
 package struct CredentialIssued: Sendable, Codable, Equatable {
     package var key: Int
+    /// Absent for a key.
+    package var certificate: DeviceCertificate?
 }
 
-/// A new key; those before it end after a while in which all of them work.
+/// A new key or certificate; those before it end after a while in which all of them work.
 package struct CredentialsRotated: Sendable, Codable, Equatable {
     package var key: Int
     package var othersExpire: Timestamp
+    /// Absent for a key.
+    package var certificate: DeviceCertificate?
 }
 
 package struct CredentialRevoked: Sendable, Codable, Equatable {

@@ -93,12 +93,16 @@ private struct CanonicalCursor {
     private mutating func text() -> String? {
         guard skip("\"") else { return nil }
         let start = next
+        var bits: UInt8 = 0
         while let byte = peek, byte != UInt8(ascii: "\"") {
             guard byte >= 0x20, byte != UInt8(ascii: "\\") else { return nil }
+            bits |= byte
             next += 1
         }
-        let text = String(validating: UnsafeBufferPointer(rebasing: bytes[start..<next]), as: UTF8.self)
-        return skip("\"") ? text : nil
+        let found = UnsafeBufferPointer(rebasing: bytes[start..<next])
+        guard skip("\"") else { return nil }
+        // Most are ASCII, of which a string is made several times as fast if nothing is to be validated.
+        return bits < 0x80 ? String(decoding: found, as: UTF8.self) : String(validating: found, as: UTF8.self)
     }
 
     private mutating func integer() -> Int64? {

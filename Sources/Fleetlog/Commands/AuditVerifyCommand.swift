@@ -62,7 +62,8 @@ struct AuditVerifyCommand: AsyncParsableCommand {
             throw SettingsError("\(path) cannot be read")
         }
         var (heads, note, isSigned) = ([SignedHead](), "", false)
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        // What was saved from an e-mail may end its lines with both.
+        for line in text.replacing("\r\n", with: "\n").split(separator: "\n", omittingEmptySubsequences: false) {
             if isSigned, !line.hasPrefix("— ") {
                 heads.append(try SignedHead(note))
                 (note, isSigned) = ("", false)

@@ -3,7 +3,8 @@ import Foundation
 
 struct DevicesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "devices", abstract: "Work on many devices at once.", subcommands: [Import.self])
+        commandName: "devices", abstract: "Register devices, and certify them.",
+        subcommands: [Import.self, CertifyCommand.self])
 
     struct Import: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -23,6 +23,12 @@ struct UpCommand: AsyncParsableCommand {
             "Port of the broker for MQTT over TLS, 0 for none; default 8883 if it is free. (FLEETLOG_MQTT_TLS_PORT)")
     var mqttTLSPort: Int?
 
+    @Option(
+        help:
+            "Port of the broker at which devices prove themselves by X.509 certificates, 0 for none; default 8884 if it is free. (FLEETLOG_MQTT_CERTIFICATE_PORT)"
+    )
+    var mqttCertificatePort: Int?
+
     @OptionGroup var options: ServerOptions
 
     func run() async throws {
@@ -34,8 +40,9 @@ struct UpCommand: AsyncParsableCommand {
             level: sources.value("log-level") == nil ? .warning : try ServerSettings.logLevel(sources))
         let logger = Logger(label: "fleetlog")
         // Ctrl-C may come while Postgres is made, and must not leave it behind.
-        let foundation = try await untilInterrupted { [folder, mqttTLSPort] in
-            try await Foundation.start(in: folder, sources, tlsPort: mqttTLSPort, logger: logger)
+        let foundation = try await untilInterrupted { [folder, mqttTLSPort, mqttCertificatePort] in
+            try await Foundation.start(
+                in: folder, sources, tlsPort: mqttTLSPort, certificatePort: mqttCertificatePort, logger: logger)
         }
         do {
             try await serve(foundation, simulated: simulated, logger: logger)
@@ -56,7 +63,7 @@ struct UpCommand: AsyncParsableCommand {
         let welcome = Welcome(
             folder: foundation.path, token: token, listening: server.http.listening,
             mqttPort: settings.mqtt.broker.port,
-            tlsHint: foundation.tlsHint)
+            tlsHints: foundation.tlsHints)
         var clients: [any Service] = [welcome]
         if simulated > 0 {
             clients.append(
@@ -84,14 +91,19 @@ private struct Foundation {
     private let postgres: PrivatePostgres
     private let broker: PrivateBroker
     private let tls: PortCheck?
+    private let certificates: PortCheck?
     /// What to say about TLS.
-    var tlsHint: String? {
-        tls.map { "MQTT over TLS: port \($0.number), with --cafile \(broker.files.certificateAuthority)" }
+    var tlsHints: [String] {
+        let authority = broker.files.certificateAuthority
+        return [
+            tls.map { "MQTT over TLS: port \($0.number), with --cafile \(authority)" },
+            certificates.map { "MQTT by certificate: port \($0.number), after fleetlog devices certify DEVICE" },
+        ].compactMap { $0 }
     }
 
     /// Starts both servers, or takes over those that an earlier process has left; nothing keeps running if it throws.
     static func start(
-        in path: String, _ sources: SettingsSources, tlsPort: Int?, logger: Logger
+        in path: String, _ sources: SettingsSources, tlsPort: Int?, certificatePort: Int?, logger: Logger
     ) async throws -> Foundation {
         let host = sources.text("mqtt-host", default: "127.0.0.1")
         let mqttPort = PortCheck(
@@ -103,10 +115,18 @@ private struct Foundation {
             variable: "FLEETLOG_HTTP_PORT")
         let folder = try InstallationFolder(taking: path)
         try httpPort.check()
-        let tls = try Self.tlsPort(tlsPort, at: host, in: folder.path)
+        let tls = try Self.port(
+            tlsPort, usually: 8_883, at: host, in: folder.path, for: "MQTT over TLS", flag: "--mqtt-tls-port",
+            variable: "FLEETLOG_MQTT_TLS_PORT")
+        let certificates = try Self.port(
+            certificatePort, usually: 8_884, at: host, in: folder.path, for: "MQTT by certificate",
+            flag: "--mqtt-certificate-port", variable: "FLEETLOG_MQTT_CERTIFICATE_PORT")
         let foundation = Foundation(
             path: folder.path, folder: folder, postgres: try PrivatePostgres(in: folder.path, logger: logger),
-            broker: try PrivateBroker(in: folder.path, port: mqttPort, tls: tls, logger: logger), tls: tls)
+            broker: try PrivateBroker(
+                in: folder.path, port: mqttPort, tls: tls, certificates: certificates,
+                deviceAuthority: sources.value("device-ca-file")?.text, logger: logger), tls: tls,
+            certificates: certificates)
         do {
             // The broker first: it needs a port, which somebody else may have.
             try await foundation.broker.start()
@@ -119,14 +139,16 @@ private struct Foundation {
     }
 
     /// Nobody who asks for it is let down silently; nobody who does not is kept from starting by it.
-    private static func tlsPort(_ given: Int?, at host: String, in folder: String) throws -> PortCheck? {
-        let text = ProcessInfo.processInfo.environment["FLEETLOG_MQTT_TLS_PORT"] ?? ""
-        guard let wanted = given ?? (text.isEmpty ? 8_883 : Int(text)), (0...65_535).contains(wanted) else {
-            throw SettingsError("FLEETLOG_MQTT_TLS_PORT is '\(text)': give a port, or 0 for none")
+    private static func port(
+        _ given: Int?, usually: Int, at host: String, in folder: String, for purpose: String, flag: String,
+        variable: String
+    ) throws -> PortCheck? {
+        let text = ProcessInfo.processInfo.environment[variable] ?? ""
+        guard let wanted = given ?? (text.isEmpty ? usually : Int(text)), (0...65_535).contains(wanted) else {
+            throw SettingsError("\(variable) is '\(text)': give a port, or 0 for none")
         }
         guard wanted > 0 else { return nil }
-        let port = PortCheck(
-            wanted, at: host, for: "MQTT over TLS", flag: "--mqtt-tls-port", variable: "FLEETLOG_MQTT_TLS_PORT")
+        let port = PortCheck(wanted, at: host, for: purpose, flag: flag, variable: variable)
         let isDefault = given == nil && text.isEmpty
         // A broker that an earlier process has left holds its port itself.
         if isDefault, !PrivateBroker.listened(on: wanted, in: folder), (try? port.check()) == nil { return nil }
@@ -146,6 +168,9 @@ private struct Foundation {
     func settings(over sources: SettingsSources, _ given: [String: String]) -> [String: String] {
         var given = given
         if sources.value("database-disk") == nil { given["database-disk"] = path }
+        if certificates != nil, sources.value("device-ca-file") == nil {
+            given["device-ca-file"] = broker.files.deviceAuthority
+        }
         if sources.value("seal-key-file") == nil { given["seal-key-file"] = path + "/seal-key" }
         if sources.value("webhook-allow-private") == nil { given["webhook-allow-private"] = "loopback" }
         return given.merging(

@@ -4,14 +4,14 @@ import Runtime
 /// A view takes in every event of its streams.
 struct ViewFold<P: WideProjection>: StreamLaw {
     var category: String? { P.category }
-    private var rows: [String: P.Row] = [:]
+    private var rows = ViewRows<P.Row>()
 
     init(_ projection: P.Type) {}
 
     mutating func begin(
         _ stream: StreamName, floor: Int64, snapshots: [Snapshot], _ findings: inout AuditFindings
     ) {
-        rows = [:]
+        rows = ViewRows()
     }
 
     mutating func take(_ event: RecordedEvent, _ findings: inout AuditFindings) {

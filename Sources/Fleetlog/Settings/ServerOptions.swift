@@ -14,7 +14,7 @@ struct ServerOptions: ParsableArguments {
     @Option(help: "libpq URL of the schema's owner, for migrations. (FLEETLOG_MIGRATION_DATABASE_URL)")
     var migrationDatabaseURL: String?
 
-    @Option(help: "Connections for reading and views, 1 to 200; default 8. (FLEETLOG_DATABASE_POOL_SIZE)")
+    @Option(help: "Connections for reading and views, 4 to 200; default 8. (FLEETLOG_DATABASE_POOL_SIZE)")
     var databasePoolSize: Int?
 
     @Option(
@@ -82,6 +82,12 @@ struct ServerOptions: ParsableArguments {
             "What happens to a message too many: 'disconnect' (the device sends it again) or 'drop'; default disconnect. (FLEETLOG_DEVICE_LIMIT_ACTION)"
     )
     var deviceLimitAction: String?
+
+    @Option(
+        help:
+            "Certificates of the authorities that sign those of devices, the broker's cafile: others are not registered. (FLEETLOG_DEVICE_CA_FILE)"
+    )
+    var deviceCAFile: String?
 
     @Option(
         help:
@@ -187,7 +193,7 @@ struct ServerOptions: ParsableArguments {
             "mqtt-secret-file": mqttSecretFile, "mqtt-client-id": mqttClientID,
             "mqtt-guard": mqttGuard, "device-messages-per-minute": deviceMessagesPerMinute.map(String.init),
             "device-bytes-per-second": deviceBytesPerSecond.map(String.init),
-            "device-limit-action": deviceLimitAction,
+            "device-limit-action": deviceLimitAction, "device-ca-file": deviceCAFile,
             "webhook-allow-private": webhookAllowPrivate, "smtp-url": smtpURL, "smtp-username": smtpUsername,
             "smtp-secret-file": smtpSecretFile, "smtp-from": smtpFrom, "smtp-tls": smtpTLS, "smtp-ca-file": smtpCAFile,
             "view-wait-seconds": viewWaitSeconds.map(String.init),

@@ -34,13 +34,15 @@ struct ServerSettings: Sendable {
         failpoint = try ArmedFailpoint(sources)
         databaseURL = try sources.required("database-url")
         migrationDatabaseURL = sources.value("migration-database-url")?.text
-        databasePoolSize = try sources.number("database-pool-size", in: 1...200, default: 8)
+        // A rebuild holds two while it asks for a third, and a past view one while it asks for a second.
+        databasePoolSize = try sources.number("database-pool-size", in: 4...200, default: 8)
         http = HTTPConfiguration(
             host: sources.text("http-host", default: "127.0.0.1"),
             port: try sources.number("http-port", in: 0...65_535, default: 8_080))
         http.viewWait = .seconds(try sources.number("view-wait-seconds", in: 0...25, default: 5))
         http.metricsAreOpen = try Self.choice(sources, "metrics-access", ["loopback": false, "all": true])
         http.cookiesNeedTLS = try Self.choice(sources, "http-secure-cookies", ["no": false, "yes": true])
+        http.deviceAuthority = try Self.deviceAuthority(sources)
         mqtt = MQTTConfiguration(
             broker: BrokerAddress(
                 host: sources.text("mqtt-host", default: "127.0.0.1"),
@@ -83,6 +85,15 @@ struct ServerSettings: Sendable {
         return DeviceLimit(
             messagesPerMinute: messages, messageBurst: 2 * messages, bytesPerSecond: bytes, byteBurst: 64 * bytes,
             action: try choice(sources, "device-limit-action", ["disconnect": .disconnect, "drop": .drop]))
+    }
+
+    private static func deviceAuthority(_ sources: SettingsSources) throws(SettingsError) -> DeviceAuthority? {
+        guard let text = try sources.secret("device-ca-file") else { return nil }
+        do throws(DeviceAuthority.Unreadable) {
+            return try DeviceAuthority(pem: text)
+        } catch {
+            throw SettingsError("\(sources.value("device-ca-file")?.origin ?? ""): \(error)")
+        }
     }
 
     private static func choice<Value>(

@@ -27,6 +27,9 @@ package struct HTTPConfiguration: Sendable {
     /// Whether the session cookie is sent over TLS only; for servers behind a proxy that ends TLS.
     package var cookiesNeedTLS = false
 
+    /// Who must have signed the certificates of devices; anybody if nil.
+    package var deviceAuthority: DeviceAuthority?
+
     package init(host: String = "127.0.0.1", port: Int = 8080) {
         self.host = host
         self.port = port

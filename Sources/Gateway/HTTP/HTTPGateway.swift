@@ -22,7 +22,8 @@ package struct HTTPGateway: Service {
         feed: (any LogSource)? = nil,
         devices: Directory<Device>,
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
-        queries: any FleetQueries & RolloutQueries & TelemetryQueries & FleetOverviewQueries, seals: any SealQueries,
+        queries: any FleetQueries & RolloutQueries & TelemetryQueries & FleetOverviewQueries, past: any PastViews,
+        seals: any SealQueries,
         serials: any SerialNumbers,
         notifications: any NotificationLedger,
         workflows: any WorkflowQueries, tokens: any TokenStore,
@@ -45,12 +46,19 @@ package struct HTTPGateway: Service {
             slots: slots, authenticator: authenticator, heartbeatInterval: configuration.heartbeatInterval,
             logger: logger)
         let standings = AccountStandings(store: store, accounts: accounts)
+        let pasts = PastQuestion(search: search, past: past)
         let deviceRoutes = DeviceRoutes(
             store: store, devices: devices, accounts: standings,
-            serials: DeviceSerials(numbers: serials, store: store), queries: queries, credentials: credentials)
+            serials: DeviceSerials(numbers: serials, store: store), queries: queries, credentials: credentials,
+            past: pasts)
         let ofAggregates: [Route] =
-            deviceRoutes.all + CredentialRoutes(routes: deviceRoutes, keys: deviceKeys).all
-            + DifferenceRoutes(store: store, devices: devices).all
+            deviceRoutes.all
+            + CredentialRoutes(
+                routes: deviceRoutes, keys: deviceKeys,
+                certificates: DeviceCertificates(
+                    keys: deviceKeys, store: store, authority: configuration.deviceAuthority)
+            ).all
+            + DifferenceRoutes(store: store, devices: devices, accounts: accounts, rollouts: rollouts).all
             + ConfigurationRoutes(devices: deviceRoutes, bell: configurations).all
             + CommandRoutes(devices: deviceRoutes, bell: commands).all
             + LimitRoutes(devices: deviceRoutes, catalog: catalog, standard: limit).all
@@ -59,8 +67,10 @@ package struct HTTPGateway: Service {
             ).all
             + ClaimRoutes(devices: deviceRoutes).all
             + FleetRoutes(
-                overview: FleetOverview(queries: queries, age: configuration.overviewAge), queries: queries
+                overview: FleetOverview(queries: queries, age: configuration.overviewAge), queries: queries,
+                past: pasts
             ).all
+            + FleetDifferenceRoutes(past: pasts).all
             + MetricRoutes(devices: deviceRoutes, queries: queries, catalog: catalog).all
             + ClaimCodeRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
             + AccountRoutes(store: store, accounts: accounts, queries: queries).all

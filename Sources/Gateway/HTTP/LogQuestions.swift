@@ -41,11 +41,7 @@ extension EventStore {
     /// Whether a stream ever had an event in scope; if not, it does not exist for the caller.
     func shows(_ stream: StreamName, to scope: AccountScope) async throws(Problem) -> Bool {
         do throws(EventStoreError) {
-            guard let first = try await readStream(stream, from: 1, limit: 1).first else { return false }
-            if scope.includes(first.metadata.account) { return true }
-            let page = try await readLog(
-                after: first.position, where: LogFilter(scope: scope, stream: stream), limit: 1)
-            return !page.events.isEmpty
+            return try await includes(stream, in: scope)
         } catch {
             throw Problem(error)
         }

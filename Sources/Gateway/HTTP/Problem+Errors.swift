@@ -42,7 +42,9 @@ extension Problem {
         case .unknownCredential: self = .noCredential
         case .tooManyCredentials:
             self = .conflict(
-                "too-many-credentials", "The device has \(Device.keyLimit) keys; revoke one of them first.")
+                "too-many-credentials",
+                "The device has \(Device.keyLimit) keys and certificates; revoke one of them first.")
+        case .certificateExpired(let time): self = .certificateExpired(time)
         case .configurationMoved(let version): self = .stale(version: version)
         case .unknownCommand: self = .noCommand
         case .tooManyCommands:

@@ -4,15 +4,20 @@ import Hummingbird
 /// The query of a request. What nobody asks for is refused, so that a typing error is not silently ignored.
 struct QueryParameters: Sendable {
     private var values: [String: String]
+    /// Of the one parameter that may be given more than once.
+    private var repeated: [String]
+    private static let repeatable = "label"
 
     init(_ query: String?) throws(Problem) {
         var values: [String: String] = [:]
+        repeated = []
         for pair in (query ?? "").split(separator: "&") {
             let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = Self.decoded(halves[0]), let value = Self.decoded(halves.count > 1 ? halves[1] : "") else {
                 throw .malformed(nil, "The query is not valid percent-encoded UTF-8.")
             }
-            guard values.updateValue(value, forKey: name) == nil else {
+            if name == Self.repeatable { repeated.append(value) }
+            guard values.updateValue(value, forKey: name) == nil || name == Self.repeatable else {
                 throw .malformed(name, "The parameter \(name) may be given once.")
             }
         }
@@ -25,9 +30,16 @@ struct QueryParameters: Sendable {
 
     subscript(name: String) -> String? { values[name] }
 
+    /// Every value of a parameter, in their order.
+    func all(_ name: String) -> [String] {
+        name == Self.repeatable ? repeated : values[name].map { [$0] } ?? []
+    }
+
     mutating func removeValue(of name: String) -> String? { values.removeValue(forKey: name) }
 
-    func allow(_ names: String...) throws(Problem) {
+    func allow(_ names: String...) throws(Problem) { try allow(names) }
+
+    func allow(_ names: [String]) throws(Problem) {
         for name in values.keys.sorted() where !names.contains(name) {
             let known = names.isEmpty ? "none" : names.joined(separator: ", ")
             throw .malformed(name, "There is no parameter \(name) here; known: \(known).")
@@ -66,9 +78,9 @@ enum ListCursor {
         Data("\(list):\(id)".utf8).base64URLText
     }
 
-    static func decode(_ text: String?, of list: String) throws(Problem) -> String? {
+    static func decode(_ text: String?, of list: String, limit: Int = 400) throws(Problem) -> String? {
         guard let text else { return nil }
-        guard text.utf8.count <= 400, let data = Data(base64URLText: text),
+        guard text.utf8.count <= limit, let data = Data(base64URLText: text),
             let plain = String(validating: data, as: UTF8.self), plain.hasPrefix("\(list):")
         else { throw .malformed("after", "after must be what an earlier answer gave as next.") }
         return String(plain.dropFirst(list.count + 1))

@@ -1,5 +1,6 @@
 // The alerts that are not over yet: the list as it was read, and every event since folded in.
 
+import { link } from "./route.js";
 import { actButton, ago, count, element } from "./view.js";
 
 const ranks = { critical: 0, warning: 1, info: 2 };
@@ -55,12 +56,12 @@ export class Alerts {
   }
 }
 
-/** The panel; `acknowledge` does it and says when it is done, `open` shows a device. */
+/** The panel; `acknowledge` does it and says when it is done. */
 export class AlertsPanel {
   #items = new Map();
 
-  constructor({ list, empty, status }, { acknowledge, open }) {
-    Object.assign(this, { list, empty, status, acknowledge, open });
+  constructor({ list, empty, status }, { acknowledge }) {
+    Object.assign(this, { list, empty, status, acknowledge });
   }
 
   draw(alerts, nameOf, mayAct) {
@@ -93,8 +94,7 @@ export class AlertsPanel {
     const fresh = item ?? element("li", { "data-alert": alert.id });
     const button = actButton(
       "Acknowledge", () => this.acknowledge(alert.id), { "aria-label": `Acknowledge: ${alert.kind} of ${name}` });
-    const device = element("button", { type: "button", class: "open" }, name);
-    device.addEventListener("click", () => this.open(alert.device));
+    const device = element("a", { class: "open", href: link("devices", alert.device) }, name);
     fresh.since = element("time", { datetime: alert.raisedTime, title: alert.raisedTime }, ago(alert.raisedTime));
     const seen = alert.state === "acknowledged"
       ? element("span", { class: "seen" }, [`seen by ${alert.acknowledgedBy ?? "somebody"}`, alert.note].filter(Boolean).join(": "))

@@ -22,6 +22,17 @@ async function ask(path, options = {}) {
 
 const json = (path, options) => ask(path, options).then((response) => response.json());
 
+const part = encodeURIComponent;
+
+/** A path with those of the fields that have a value. */
+export function withQuery(path, fields = {}) {
+  const given = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+}
+
+/** A page of a list: `items`, and `next` if there is more. */
+export const list = (path, fields) => json(withQuery(path, fields));
+
 export const session = () => json("/api/v1/session");
 
 export const logIn = (token) =>
@@ -42,14 +53,34 @@ export async function head() {
 export const events = async (after, limit) => (await json(`/api/v1/events?after=${after}&limit=${limit}`)).items;
 
 export const streamEvents = async (stream, after, limit) =>
-  (await json(`/api/v1/streams/${encodeURIComponent(stream)}/events?after=${after}&limit=${limit}`)).items;
+  (await json(`/api/v1/streams/${part(stream)}/events?after=${after}&limit=${limit}`)).items;
 
-export const device = (id) => json(`/api/v1/devices/${encodeURIComponent(id)}`);
+/** A device; with `version` or `at` as it was. */
+export const device = (id, past) => json(withQuery(`/api/v1/devices/${part(id)}`, past));
+
+/** What a device has of its own: `config`, `commands`, `limits`; or its `diff`. */
+export const ofDevice = (id, what, fields) => json(withQuery(`/api/v1/devices/${part(id)}/${what}`, fields));
+
+export const metric = (name, fields) => json(withQuery(`/api/v1/metrics/${part(name)}`, fields));
+
+export const alertsOf = async (device) => (await json(withQuery("/api/v1/alerts", { device, limit: 20 }))).items;
+
+export const stream = (name) => json(`/api/v1/streams/${part(name)}`);
+
+export const chain = (id) => json(`/api/v1/events/${part(id)}/chain`);
 
 export const projections = async () => (await json("/api/v1/projections")).items;
 
-const post = (path, body = {}) =>
-  json(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+export const projection = (name) => json(`/api/v1/projections/${part(name)}`);
+
+/** Does something with a view: `rebuild`, `rebuild/pause`, `swap-back`, ... */
+export const actOnView = (name, action, body) => post(`/api/v1/projections/${part(name)}/${action}`, body);
+
+async function post(path, body = {}) {
+  const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const text = await (await ask(path, options)).text();
+  return text ? JSON.parse(text) : null;
+}
 
 /** Alerts that are not over; the newest of each state. */
 export async function alerts() {
@@ -58,7 +89,7 @@ export async function alerts() {
   return [...open.items, ...seen.items];
 }
 
-export const acknowledge = (id) => post(`/api/v1/alerts/${encodeURIComponent(id)}/acknowledge`);
+export const acknowledge = (id) => post(`/api/v1/alerts/${part(id)}/acknowledge`);
 
 /** All rollouts under way, and some that are over. */
 export async function rollouts() {
@@ -68,14 +99,14 @@ export async function rollouts() {
 }
 
 /** Pauses, resumes or aborts a rollout. */
-export const act = (id, action) => post(`/api/v1/rollouts/${encodeURIComponent(id)}/${action}`);
+export const act = (id, action) => post(`/api/v1/rollouts/${part(id)}/${action}`);
 
 /** Devices, at most about `most`; says whether there are more. */
 export async function devices(most) {
   const found = [];
   let next = null;
   do {
-    const page = await json(`/api/v1/devices?limit=500${next ? `&after=${encodeURIComponent(next)}` : ""}`);
+    const page = await json(`/api/v1/devices?limit=500${next ? `&after=${part(next)}` : ""}`);
     found.push(...page.items);
     next = page.next;
   } while (next && found.length < most);

@@ -1,6 +1,7 @@
 // Makes elements. Data goes in as text only, never as markup.
 
 import { describe, oddity } from "./fleet.js";
+import { link } from "./route.js";
 
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -23,6 +24,13 @@ export function actButton(label, work, attributes = {}) {
   return button;
 }
 
+/** What the server would not do, and what to do about it. */
+export function problemNote(problem, again) {
+  return element(
+    "div", { class: "problem", role: "alert" }, element("strong", {}, problem.title ?? "Failed"),
+    element("p", {}, problem.message), again ? actButton("Try again", again) : null);
+}
+
 const whole = new Intl.NumberFormat("en");
 const decimal = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 
@@ -33,7 +41,10 @@ const units = {
 };
 
 export function reading(metric, value) {
-  if (typeof value === "number") return `${decimal.format(value)}${units[metric] ? ` ${units[metric]}` : ""}`;
+  if (typeof value === "number") {
+    const unit = units[metric.split(".").at(-1)];
+    return `${decimal.format(value)}${unit ? ` ${unit}` : ""}`;
+  }
   if (typeof value === "boolean") return value ? "yes" : "no";
   return value === null ? "–" : String(value);
 }
@@ -72,9 +83,8 @@ export const moment = (time) => (time ? new Date(time).toLocaleString() : "never
 
 /** A row of the table; `fill` brings it up to date, so that a row is made once. */
 export class Row {
-  constructor(id, open) {
-    this.name = element("button", { type: "button", class: "open" });
-    this.name.addEventListener("click", () => open(id));
+  constructor(id) {
+    this.name = element("a", { class: "open", href: link("devices", id) });
     this.cells = {};
     const cell = (name, attributes) => (this.cells[name] = element("td", attributes));
     this.state = element("span", { class: "state" });
@@ -133,7 +143,8 @@ export function eventItem(event, { title, isFresh } = {}) {
   return element(
     "li", { class: isFresh ? "fresh" : null, "data-position": event.position },
     element("div", { class: "event-head" },
-      element("span", { class: "position" }, `#${count(event.position)}`), element("b", {}, event.type),
+      element("a", { class: "position", href: link("events", event.metadata.id) }, `#${count(event.position)}`),
+      element("b", {}, event.type),
       element("time", { datetime: event.recordedTime, title: event.recordedTime }, clock(event.recordedTime))),
     element("div", { class: "event-data" }, [title, summary(event)].filter(Boolean).join(" · ")));
 }

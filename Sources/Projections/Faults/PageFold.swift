@@ -2,9 +2,7 @@ import Runtime
 
 /// Folds events onto rows, each stream in order. One that cannot be taken in stops its stream and no other.
 struct PageFold<P: WideProjection>: Sendable {
-    var rows: [String: P.Row] = [:]
-    /// The ids of what was changed, by stream.
-    private(set) var changed: [String: Set<String>] = [:]
+    var rows = ViewRows<P.Row>()
     /// The streams that stand still, by id, and those of them that came to it here.
     private(set) var waiting: Set<String>
     private(set) var failures: [StuckEntity] = []
@@ -22,20 +20,19 @@ struct PageFold<P: WideProjection>: Sendable {
     }
 
     mutating func fold(_ events: [RecordedEvent], watch: FoldWatch? = nil) {
-        for event in events where !waiting.contains(event.stream.id) {
+        for event in events where waiting.isEmpty || !waiting.contains(event.stream.id) {
             if let reason = barred[event.position] {
                 stop(event, reason)
                 continue
             }
             watch?.begin(event.position)
             do throws(EventCodecError) {
-                let ids = try P.ids(of: event)
-                guard ids.count <= bounds.rows else {
-                    stop(event, "it concerns \(ids.count) rows, more than \(bounds.rows)")
+                let count = P.isNarrow ? 1 : try P.ids(of: event).count
+                guard count <= bounds.rows else {
+                    stop(event, "it concerns \(count) rows, more than \(bounds.rows)")
                     continue
                 }
                 try P.evolve(&rows, with: event)
-                changed[event.stream.id, default: []].formUnion(ids)
             } catch {
                 stop(event, String(describing: error))
             }
@@ -51,13 +48,6 @@ struct PageFold<P: WideProjection>: Sendable {
     }
 
     mutating func forgetFailures() { failures = [] }
-
-    /// The rows to be stored, in the order of their ids so that two transactions cannot lock each other out.
-    var changedRows: [P.Row] { changed.values.joined().sorted().compactMap { rows[$0] } }
-
-    func changedRows(of stream: String) -> [P.Row] { (changed[stream] ?? []).sorted().compactMap { rows[$0] } }
-
-    mutating func forgetChanges() { changed.removeAll(keepingCapacity: true) }
 
     /// The ids that the events concern, as far as the code can say.
     static func ids(of events: [RecordedEvent]) -> [String] {

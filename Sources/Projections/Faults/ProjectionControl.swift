@@ -110,7 +110,7 @@ struct StuckFold<P: WideProjection>: Sendable {
         var fold = PageFold<P>(bounds: bounds)
         for row in try await connection.query(P.load(PageFold<P>.ids(of: events), generation: generation)) {
             let decoded = try P.decode(row)
-            fold.rows[P.id(of: decoded)] = decoded
+            fold.rows.load(decoded, id: P.id(of: decoded))
         }
         let (result, rows) = try await fold.folding(events, on: thread, generation: generation)
         if let rows { _ = try await connection.query(rows) }

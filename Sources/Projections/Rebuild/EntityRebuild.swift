@@ -67,7 +67,7 @@ package struct EntityRebuild: Sendable {
             if !superfluous.isEmpty { _ = try await connection.query(P.remove(superfluous, generation: generation)) }
             let after = try await texts(named, on: connection)
             return Outcome(
-                id: id, position: position, events: fold.version, rows: Int64(fold.rows.count),
+                id: id, position: position, events: fold.version, rows: Int64(fold.rows.changed.count),
                 differingRows: Int64(differing.count),
                 sample: differing.prefix(10).map { RowDifference(id: $0, live: before[$0], next: after[$0]) })
         }
@@ -84,7 +84,7 @@ package struct EntityRebuild: Sendable {
 /// The rows that come of one stream, as far as it was read.
 private struct StreamRows<P: WideProjection>: Sendable {
     let stream: StreamName
-    private(set) var rows: [String: P.Row] = [:]
+    private(set) var rows = ViewRows<P.Row>()
     private(set) var ids: Set<String> = []
     private(set) var version: Int64 = 0
     private(set) var position: Int64 = 0

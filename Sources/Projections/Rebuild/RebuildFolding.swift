@@ -142,6 +142,7 @@ actor RebuildFolding<P: WideProjection> {
 
     /// Stores the rows that have changed, and the checkpoint with them.
     func store() async throws {
+        let begin = ContinuousClock.now
         var rows: [P.Row] = []
         var stuck: [StuckEntity] = []
         var count = 0
@@ -166,15 +167,30 @@ actor RebuildFolding<P: WideProjection> {
             if !stopped.isEmpty {
                 _ = try await connection.query(StuckStatements.insert(stopped, P.name, rebuild.generation))
             }
-            for start in stride(from: 0, to: changed.count, by: pace.chunk) {
-                let chunk = Array(changed[start..<min(start + pace.chunk, changed.count)])
-                _ = try await connection.query(P.store(chunk, generation: rebuild.generation))
-            }
+            try await store(changed, on: connection)
         }
         Failpoint.reached(.rebuildStored)
         stored = to
         events = 0
-        nextStore = .now + pace.checkpoints
+        // Most of the time is for folding, however many rows there are.
+        nextStore = .now + max(pace.checkpoints, (ContinuousClock.now - begin) * 9)
         if count > pace.rows { for shard in shards { shard.forget() } }
+    }
+
+    /// Stores rows a chunk at a time; the next one is encoded meanwhile.
+    private nonisolated func store(_ rows: [P.Row], on connection: PostgresConnection) async throws {
+        var chunks = stride(from: 0, to: rows.count, by: pace.chunk)
+            .map { rows[$0..<min($0 + pace.chunk, rows.count)] }.makeIterator()
+        var encoded = await encoded(chunks.next())
+        while let statement = encoded {
+            let rest = chunks.next()
+            async let following = self.encoded(rest)
+            _ = try await connection.query(statement)
+            encoded = await following
+        }
+    }
+
+    private nonisolated func encoded(_ rows: ArraySlice<P.Row>?) async -> BoundStatement? {
+        rows.map { P.store(Array($0), generation: rebuild.generation) }
     }
 }

@@ -28,7 +28,7 @@ final class RebuildShard<P: WideProjection>: Sendable {
     /// The ids that must be read before these events can be folded.
     func missing(for events: [RecordedEvent]) -> [String] {
         state.withLock { state in
-            state.isComplete ? [] : PageFold<P>.ids(of: events).filter { state.fold.rows[$0] == nil }
+            state.isComplete ? [] : PageFold<P>.ids(of: events).filter { !state.fold.rows.isKnown($0) }
         }
     }
 
@@ -39,7 +39,7 @@ final class RebuildShard<P: WideProjection>: Sendable {
         let watch = FoldWatch()
         let isDone = await thread.run(within: bounds.time, watch) { [self] in
             state.withLock { state in
-                for row in stored { state.fold.rows[P.id(of: row)] = row }
+                for row in stored { state.fold.rows.load(row, id: P.id(of: row)) }
                 state.fold.fold(events, watch: watch)
             }
             return true
@@ -53,17 +53,17 @@ final class RebuildShard<P: WideProjection>: Sendable {
     func takeChanged() -> (rows: [P.Row], stuck: [StuckEntity]) {
         state.withLock { state in
             defer {
-                state.fold.forgetChanges()
+                state.fold.rows.forgetChanges()
                 state.fold.forgetFailures()
             }
-            return (state.fold.changedRows, state.fold.failures)
+            return (state.fold.rows.changed, state.fold.failures)
         }
     }
 
     /// Gives its memory back; what is needed again is read again.
     func forget() {
         state.withLock { state in
-            state.fold.rows = [:]
+            state.fold.rows = ViewRows()
             state.isComplete = false
         }
     }

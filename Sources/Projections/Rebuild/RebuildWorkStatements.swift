@@ -7,12 +7,15 @@ enum RebuildWorkStatements {
         "select position from checkpoints where projection = $1 and generation = $2 and not is_dropped")
 
     /// Holds the runners of the live generation still.
+    ///
+    /// No stronger, or whoever notes meanwhile that an entity of the view is stuck would wait for its key, and for ever
+    /// if the holder waits for them.
     static let lockLive = Statement(
         "lock_live_generation",
         """
         select c.generation, c.position from projections p
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
-        where p.name = $1 for update
+        where p.name = $1 for no key update
         """, effect: .writes)
 
     static let lock = Statement(
@@ -82,13 +85,14 @@ enum RebuildWorkStatements {
             and c.position = 0 and c.definition < $2
         """)
 
-    /// Whether the live rows were made by an older definition, and this one was not tried yet.
+    /// Whether the live rows were made by an older definition, and this one was not tried yet. Where events have left the
+    /// log, the live rows say what no rebuild can, and somebody must ask for it.
     static let lacksDefinition = Statement(
         "find_old_definition",
         """
         select from projections p
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
-        where p.name = $1 and c.definition < $2 and not exists (
+        where p.name = $1 and c.definition < $2 and not exists (select from retained_ranges) and not exists (
             select from rebuilds r where r.projection = p.name
                 and (r.state in ('running', 'paused', 'failed') or r.cause = 'definition' and r.definition >= $2))
         """)

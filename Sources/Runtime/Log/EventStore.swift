@@ -32,6 +32,10 @@ package protocol EventStore: LogSource {
     func readTails(_ tails: [StreamPlace], limit: Int) async throws(EventStoreError)
         -> [Result<[RecordedEvent], EventStoreError>]
 
+    /// Whether the stream has an event in scope, so that whoever asks may know of it. For a stream of others the same is
+    /// done as for one that does not exist.
+    func includes(_ stream: StreamName, in scope: AccountScope) async throws(EventStoreError) -> Bool
+
     /// Where the commands with these ids were accepted, as far as that is remembered.
     func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance]
 }
@@ -48,6 +52,10 @@ extension EventStore {
     }
 
     package func floor(of stream: StreamName) async throws(EventStoreError) -> StreamPlace? { nil }
+
+    package func includes(_ stream: StreamName, in scope: AccountScope) async throws(EventStoreError) -> Bool {
+        try await !readLog(after: 0, where: LogFilter(scope: scope, stream: stream), limit: 1).events.isEmpty
+    }
 
     package func readTails(
         _ tails: [StreamPlace], limit: Int

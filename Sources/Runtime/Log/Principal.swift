@@ -8,17 +8,19 @@ package enum Principal: Sendable, Hashable, CustomStringConvertible {
 
     /// Reads the stored form: `user:ada`, `device:k3x`, `workflow:silence`, `system`.
     package init?(_ text: String) {
-        if text == "system" {
-            self = .system
-            return
+        func id(after prefix: String) -> String? {
+            text.utf8.starts(with: prefix.utf8) ? String(Substring(text.utf8.dropFirst(prefix.utf8.count))) : nil
         }
-        guard let colon = text.firstIndex(of: ":") else { return nil }
-        let id = String(text[text.index(after: colon)...])
-        switch text[..<colon] {
-        case "user": self = .user(id)
-        case "device": self = .device(id)
-        case "workflow": self = .workflow(id)
-        default: return nil
+        if let id = id(after: "device:") {
+            self = .device(id)
+        } else if let id = id(after: "user:") {
+            self = .user(id)
+        } else if let id = id(after: "workflow:") {
+            self = .workflow(id)
+        } else if text == "system" {
+            self = .system
+        } else {
+            return nil
         }
     }
 

@@ -27,10 +27,10 @@ package struct StreamName: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// The part before the first dash, for example `device`.
-    package var category: String { String(description.utf8.prefix(categoryLength)) ?? "" }
+    package var category: String { String(Substring(description.utf8.prefix(categoryLength))) }
 
     /// The part after the first dash; may itself contain dashes.
-    package var id: String { String(description.utf8.dropFirst(categoryLength + 1)) ?? "" }
+    package var id: String { String(Substring(description.utf8.dropFirst(categoryLength + 1))) }
 
     /// Whether `category-` and this id make a stream's name.
     package static func isID(_ id: some Collection<UInt8>, of category: String) -> Bool {

@@ -29,6 +29,8 @@ package struct Statement: Sendable, Hashable {
     package static let begin = unprepared("begin", "begin", effect: .begins)
     package static let beginRepeatableRead = unprepared(
         "begin repeatable read", "begin isolation level repeatable read", effect: .begins)
+    /// For a transaction that may be lost if Postgres crashes, since it is done again: its commit does not wait for the disk.
+    package static let letCommitBeLate = unprepared("let commit be late", "set local synchronous_commit = off")
     package static let commit = unprepared("commit", "commit", effect: .commits)
     package static let rollback = unprepared("rollback", "rollback", effect: .rollsBack)
 

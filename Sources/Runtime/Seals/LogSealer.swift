@@ -28,6 +28,7 @@ package struct LogSealer: Service {
     private let keys: @Sendable () throws -> [SealKey]
     private let pace: Pace
     private let now: @Sendable () -> Timestamp
+    private let announcing: @Sendable (SignedHead) throws -> [BoundStatement]
     private let publish: @Sendable (SignedHead) async -> Void
     private let logger: Logger
     private let sealed = Gauge(label: "fleetlog_sealed_position")
@@ -37,10 +38,12 @@ package struct LogSealer: Service {
     /// - Parameters:
     ///   - lease: see ``PostgresLease`` with the role ``LeaseRole/seals``.
     ///   - keys: those that sign, the one in force first, asked for at each head; none if nothing is to be signed.
+    ///   - announcing: what else is written in the transaction that stores a head.
     ///   - publish: is given each head when it is stored.
     package init(
         pool: PostgresPool, lease: any Lease, keys: @escaping @Sendable () throws -> [SealKey], pace: Pace = Pace(),
         now: @escaping @Sendable () -> Timestamp = { .now() },
+        announcing: @escaping @Sendable (SignedHead) throws -> [BoundStatement] = { _ in [] },
         publish: @escaping @Sendable (SignedHead) async -> Void = { _ in }, logger: Logger
     ) {
         self.pool = pool
@@ -48,6 +51,7 @@ package struct LogSealer: Service {
         self.keys = keys
         self.pace = pace
         self.now = now
+        self.announcing = announcing
         self.publish = publish
         self.logger = logger
     }
@@ -82,7 +86,7 @@ package struct LogSealer: Service {
         try await term.seal(through: head)
         sealed.record(term.sealedPosition)
         if isDue(term.newestHead, head), case let keys = try keys(), !keys.isEmpty {
-            await publish(try await term.sign(at: head, now(), with: keys))
+            await publish(try await term.sign(at: head, now(), with: keys, announcing: announcing))
         }
         guard let newest = term.newestHead else { return }
         signed.record(newest.size)

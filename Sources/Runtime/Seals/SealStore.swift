@@ -58,8 +58,10 @@ struct SealStore: Sendable {
         }
     }
 
-    func store(_ head: SignedHead) async throws {
-        _ = try await query(SealStatements.storeHead(.int8(head.size), .timestamp(head.time), .text(head.note)))
+    /// - Parameter announcement: statements of the same transaction.
+    func store(_ head: SignedHead, with announcement: [BoundStatement]) async throws {
+        let row = SealStatements.storeHead(.int8(head.size), .timestamp(head.time), .text(head.note))
+        _ = try await pool.withTransaction { try await $0.run([row] + announcement, timeout: Self.patience) }
     }
 
     func newestHead() async throws -> SignedHead? { try await heads(SealStatements.newestHead()).first }

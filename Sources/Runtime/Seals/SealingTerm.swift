@@ -47,13 +47,18 @@ package struct SealingTerm {
     }
 
     /// Signs the tree up to a position behind the sealed blocks, which the log has reached.
-    package mutating func sign(at head: Int64, _ time: Timestamp, with keys: [SealKey]) async throws -> SignedHead {
+    ///
+    /// - Parameter announcing: what else is written in the transaction that stores the head.
+    package mutating func sign(
+        at head: Int64, _ time: Timestamp, with keys: [SealKey],
+        announcing: @Sendable (SignedHead) throws -> [BoundStatement] = { _ in [] }
+    ) async throws -> SignedHead {
         var tree = frontier
         try await reader.read(after: frontier.size, through: head) { leaves in
             for leaf in leaves { tree.append(leaf.hash ?? .emptyLeaf) }
         }
         let signed = try SignedHead(size: head, root: tree.root, time: time, signedBy: keys)
-        try await store.store(signed)
+        try await store.store(signed, with: try announcing(signed))
         newestHead = signed
         return signed
     }

@@ -4,7 +4,8 @@ import Metrics
 package import Runtime
 import ServiceLifecycle
 
-/// Turns each notification into deliveries, one for each mailbox of its account whose severity it reaches.
+/// Turns each notification into deliveries, one for each mailbox of its account whose severity it reaches; a signed head
+/// into one for each that wants heads.
 ///
 /// Any server may do it, several at once: deliveries and the mark of the notification are one transaction.
 package struct NotificationDispatcher: Service {
@@ -82,6 +83,9 @@ package struct NotificationDispatcher: Service {
         var id: UUID128
         var account: AccountID
         var severity: Severity
+        var isHead: Bool
+
+        func isFor(_ mailbox: Mailbox) -> Bool { isHead ? mailbox.heads : mailbox.severity <= severity }
     }
 
     private func waiting(except accounts: Set<String>) async throws -> [Waiting] {
@@ -91,7 +95,8 @@ package struct NotificationDispatcher: Service {
                 // One that this program does not know matters most.
                 Waiting(
                     id: try row.uuid(0), account: AccountID(try row.text(1)),
-                    severity: Severity(rawValue: try row.text(2)) ?? .critical)
+                    severity: Severity(rawValue: try row.text(2)) ?? .critical,
+                    isHead: try row.text(3) == HeadLetters.type)
             }
         }
     }
@@ -101,7 +106,7 @@ package struct NotificationDispatcher: Service {
     ) async throws -> Int {
         if waiting.isEmpty { return 0 }
         let deliveries = waiting.flatMap { notification in
-            (mailboxes[notification.account] ?? []).filter { $0.severity <= notification.severity }
+            (mailboxes[notification.account] ?? []).filter { notification.isFor($0) }
                 .map { (notification: notification.id, mailbox: $0.name) }
         }
         let statement = Self.dispatch(
@@ -116,7 +121,7 @@ package struct NotificationDispatcher: Service {
     private static let select = Statement(
         "notifications to dispatch",
         """
-        select id, account, severity from notifications
+        select id, account, severity, type from notifications
         where dispatched_time is null and account <> all ($1) order by created_time, id limit $2
         """)
 

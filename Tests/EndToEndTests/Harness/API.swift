@@ -1,5 +1,7 @@
+import AsyncHTTPClient
 import Foundation
-import FoundationNetworking
+import NIOCore
+import NIOHTTP1
 
 /// The server's HTTP interface, as a stranger uses it.
 struct API: Sendable {
@@ -31,27 +33,26 @@ struct API: Sendable {
     let port: Int
     let token: String
 
-    private static let session = {
-        let configuration = URLSessionConfiguration.ephemeral
-        configuration.timeoutIntervalForRequest = 30
-        configuration.httpMaximumConnectionsPerHost = 32
-        return URLSession(configuration: configuration)
+    /// As many connections as the tests ask questions at once; lives as long as the tests do.
+    private static let client = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 32
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 
     func send(
         _ method: String, _ path: String, _ body: String? = nil, headers: [String: String] = [:]
     ) async throws -> Answer {
-        guard let url = URL(string: "http://127.0.0.1:\(port)\(path)") else { throw Wrong("\(path) is no path") }
-        var request = URLRequest(url: url)
-        request.httpMethod = method
-        request.httpBody = body.map { Data($0.utf8) }
-        if !token.isEmpty { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
-        if body != nil { request.setValue("application/json", forHTTPHeaderField: "Content-Type") }
-        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-        let (data, response) = try await Self.session.data(for: request)
-        guard let response = response as? HTTPURLResponse else { throw Wrong("no HTTP answer") }
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = HTTPMethod(rawValue: method)
+        if let body { request.body = .bytes(Data(body.utf8)) }
+        if !token.isEmpty { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        if body != nil { request.headers.add(name: "Content-Type", value: "application/json") }
+        for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
+        let response = try await Self.client.execute(request, timeout: .seconds(30))
+        let data = Data(try await response.body.collect(upTo: 64 << 20).readableBytesView)
         return Answer(
-            status: response.statusCode, type: response.value(forHTTPHeaderField: "Content-Type") ?? "", body: data)
+            status: Int(response.status.code), type: response.headers.first(name: "Content-Type") ?? "", body: data)
     }
 
     /// Nil while nobody answers.

@@ -10,10 +10,12 @@ enum Browser {
         && FileManager.default.fileExists(atPath: "/usr/lib/python3/dist-packages/selenium")
 
     /// - Returns: how the script ended; it prints what it found wrong.
-    static func run(on server: ServerProcess, mqttPort: Int, token: String) async throws -> Command.Output {
+    static func run(
+        on server: ServerProcess, mqttPort: Int, token: String, reader: String
+    ) async throws -> Command.Output {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("Browser/page_test.py").path
-        var arguments = [script, "http://127.0.0.1:\(server.port)", token, "\(mqttPort)"]
+        var arguments = [script, "http://127.0.0.1:\(server.port)", token, reader, "\(mqttPort)"]
         if let folder = ProcessInfo.processInfo.environment["FLEETLOG_SCREENSHOTS"] {
             arguments += ["--screenshots", folder]
         }

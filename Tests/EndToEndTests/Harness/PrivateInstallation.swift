@@ -8,6 +8,7 @@ struct PrivateInstallation: Sendable {
     let folder: String
     let httpPort: Int
     let mqttPort: Int
+    let certificatePort: Int
     private let root: String
 
     /// - Parameter depth: how many folders deep; many make the path longer than a socket's may be.
@@ -18,7 +19,8 @@ struct PrivateInstallation: Sendable {
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         let installation = PrivateInstallation(
-            folder: folder, httpPort: try freePort(), mqttPort: try freePort(), root: root)
+            folder: folder, httpPort: try freePort(), mqttPort: try freePort(), certificatePort: try freePort(),
+            root: root)
         do {
             try await body(installation)
         } catch {
@@ -34,6 +36,7 @@ struct PrivateInstallation: Sendable {
             name, ["up"],
             environment: [
                 "DEVICES": "0", "FLEETLOG_HTTP_PORT": "\(httpPort)", "FLEETLOG_MQTT_PORT": "\(mqttPort)",
+                "FLEETLOG_MQTT_CERTIFICATE_PORT": "\(certificatePort)",
             ], port: httpPort, in: folder)
     }
 

@@ -20,11 +20,14 @@ final class TestedSystem: Sendable {
     /// - Parameter postgres: a cluster that the test stops, kills or fills; nil for the shared one.
     /// - Parameter standby: where another cluster is found, to which servers go when that one takes no writes.
     /// - Parameter database: one without a schema, for the servers to migrate; a migrated one if nil.
+    /// - Parameter admitsCertificates: whether the broker has ports with TLS, one of them for certificates of devices.
     static func with(
         postgres: PrivatePostgres? = nil, standby: String? = nil, database: TestDatabase? = nil,
+        admitsCertificates: Bool = false,
         _ body: @Sendable (TestedSystem) async throws -> Void
     ) async throws {
-        let system = try await TestedSystem(postgres: postgres, standby: standby, empty: database)
+        let system = try await TestedSystem(
+            postgres: postgres, standby: standby, empty: database, admitsCertificates: admitsCertificates)
         do {
             try await body(system)
         } catch {
@@ -33,11 +36,16 @@ final class TestedSystem: Sendable {
         await system.remove()
     }
 
-    private init(postgres: PrivatePostgres?, standby: String?, empty: TestDatabase?) async throws {
+    private init(
+        postgres: PrivatePostgres?, standby: String?, empty: TestDatabase?, admitsCertificates: Bool
+    ) async throws {
         self.postgres = postgres
         let created = if let empty { empty } else { try await TestDatabase.create(in: postgres) }
         database = standby.map { created.alsoFound(at: $0) } ?? created
-        broker = try await ThrowawayBroker.start()
+        broker =
+            admitsCertificates
+            ? try await ThrowawayBroker.start(tlsPort: freePort(), certificatePort: freePort())
+            : try await ThrowawayBroker.start()
         folder = try ThrowawayFolder.make()
         try FileManager.default.createDirectory(atPath: folder + "/servers", withIntermediateDirectories: false)
         thread = try PollThread(name: "tests")

@@ -2,6 +2,7 @@ import Aggregates
 import Gateway
 import Projections
 import Runtime
+import Support
 import Synchronization
 
 /// Views that are folded from the log whenever somebody asks.
@@ -13,23 +14,19 @@ final class FoldedQueries: FleetQueries {
     let isEmpty = Mutex(false)
     let stuckCount = Mutex<Int64>(0)
 
-    init(store: any EventStore) { self.store = store }
+    /// Events up to there count.
+    private let end: Int64
+
+    init(store: any EventStore, through end: Int64 = .max) {
+        self.store = store
+        self.end = end
+    }
 
     func devices(
-        scope: AccountScope, where filter: DeviceFilter, after id: String?, limit: Int
+        scope: AccountScope, where filter: DeviceFilter, in order: DeviceOrder, after place: DevicePlace?, limit: Int
     ) async throws(QueryError) -> [DeviceRow] {
-        let rows = try await events("device").compactMap { id, events in DeviceRow(id, events) }
-        return Array(
-            rows.filter { row in
-                filter.connectivity.map { wanted in
-                    wanted == .flapping
-                        ? row.connectivity.flappingUntil.map { $0 > .now() } ?? false
-                        : wanted.rawValue == row.connectivity.presence.rawValue
-                } ?? true
-            }.filter { !filter.hasDrifted || $0.clock.drift != nil }.filter {
-                scope.includes($0.account) && (id == nil || $0.id > id ?? "")
-            }.sorted { $0.id < $1.id }
-                .prefix(limit))
+        try await events("device").compactMap { id, events in DeviceRow(id, events) }
+            .asked(scope: scope, where: filter, in: order, after: place, limit: limit)
     }
 
     func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow? {
@@ -82,7 +79,7 @@ final class FoldedQueries: FleetQueries {
         if isEmpty.withLock({ $0 }) { return [:] }
         let filter = LogFilter(category: category, scope: .all)
         let page = try? await store.readLog(after: 0, where: filter, limit: .max)
-        return Dictionary(grouping: page?.events ?? [], by: \.stream.id)
+        return Dictionary(grouping: (page?.events ?? []).filter { $0.position <= end }, by: \.stream.id)
     }
 }
 

@@ -6,11 +6,13 @@ extension FoldedQueries: RolloutQueries {
     func rollouts(
         scope: AccountScope, state: Rollout.Status?, after id: String?, limit: Int
     ) async throws(QueryError) -> [RolloutRow] {
-        var rows: [String: RolloutRow] = [:]
+        var rows = ViewRows<RolloutRow>()
         for event in try await events("rollout").values.joined() { try? RolloutsProjection.evolve(&rows, with: event) }
         return Array(
-            rows.values.filter { scope.includes($0.account) && (state == nil || $0.state == state) && $0.id > id ?? "" }
-                .sorted { $0.id < $1.id }.prefix(limit))
+            rows.changed.filter {
+                scope.includes($0.account) && (state == nil || $0.state == state) && $0.id > id ?? ""
+            }
+            .sorted { $0.id < $1.id }.prefix(limit))
     }
 
     func rollout(_ id: String, scope: AccountScope) async throws(QueryError) -> RolloutRow? {
@@ -20,12 +22,12 @@ extension FoldedQueries: RolloutQueries {
     func devices(
         ofRollout id: String, state: InstallationState?, after device: String?, limit: Int
     ) async throws(QueryError) -> [RolloutDeviceRow] {
-        var rows: [String: RolloutDeviceRow] = [:]
+        var rows = ViewRows<RolloutDeviceRow>()
         for event in try await events("rollout")[id] ?? [] {
             try? RolloutDevicesProjection.evolve(&rows, with: event)
         }
         return Array(
-            rows.values.filter { (state == nil || $0.state == state) && $0.device > device ?? "" }
+            rows.changed.filter { (state == nil || $0.state == state) && $0.device > device ?? "" }
                 .sorted { $0.device < $1.device }.prefix(limit))
     }
 

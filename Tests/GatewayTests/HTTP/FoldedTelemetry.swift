@@ -4,13 +4,13 @@ import Runtime
 
 extension FoldedQueries: TelemetryQueries {
     func windows(_ wanted: WindowsWanted, scope: AccountScope) async throws(QueryError) -> [MetricWindow] {
-        var rows: [String: TelemetryWindow] = [:]
+        var rows = ViewRows<TelemetryWindow>()
         for event in try await events("device")[wanted.device] ?? [] {
             try? TelemetryProjection.evolve(&rows, with: event)
         }
         let length: WindowLength = wanted.resolution == .minute ? .minute : .hour
         var windows: [WindowsWanted.Place: MetricWindow] = [:]
-        for row in rows.values where row.length == length && wanted.from <= row.start && row.start < wanted.to {
+        for row in rows.changed where row.length == length && wanted.from <= row.start && row.start < wanted.to {
             guard scope.includes(AccountID(row.account)),
                 wanted.metrics.contains(where: { row.metric == $0 || row.metric.hasPrefix($0 + ".") })
             else { continue }

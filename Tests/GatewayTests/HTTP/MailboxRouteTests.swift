@@ -108,6 +108,35 @@ import Testing
         }
     }
 
+    @Test func `gets signed heads only where an administrator of the installation asks`() async throws {
+        try await PostgresLog.with { log in
+            try await TestGateway.with(store: log.store) { gateway in
+                let asking = hook.replacing("}", with: #","heads":true}"#)
+                let own = try await gateway.token(.admin, for: "default")
+                let refused = try await gateway.ask("PUT", "\(path)/ops", asking, token: own)
+                #expect(refused.status == 403 && refused.isProblem, "\(refused)")
+                #expect(try await gateway.ask("PUT", "\(path)/ops", asking).status == 201)
+                #expect(try await gateway.ask("GET", "\(path)/ops").json["heads"] as? Bool == true)
+                #expect(try await wishes(in: log) == ["ops"])
+                // Whoever may set the mailbox may take it back, and need not know of it.
+                #expect(try await gateway.ask("PUT", "\(path)/ops", hook, token: own).status == 200)
+                #expect(try await gateway.ask("GET", "\(path)/ops").json["heads"] == nil)
+                #expect(try await wishes(in: log).isEmpty)
+                for end in [("DELETE", "\(path)/ops"), ("POST", "/api/v1/accounts/default/close")] {
+                    #expect(try await gateway.ask("PUT", "\(path)/ops", asking).status < 300)
+                    #expect(try await wishes(in: log) == ["ops"])
+                    #expect(try await gateway.ask(end.0, end.1).status < 300)
+                    #expect(try await wishes(in: log).isEmpty)
+                }
+            }
+        }
+    }
+
+    private func wishes(in log: PostgresLog) async throws -> [String] {
+        let select = Statement("select wishes for heads", "select mailbox from head_mailboxes")
+        return try await log.pool.withConnection { try await $0.query(select()).map { try $0.text(0) } }
+    }
+
     private func secrets(in log: PostgresLog, expiring: Bool = false) async throws -> [String] {
         let select = Statement(
             "select secrets",

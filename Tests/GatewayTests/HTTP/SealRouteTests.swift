@@ -45,6 +45,12 @@ import Testing
             #expect(
                 TreeProof.verifies(
                     leaf: leaf, at: 2, try Self.hashes(proof.json["path"]), size: head.size, root: head.root))
+            let principal = event.metadata.principal
+            let own = try await gateway.ask("GET", "/api/v1/audit/export?principal=\(principal)")
+            #expect(own.body.split(separator: "\n").count == 6 && own.body.contains("\(event.id)"), "\(own)")
+            let nobody = try await gateway.ask("GET", "/api/v1/audit/export?principal=user:nobody")
+            let unrelated = try await gateway.ask("GET", "/api/v1/audit/export?correlation=\(UUID128.v7())")
+            #expect(nobody.status == 200 && nobody.body.isEmpty && unrelated.status == 200 && unrelated.body.isEmpty)
             let consistency = try await gateway.ask("GET", "/api/v1/audit/consistency?from=2&to=7")
             #expect(
                 TreeProof.verifies(

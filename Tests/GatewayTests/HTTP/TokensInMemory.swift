@@ -43,4 +43,5 @@ final class ReadinessSwitch: ReadinessCheck {
 struct NoDeviceKeys: DeviceKeys {
     func verify(device: String, key: String) async throws(DeviceKeysError) -> Bool { false }
     func credentials(of device: String) async throws(DeviceKeysError) -> [DeviceCredential] { [] }
+    func isRegistered(certificate sha256: [UInt8]) async throws(DeviceKeysError) -> Bool { false }
 }

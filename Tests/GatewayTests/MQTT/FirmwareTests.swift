@@ -44,6 +44,11 @@ extension GatewayHarness {
         return state.devices.place(of: device).map { state.devices[$0].state }
     }
 
+    fileprivate func awaitsRetry(_ device: String) async throws -> Bool {
+        let state = try await rollout()
+        return state.devices.place(of: device).map { state.devices[$0].awaitsRetry } ?? false
+    }
+
     fileprivate func types(of id: String = "r1") async throws -> [String] {
         try await store.readStream(StreamName(category: "rollout", id: id), from: 1, limit: 10_000).map(\.type)
     }
@@ -224,6 +229,8 @@ extension RolloutPlan {
             try await harness.report("succeeded")
             try await harness.report("failed", from: "d2")
             try await eventually { try await harness.retained(for: "d1") == nil }
+            // Its report came by another connection, and may be later; until then there is nothing to try again.
+            try await eventually { try await harness.awaitsRetry("d2") }
             #expect(try await harness.retained(for: "d2") == message)
             try await harness.send(.retry(device: "d2", attempt: 2))
             try await eventually { try await harness.stateOf("d2") == .notified }

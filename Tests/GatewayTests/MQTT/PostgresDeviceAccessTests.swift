@@ -1,4 +1,5 @@
 import Aggregates
+import Crypto
 import Foundation
 import Migrations
 import Runtime
@@ -41,6 +42,33 @@ import Testing
             }
             try await access.note(used: [("a", 1)], learned: [])
             #expect(try await access.changes(after: revision, limit: 10).isEmpty)
+        }
+    }
+
+    @Test func `is a certificate too`() async throws {
+        try await Self.with { access, pool in
+            try await Self.run(Self.insertion, in: pool)
+            let end = Timestamp.now() + .seconds(3_600)
+            try await Self.run(
+                """
+                insert into device_credentials
+                    (device, key_id, certificate_sha256, certificate_subject, certificate_not_after, expires_time)
+                values ('a', '2', sha256('c'), '', '\(end)', '\(end)')
+                """, in: pool)
+            let keys = try #require(try await access.access(of: ["a"]).first).keys.sorted { $0.number < $1.number }
+            let hash = Array(SHA256.hash(data: Data("c".utf8)))
+            #expect(keys.last == DeviceAccess.Key(number: 2, proof: .certificate(hash), expires: end))
+            #expect(keys.count == 2)
+            for wrong in [
+                "(device, key_id) values ('a', '3')",
+                "(device, key_id, certificate_sha256) values ('a', '3', sha256('d'))",
+                "(device, key_id, key_hash, certificate_sha256, certificate_subject, certificate_not_after) "
+                    + "values ('a', '3', sha256('d'), sha256('d'), '', now())",
+            ] {
+                await #expect(throws: PostgresError.self, "\(wrong)") {
+                    try await Self.run("insert into device_credentials \(wrong)", in: pool)
+                }
+            }
         }
     }
 

@@ -14,6 +14,7 @@ struct EventStoreContract {
         ("acceptances are stored with their append, once for a command and stream", { try await $0.acceptances() }),
         ("a stream is read from a version, in order", { try await $0.readsStream() }),
         ("the log is read by category, type, account and stream", { try await $0.readsLog() }),
+        ("a stream is known to the accounts that it ever had", { try await $0.includesAccounts() }),
         ("a page says how far it has seen", { try await $0.pageEnds() }),
         ("a part of the log is streamed whole and in order", { try await $0.streamsLog() }),
         ("everything about an event comes back as it was", { try await $0.roundTrip() }),
@@ -36,6 +37,20 @@ struct EventStoreContract {
         let page = try await store.readLog(after: start, where: .everything, limit: 1_000)
         #expect(page.events.map(\.position) == Array(start + 1..<start + 1 + Int64(page.events.count)))
         #expect(try await store.head().position == page.events.last?.position)
+    }
+
+    func includesAccounts() async throws {
+        let stream = StreamName.fresh("owned")
+        let (first, second, other) = (AccountID("first"), AccountID("second"), AccountID("other"))
+        for scope in [AccountScope.all, .only(first)] {
+            #expect(try await !store.includes(stream, in: scope))
+        }
+        let events = [NewEvent.sample(account: first), .sample(account: second)]
+        _ = try await store.append(Append([StreamChange(stream, expecting: 0, events: events)]))
+        for scope in [AccountScope.all, .only(first), .only(second)] {
+            #expect(try await store.includes(stream, in: scope))
+        }
+        #expect(try await !store.includes(stream, in: .only(other)))
     }
 
     func severalStreams() async throws {

@@ -54,6 +54,15 @@ import Testing
         }
     }
 
+    @Test func `that asks whose a stream is looks at the stream alone, and at no telemetry`() async throws {
+        try await withLog { log in
+            let bound = StreamOwners.includesAccount(.text("plan-3"), .text("other"))
+            let asked = try await plan(bound, in: log)
+            #expect(asked.contains("stream_version_key"), "\(asked)")
+            #expect(!asked.contains("telemetry") && !asked.contains("account_idx"), "\(asked)")
+        }
+    }
+
     @Test func `that reads a stream uses an index, and only of partitions behind what is known`() async throws {
         try await withLog { log in
             let stream = StreamName(category: "device", id: "3")

@@ -23,6 +23,19 @@ private let one = Statement("one", "select 1")
         }
     }
 
+    @Test func `lets the commit of one transaction be late, and of no other`() async throws {
+        try await TestPostgres.withPool(size: 1) { pool in
+            let waits = Statement("waits", "show synchronous_commit")
+            let within = try await pool.withTransaction { connection in
+                _ = try await connection.query(Statement.letCommitBeLate())
+                return try await connection.query(waits()).first?.text(0)
+            }
+            let after = try await pool.withConnection { try await $0.query(waits()).first?.text(0) }
+            #expect(within == "off")
+            #expect(after == "on")
+        }
+    }
+
     @Test func `commits what returns and rolls back what throws`() async throws {
         struct Regret: Error {}
         try await TestPostgres.withPool(size: 1) { pool in

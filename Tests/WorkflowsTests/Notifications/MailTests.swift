@@ -30,7 +30,7 @@ import Workflows
             #expect(message["encrypted"] as? Bool == true && message["user"] as? String == "ada")
             #expect(message["sender"] as? String == "fleetlog@example.com")
             #expect(message["recipients"] as? [String] == ["ada@example.com"])
-            let mail = try parsed(try #require(message["data"] as? String))
+            let mail = try parsedMail(try #require(message["data"] as? String))
             #expect(mail["subject"] as? String == "[critical] Zu heiß Bcc: eve@example.com")
             #expect(mail["bcc"] is NSNull && mail["id"] as? String == "<\(id)-ops@example.com>")
             #expect(mail["date"] as? String == "Sat, 21 Nov 2026 12:00:00 +0000")
@@ -102,27 +102,5 @@ import Workflows
             try await post.deliver()
             #expect(try await post.delivery(id)?.attempts.first?.reason == "No mail server is set.")
         }
-    }
-
-    /// The message as another program reads it.
-    private func parsed(_ message: String) throws -> [String: Any] {
-        let script = """
-            import email, email.policy, json, sys
-            mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.default)
-            parts = {kind: mail.get_body((kind,)).get_content().replace("\\r\\n", "\\n") for kind in ("plain", "html")}
-            print(json.dumps({"subject": mail["subject"], "bcc": mail["bcc"], "id": mail["message-id"],
-                "date": mail["date"], "to": mail["to"], "text": parts["plain"], "html": parts["html"]}))
-            """
-        let (process, input, output) = (Process(), Pipe(), Pipe())
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-        process.arguments = ["-c", script]
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-        input.fileHandleForWriting.write(Data(message.utf8))
-        try input.fileHandleForWriting.close()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     }
 }

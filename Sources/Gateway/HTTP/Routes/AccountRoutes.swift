@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Projections
 import Runtime
+import Workflows
 
 /// Accounts: list, read, open, rename, activate, deactivate, close.
 struct AccountRoutes: Sendable {
@@ -119,11 +120,13 @@ struct AccountRoutes: Sendable {
         _ command: Account.Command, to id: String, _ key: IdempotencyKey?, _ expected: Int64?, _ exchange: Exchange,
         _ caller: Caller
     ) async throws(Problem) -> CommandReceipt {
+        var sideRows: [SideRow] = []
+        if case .close = command { sideRows = [HeadLetters.end(of: AccountID(id))] }
         do throws(DispatchError<Account.Rejection>) {
             return try await accounts.send(
                 CommandEnvelope(
                     id: key?.commandID ?? .v7(), command, context: exchange.context(for: caller),
-                    expectedVersion: expected, fingerprint: key?.fingerprint), to: id)
+                    expectedVersion: expected, sideRows: sideRows, fingerprint: key?.fingerprint), to: id)
         } catch {
             throw Problem(error)
         }

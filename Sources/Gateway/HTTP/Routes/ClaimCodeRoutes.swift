@@ -60,7 +60,7 @@ struct ClaimCodeRoutes: Sendable {
 }
 
 /// A claim code as JSON.
-private struct ClaimCodeAnswer: Encodable {
+struct ClaimCodeAnswer: Encodable {
     var id: String
     var note: String
     var uses: Int

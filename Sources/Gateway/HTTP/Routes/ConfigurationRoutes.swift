@@ -22,7 +22,7 @@ struct ConfigurationRoutes: Sendable {
         let id = exchange.parameter("id")
         let memory: AggregateMemory<Device>
         if let point = try exchange.query.pointInTime() {
-            memory = try await devices.devices.past(id, at: point, for: caller, missing: .noDevice)
+            memory = try await devices.past(id, at: point, caller)
         } else {
             memory = try await devices.memory(of: id, caller)
         }

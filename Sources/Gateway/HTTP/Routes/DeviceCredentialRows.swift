@@ -1,7 +1,7 @@
 import Aggregates
 import Runtime
 
-/// A device's keys, stored and deleted in the transaction of the event that they belong to.
+/// A device's keys and certificates, stored and deleted in the transaction of the event that they belong to.
 enum DeviceCredentialRows {
     /// Who may come in, for a device that is new.
     static func firstKey(_ hash: [UInt8], of device: String, _ registration: Registration) -> SideRow {
@@ -16,6 +16,15 @@ enum DeviceCredentialRows {
     /// A further key, under the next number that the device's stream gives too.
     static func further(_ hash: [UInt8], of device: String) -> SideRow {
         SideRow(next, [.text(device), .bytes(hash)])
+    }
+
+    /// The same for a certificate, which then is this device's for good.
+    ///
+    /// That it is one device's is the primary key's to say: of two appends at once the second cannot be stored.
+    static func further(_ certificate: DeviceCertificate, _ sha256: [UInt8], of device: String) -> SideRow {
+        SideRow(
+            nextCertificate,
+            [.text(device), .bytes(sha256), .text(certificate.subject), .timestamp(certificate.notAfter)])
     }
 
     /// Ends those that there are, unless they end earlier anyway.
@@ -50,6 +59,20 @@ enum DeviceCredentialRows {
             returning device, next_key - 1 as key
         )
         insert into device_credentials (device, key_id, key_hash) select device, key::text, $3 from access
+        """)
+
+    private static let nextCertificate = Statement(
+        "insert device certificate",
+        """
+        with access as (
+            update device_access set next_key = next_key + 1 where device = $2 and fleetlog_accepted($1)
+            returning device, next_key - 1 as key
+        ), known as (
+            insert into device_certificates (sha256, device) select $3, device from access
+        )
+        insert into device_credentials
+            (device, key_id, certificate_sha256, certificate_subject, certificate_not_after, expires_time)
+        select device, key::text, $3, $4, $5, $5 from access
         """)
 
     private static let expire = Statement(

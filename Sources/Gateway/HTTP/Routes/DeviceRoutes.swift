@@ -12,6 +12,7 @@ struct DeviceRoutes: Sendable {
     let serials: DeviceSerials
     let queries: any FleetQueries
     let credentials: any CredentialChanges
+    let past: PastQuestion
 
     var all: [Route] {
         [
@@ -27,21 +28,24 @@ struct DeviceRoutes: Sendable {
     }
 
     private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "account", "connectivity", "clock")
-        let scope = try caller.scope.narrowed(by: exchange.query["account"])
-        let (after, limit) = (try ListCursor.decode(exchange.query["after"], of: "devices"), try exchange.query.limit())
-        let filter = DeviceFilter(
-            connectivity: try exchange.query.connectivity(), hasDrifted: try exchange.query.clockHasDrifted())
+        try exchange.query.allow(DeviceQuestion.parameters + PastQuestion.parameters)
+        let asked = try DeviceQuestion(exchange.query, caller)
+        let position = try await past.position(exchange.query)
+        let views: any FleetQueries =
+            if let position { try await past.views(["devices"], asOf: position) } else { queries }
         let found: [DeviceRow]
         let headers: HTTPFields
         do throws(QueryError) {
-            found = try await queries.devices(scope: scope, where: filter, after: after, limit: limit + 1)
-            headers = try await queries.positionHeader(of: "devices")
+            found = try await views.devices(
+                scope: asked.scope, where: asked.filter, in: asked.order, after: asked.place, limit: asked.limit + 1)
+            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "devices") }
         } catch {
             throw Problem(error)
         }
-        let rows = found.prefix(limit)
-        let next = found.count > limit ? rows.last.map { ListCursor.encode($0.id, of: "devices") } : nil
+        let rows = found.prefix(asked.limit)
+        let next =
+            found.count > asked.limit
+            ? rows.last.map { DeviceCursor.encode($0.place(in: asked.order), in: asked.order) } : nil
         return try .json(ListAnswer(items: rows.map { DeviceAnswer($0) }, next: next), headers: headers)
     }
 
@@ -56,7 +60,7 @@ struct DeviceRoutes: Sendable {
         _ exchange: Exchange, _ caller: Caller, _ point: PointInTime
     ) async throws(Problem) -> Response {
         let id = exchange.parameter("id")
-        let memory = try await devices.past(id, at: point, for: caller, missing: .noDevice)
+        let memory = try await past(id, at: point, caller)
         let registered = try await store.firstEvent(of: Device.category, id, missing: .noDevice).recordedTime
         let row = DeviceRow(id: id, memory, registeredTime: registered, lastSeenTime: nil)
         return try memory.answer(DeviceAnswer(row), to: exchange)
@@ -80,8 +84,24 @@ extension DeviceRoutes {
         } catch {
             throw Problem(error)
         }
-        guard let row = try await folded(id), scope.includes(row.account) else { return nil }
+        guard try await isKnown(id, to: scope), let row = try await folded(id), scope.includes(row.account) else {
+            return nil
+        }
         return row
+    }
+
+    /// Whether the device ever belonged to an account in scope. Who may not know of it learns nothing by what an answer
+    /// costs: this is asked before anything is done for it, and no actor is woken.
+    private func isKnown(_ id: String, to scope: AccountScope) async throws(Problem) -> Bool {
+        guard let stream = StreamName("device-\(id)") else { return false }
+        // Whoever may see all has nothing to learn.
+        return if case .all = scope { true } else { try await store.shows(stream, to: scope) }
+    }
+
+    /// The device as it was, if it then was one that the caller may know of.
+    func past(_ id: String, at point: PointInTime, _ caller: Caller) async throws(Problem) -> AggregateMemory<Device> {
+        guard try await isKnown(id, to: caller.scope) else { throw .noDevice }
+        return try await devices.past(id, at: point, for: caller, missing: .noDevice)
     }
 
     /// The device as the log has it.
@@ -97,8 +117,7 @@ extension DeviceRoutes {
 
     /// The aggregate's memory, if it is a device that the caller may know of.
     func memory(of id: String, _ caller: Caller) async throws(Problem) -> AggregateMemory<Device> {
-        // An id that cannot exist must not wake an actor.
-        guard StreamName("device-\(id)") != nil else { throw .noDevice }
+        guard try await isKnown(id, to: caller.scope) else { throw .noDevice }
         do throws(DispatchError<Device.Rejection>) {
             let memory = try await devices.recall(id)
             if memory.state.status != .unregistered, caller.scope.includes(memory.state.account) { return memory }

@@ -42,7 +42,9 @@ struct DeviceTypeRoutes: Sendable {
             throw .noDeviceType
         }
         if let text = exchange.query["version"], text != "\(answer.version)" {
-            guard let version = Int(text) else { throw .malformed("version", "version must be a whole number from 1.") }
+            guard let version = Int(text), version > 0 else {
+                throw .malformed("version", "version must be a whole number from 1.")
+            }
             return try .json(try await earlier(version, of: name, memory))
         }
         let tag = EntityTag(version: memory.version)
@@ -114,7 +116,7 @@ struct DeviceTypeRoutes: Sendable {
 }
 
 /// A device type as JSON.
-private struct DeviceTypeAnswer: Encodable {
+struct DeviceTypeAnswer: Encodable {
     enum Origin: String, Encodable {
         case account
         case readyMade = "ready-made"

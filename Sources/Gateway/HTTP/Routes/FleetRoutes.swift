@@ -8,6 +8,7 @@ import Runtime
 struct FleetRoutes: Sendable {
     let overview: FleetOverview
     let queries: any FleetQueries
+    let past: PastQuestion
 
     var all: [Route] {
         [
@@ -19,7 +20,21 @@ struct FleetRoutes: Sendable {
     }
 
     private func fleet(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try .json(FleetAnswer(try await counts(exchange, caller).counts))
+        try exchange.query.allow(["account"] + PastQuestion.parameters)
+        guard let position = try await past.position(exchange.query) else {
+            return try .json(FleetAnswer(try await presentCounts(exchange, caller).counts))
+        }
+        let scope = try caller.scope.narrowed(by: exchange.query["account"])
+        let views = try await past.views(["devices", "alerts"], asOf: position)
+        let counts: FleetOverview.Counts
+        do throws(QueryError) {
+            counts = FleetOverview.Counts(
+                devices: try await views.fleetCounts(), traffic: try await views.recentTraffic(),
+                alerts: try await views.alertCounts())
+        } catch {
+            throw Problem(error)
+        }
+        return try .json(FleetAnswer(counts.within(scope)), headers: .asOf(position))
     }
 
     private func devices(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
@@ -46,6 +61,12 @@ struct FleetRoutes: Sendable {
         _ exchange: Exchange, _ caller: Caller
     ) async throws(Problem) -> (counts: FleetOverview.Counts, scope: AccountScope) {
         try exchange.query.allow("account")
+        return try await presentCounts(exchange, caller)
+    }
+
+    private func presentCounts(
+        _ exchange: Exchange, _ caller: Caller
+    ) async throws(Problem) -> (counts: FleetOverview.Counts, scope: AccountScope) {
         let scope = try caller.scope.narrowed(by: exchange.query["account"])
         do throws(QueryError) {
             return (try await overview.counts().within(scope), scope)

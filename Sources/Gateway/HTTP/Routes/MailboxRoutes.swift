@@ -41,20 +41,26 @@ struct MailboxRoutes: Sendable {
         let (id, account) = (exchange.parameter("id"), AccountID(exchange.parameter("id")))
         var fields = try RequestFields(exchange)
         let mailbox = Mailbox(
-            name: exchange.parameter("name"), channel: try Self.channel(&fields), severity: try Self.severity(&fields))
+            name: exchange.parameter("name"), channel: try Self.channel(&fields), severity: try Self.severity(&fields),
+            heads: try fields.optionalBool("heads") ?? false)
         let rotates = try fields.optionalBool("rotateSecret") ?? false
-        try fields.finish(known: "channel, url or address, severity, rotateSecret")
+        try fields.finish(known: "channel, url or address, severity, heads, rotateSecret")
+        // Heads concern the log of all accounts.
+        guard !mailbox.heads || caller.scope == .all else { throw .forbidden }
+        let wish = HeadLetters.wish(mailbox.heads, of: mailbox.name, in: account)
         let secret = MailboxSecrets.random()
         let (receipt, before) = try await changes.change(id, exchange, caller) { state in
             let command = Account.Command.setMailbox(mailbox, rotatesSecret: rotates)
             switch (state.mailboxes[mailbox.name]?.channel, mailbox.channel) {
-            case (.webhook, .webhook) where !rotates: return .init(command: command)
+            case (.webhook, .webhook) where !rotates: return .init(command: command, sideRows: [wish])
             case (_, .webhook):
                 return .init(
                     command: command,
-                    sideRows: MailboxSecrets.replacement(secret, of: mailbox.name, in: account, at: exchange.time))
+                    sideRows: MailboxSecrets.replacement(secret, of: mailbox.name, in: account, at: exchange.time)
+                        + [wish])
             case (_, .email):
-                return .init(command: command, sideRows: [MailboxSecrets.deletion(of: mailbox.name, in: account)])
+                return .init(
+                    command: command, sideRows: [MailboxSecrets.deletion(of: mailbox.name, in: account), wish])
             }
         }
         var headers = HTTPFields.after(receipt)
@@ -78,7 +84,10 @@ struct MailboxRoutes: Sendable {
         let (receipt, _) = try await changes.change(id, exchange, caller) { _ in
             .init(
                 command: .removeMailbox(name: name),
-                sideRows: [MailboxSecrets.deletion(of: name, in: AccountID(id))])
+                sideRows: [
+                    MailboxSecrets.deletion(of: name, in: AccountID(id)),
+                    HeadLetters.wish(false, of: name, in: AccountID(id)),
+                ])
         }
         return Response(status: .noContent, headers: .after(receipt))
     }
@@ -105,12 +114,14 @@ extension Mailbox.Channel {
 }
 
 /// A mailbox as JSON.
-private struct MailboxAnswer: Encodable {
+struct MailboxAnswer: Encodable {
     var name: String
     var channel: String
     var url: String?
     var address: String?
     var severity: Severity
+    /// Only if it gets heads.
+    var heads: Bool?
     /// What the webhook is signed with; only in the answer that sets it, this once.
     var secret: String?
 
@@ -118,6 +129,7 @@ private struct MailboxAnswer: Encodable {
         name = mailbox.name
         channel = mailbox.channel.name
         severity = mailbox.severity
+        heads = mailbox.heads ? true : nil
         switch mailbox.channel {
         case .webhook(let url): self.url = url
         case .email(let address): self.address = address

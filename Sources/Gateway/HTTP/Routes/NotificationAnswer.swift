@@ -13,8 +13,8 @@ struct NotificationAnswer: Encodable {
         var timer: String?
         /// Where the event can be read.
         var eventLink: String?
-        /// Where the decisions of the workflow's instance can be read.
-        var stream: String
+        /// Where the decisions of the workflow's instance can be read; a signed head was decided by nobody.
+        var stream: String?
     }
 
     var id: UUID128
@@ -45,7 +45,8 @@ struct NotificationAnswer: Encodable {
             workflow: row.cause.workflow, instance: row.cause.key, event: row.cause.event?.id,
             position: row.cause.event?.position, timer: row.cause.timer,
             eventLink: row.cause.event.map { "/api/v1/events?after=\($0.position - 1)&limit=1" },
-            stream: "/api/v1/streams/workflow-\(row.cause.workflow)-\(row.cause.key)/events")
+            stream: row.notification.type == HeadLetters.type
+                ? nil : "/api/v1/streams/workflow-\(row.cause.workflow)-\(row.cause.key)/events")
         self.deliveries = deliveries?.map { DeliveryAnswer($0) }
     }
 }

@@ -47,6 +47,20 @@ struct RolloutAnswer: Encodable {
         streamVersion = row.version
     }
 
+    /// A rollout as its aggregate has it, and as its first event has planned it.
+    init(_ memory: AggregateMemory<Rollout>, first: RecordedEvent) throws(Problem) {
+        var row: RolloutRow?
+        do throws(EventCodecError) {
+            try RolloutsProjection.evolve(&row, with: first)
+        } catch {
+            throw .internalFailure(cause: "\(error)")
+        }
+        guard var row else { throw .noRollout }
+        row.changedTime = memory.recordedTime ?? row.changedTime
+        self.init(row)
+        update(from: memory)
+    }
+
     /// Brings in what the aggregate knows already and the view may not.
     mutating func update(from memory: AggregateMemory<Rollout>) {
         guard memory.version >= streamVersion else { return }

@@ -66,18 +66,7 @@ struct RolloutRoutes: Sendable {
 
     private func answer(_ id: String, _ memory: AggregateMemory<Rollout>) async throws(Problem) -> RolloutAnswer {
         // What the state does not hold of the plan is in the first event.
-        let first = try await store.firstEvent(of: Rollout.category, id, missing: .noRollout)
-        var row: RolloutRow?
-        do throws(EventCodecError) {
-            try RolloutsProjection.evolve(&row, with: first)
-        } catch {
-            throw .internalFailure(cause: "\(error)")
-        }
-        guard var row else { throw .noRollout }
-        row.changedTime = memory.recordedTime ?? row.changedTime
-        var rollout = RolloutAnswer(row)
-        rollout.update(from: memory)
-        return rollout
+        try RolloutAnswer(memory, first: try await store.firstEvent(of: Rollout.category, id, missing: .noRollout))
     }
 
     private func devices(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {

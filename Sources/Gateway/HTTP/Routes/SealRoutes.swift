@@ -79,10 +79,11 @@ struct SealRoutes: Sendable {
     }
 
     private func export(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "category", "account", "type")
+        try exchange.query.allow("after", "limit", "category", "account", "type", "principal", "correlation")
         let filter = LogFilter(
             category: exchange.query["category"], type: exchange.query["type"],
-            scope: try caller.scope.narrowed(by: exchange.query["account"]))
+            scope: try caller.scope.narrowed(by: exchange.query["account"]),
+            principal: try exchange.query.principal(), correlationID: try exchange.query.id("correlation"))
         let (after, limit) = (try exchange.query.after(), try exchange.query.limit())
         do throws(EventStoreError) {
             let head = try await store.head()

@@ -27,7 +27,8 @@ struct SessionRoutes: Sendable {
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try .json(SessionAnswer(caller))
+        try exchange.query.allow()
+        return try .json(SessionAnswer(caller))
     }
 
     private func logOut(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {

@@ -27,7 +27,7 @@ struct ClaimSecret: Sendable {
 
     /// What is kept of it.
     var hash: String {
-        SHA256.hash(data: Data(text.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        SHA256.hash(data: Data(text.utf8)).hexadecimal
     }
 
     /// The code that it proves, if it may still be used. All are looked at whole, so that the time tells nothing.

@@ -12,6 +12,8 @@ package struct DeviceAccess: Sendable, Equatable {
             case sha256([UInt8])
             /// PBKDF2-SHA512, as keys were kept until migration 14.
             case derived(rounds: UInt32, salt: [UInt8], hash: [UInt8])
+            /// SHA-256 of a certificate.
+            case certificate([UInt8])
         }
 
         package var number: UInt16

@@ -79,6 +79,9 @@ struct GuardMessage {
             add(rounds)
             add(text: salt)
             bytes += hash
+        case .certificate(let hash):
+            add(UInt8(3))
+            bytes += hash
         }
     }
 

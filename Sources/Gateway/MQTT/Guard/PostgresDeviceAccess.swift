@@ -85,6 +85,9 @@ package struct PostgresDeviceAccess: DeviceAccessSource {
         if let hash = try row.bytes(ifPresent: 4) {
             return DeviceAccess.Key(number: number, proof: .sha256(hash), expires: expires)
         }
+        if let hash = try row.bytes(ifPresent: 10) {
+            return DeviceAccess.Key(number: number, proof: .certificate(hash), expires: expires)
+        }
         guard let proof = try row.text(ifPresent: 5).flatMap(derivation) else { return nil }
         return DeviceAccess.Key(number: number, proof: proof, expires: expires)
     }
@@ -100,7 +103,10 @@ package struct PostgresDeviceAccess: DeviceAccessSource {
     }
 
     private static let columns =
-        "a.device, a.revision, a.state, c.key_id, c.key_hash, c.verifier, c.expires_time, a.account, a.type, a.limits::text"
+        """
+        a.device, a.revision, a.state, c.key_id, c.key_hash, c.verifier, c.expires_time, a.account, a.type,
+        a.limits::text, c.certificate_sha256
+        """
     /// A key whose time has run out is no key.
     private static let keys =
         "left join device_credentials c on c.device = a.device and (c.expires_time is null or c.expires_time > now())"

@@ -48,7 +48,8 @@ enum MessageVerdict: Sendable, Equatable {
         case .failure(.rejected(.configurationMoved)): self = .refused(reason: "the configuration has changed")
         case .failure(.rejected(.accountNotActive)): self = .refused(reason: "the account is not active")
         case .failure(.rejected(.alreadyRegistered)): self = .refused(reason: "the device is registered already")
-        case .failure(.rejected(.unknownCredential)), .failure(.rejected(.tooManyCredentials)):
+        case .failure(.rejected(.unknownCredential)), .failure(.rejected(.tooManyCredentials)),
+            .failure(.rejected(.certificateExpired)):
             self = .refused(reason: "it has to do with keys")
         case .failure(.rejected(.unknownCommand)): self = .refused(reason: "there is no such command")
         case .failure(.rejected(.tooManyCommands)), .failure(.rejected(.commandEnded)):

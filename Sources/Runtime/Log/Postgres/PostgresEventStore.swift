@@ -83,6 +83,12 @@ package final class PostgresEventStore: EventStore, Service {
         }
     }
 
+    package func includes(_ stream: StreamName, in scope: AccountScope) async throws(EventStoreError) -> Bool {
+        guard case .only(let account) = scope else { return try await !readStream(stream, from: 1, limit: 1).isEmpty }
+        let statement = StreamOwners.includesAccount(.text(stream.description), .text(account.rawValue))
+        return try await read([statement]) { results in try results[0].first?.int8(0) == 1 }
+    }
+
     package func readTails(
         _ tails: [StreamPlace], limit: Int
     ) async throws(EventStoreError) -> [Result<[RecordedEvent], EventStoreError>] {

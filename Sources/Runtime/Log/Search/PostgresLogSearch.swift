@@ -17,7 +17,6 @@ package struct PostgresLogSearch: LogSearch {
             let page = try await events(
                 SearchStatements.streams(after: place, category: filter.category, limit: size))
             for first in page {
-                // What has left the log a stream's beginning says only where all the rest is.
                 if found.count == limit { return StreamPage(first: found, next: place) }
                 place = first.stream.description
                 if filter.admits(first) { found.append(first) }

@@ -20,7 +20,9 @@ struct MailMessage: Sendable, Equatable {
             "Date: " + Self.date(message.createdTime), "Message-ID: <\(message.key)@\(domain)>",
             "Auto-Submitted: auto-generated",
         ]
-        let values = notification.data.sorted { $0.key < $1.key }
+        // Several lines that stand in the text are not said twice.
+        let values = notification.data.filter { !($0.value.contains("\n") && notification.text.contains($0.value)) }
+            .sorted { $0.key < $1.key }
         text = Self.crlf(
             ([notification.text, ""] + values.map { "\($0.key): \($0.value)" }
                 + ["", "Account \(notification.account), notification \(message.id)", ""]).joined(separator: "\n"))

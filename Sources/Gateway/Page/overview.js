@@ -1,0 +1,197 @@
+// The fleet's page: reads the fleet, follows the log, draws at most once a frame.
+
+import { Alerts, AlertsPanel } from "./alerts.js";
+import * as api from "./api.js";
+import { DeviceTable } from "./devicetable.js";
+import { Fleet } from "./fleet.js";
+import { LogPanel } from "./logpanel.js";
+import { isOver, RolloutsPanel } from "./rollouts.js";
+import * as view from "./view.js";
+
+const mostDevices = 1000;
+/** Further behind the log than this, the page starts anew at its head. */
+const mostBehind = 20_000;
+
+const $ = (id) => document.getElementById(id);
+
+export class Overview {
+  node = $("fleet");
+  title = "Fleet";
+  #fleet = new Fleet();
+  #alerts = new Alerts();
+  #rollouts = [];
+  #rates = [];
+  #source = null;
+  #frame = 0;
+  #rolloutsTimer = null;
+
+  /** `heard` is told of each event, for whatever else is shown. */
+  constructor(context, heard) {
+    Object.assign(this, { context, heard });
+    const nameOf = (id) => { const device = this.#fleet.devices.get(id); return device ? device.name || device.serial : null; };
+    this.nameOf = nameOf;
+    this.table = new DeviceTable({ body: $("rows"), search: $("search"), empty: $("empty"), more: $("more") }, this.#fleet);
+    this.log = new LogPanel({ list: $("log"), filter: $("filter"), pause: $("pause") },
+      (event) => nameOf(event.stream.slice("device-".length)) ?? event.stream);
+    this.alertsPanel = new AlertsPanel(
+      { list: $("alerts"), empty: $("alerts-empty"), status: $("alerts-status") },
+      { acknowledge: (id) => this.#attempt(async () => { this.#alerts.put(await api.acknowledge(id)); this.#draw(); }) });
+    this.rolloutsPanel = new RolloutsPanel(
+      { list: $("rollouts"), empty: $("rollouts-empty"), status: $("rollouts-status") },
+      { act: (id, action) => this.#attempt(async () => { await api.act(id, action); await this.#refreshRollouts(); }) });
+    setInterval(() => this.#tick(), 1000);
+    setInterval(() => this.#refreshTether(), 3000);
+    setInterval(() => { if (this.#rollouts.some((rollout) => !isOver(rollout))) this.#refreshRollouts(); }, 5000);
+    addEventListener("online", () => this.#refreshRollouts());
+  }
+
+  open() {
+    this.#draw();
+  }
+
+  /** Reads everything anew and follows the log from there. */
+  async start() {
+    this.stop();
+    this.context.say("connecting", "Connecting");
+    try {
+      const head = await api.head();
+      this.#fleet.head = head;
+      const [recent, list, found] = await Promise.all(
+        [api.events(Math.max(0, head - 60), 60), api.devices(mostDevices), api.alerts()]);
+      this.#fleet.replace(list.found, list.hasMore);
+      this.#alerts = new Alerts();
+      this.#alerts.replace(found);
+      this.log.replace(recent);
+      for (const id of this.#fleet.devices.keys()) this.table.note(id);
+      this.#follow(recent.length ? Math.max(head, recent.at(-1).position) : head);
+      this.context.warn("");
+      this.#refreshTether();
+      this.#refreshRollouts();
+      this.#draw();
+    } catch (problem) {
+      if (problem.status === 401) return this.context.expired();
+      this.context.warn(`${problem.title}: ${problem.message}`);
+      this.context.say("lost", "Trying again");
+      this.#startAgain(3000);
+    }
+  }
+
+  stop() {
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #startAgain(delay) {
+    setTimeout(() => this.context.session && this.start(), delay);
+  }
+
+  #follow(position) {
+    this.#source = api.follow(position, {
+      opened: () => this.context.say("live", "Live"),
+      lost: async (isFinal) => {
+        this.context.say("lost", "Connection lost, reconnecting");
+        if (!isFinal) return;
+        // The browser gives up when the answer is an error, such as a session that has ended.
+        this.stop();
+        try {
+          await api.session();
+          this.#startAgain(2000);
+        } catch (problem) {
+          if (problem.status === 401) this.context.expired();
+          else this.#startAgain(3000);
+        }
+      },
+      event: (event) => this.#take(event),
+    });
+  }
+
+  #take(event) {
+    const id = this.#fleet.apply(event);
+    if (id) this.table.note(id);
+    this.#alerts.apply(event);
+    if (event.stream.startsWith("rollout-")) this.#refreshRolloutsSoon();
+    this.log.add(event);
+    this.heard(event);
+    this.#draw();
+  }
+
+  /** Draws in the next frame; a window in the background draws when it is looked at again. */
+  #draw() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (this.node.hidden) return;
+      this.table.draw();
+      this.alertsPanel.draw(this.#alerts, (id) => this.nameOf(id) ?? id, this.context.mayAct);
+      this.log.draw();
+      this.#drawTiles();
+    });
+  }
+
+  #drawTiles() {
+    const fleet = this.#fleet;
+    $("tile-devices").textContent = view.count(fleet.devices.size) + (fleet.hasMore ? "+" : "");
+    const [quarantined, retired] = [fleet.count("quarantined"), fleet.count("retired")];
+    $("tile-devices-note").textContent =
+      `${view.count(fleet.count("active"))} active` +
+      (quarantined ? `, ${view.count(quarantined)} quarantined` : "") + (retired ? `, ${view.count(retired)} retired` : "");
+    $("tile-head").textContent = view.count(fleet.head);
+    const account = this.context.session?.account;
+    $("tile-head-note").textContent = account ? `events of ${account}` : "events in the log";
+  }
+
+  #tick() {
+    if (!this.#source) return;
+    this.#rates.push(this.#fleet.rate);
+    if (this.#rates.length > 60) this.#rates.shift();
+    if (document.hidden || this.node.hidden) return;
+    const rate = this.#rates.at(-1);
+    $("tile-rate").textContent = rate >= 10 ? view.count(Math.round(rate)) : rate.toFixed(1);
+    view.sparkline($("spark").firstElementChild, this.#rates);
+    this.table.age();
+    this.alertsPanel.age();
+  }
+
+  async #refreshTether() {
+    if (!this.#source || document.hidden) return;
+    try {
+      const statuses = await api.projections();
+      const worst = statuses.reduce((a, b) => (b.tether.events > a.tether.events ? b : a), statuses[0]);
+      const broken = statuses.find((status) => status.state === "failed");
+      $("tile-tether").textContent = worst ? view.count(worst.tether.events) : "–";
+      $("tile-tether-note").textContent = broken
+        ? `view ${broken.name} has failed`
+        : worst ? `events behind, ${worst.tether.seconds.toFixed(1)} s` : "";
+      if (worst && worst.position + worst.tether.events - this.#fleet.head > mostBehind) this.start();
+    } catch (problem) {
+      if (problem.status === 401) this.context.expired();
+      $("tile-tether").textContent = "–";
+      $("tile-tether-note").textContent = "not known";
+    }
+  }
+
+  /** Does what a button asks; what the server refuses is shown, and what it knows is read again. */
+  async #attempt(work) {
+    const refused = await this.context.attempt(work);
+    if (refused?.status !== 409) return;
+    await api.alerts().then((found) => this.#alerts.replace(found)).catch(() => {});
+    this.#draw();
+    this.#refreshRollouts();
+  }
+
+  /** The view may still trail the event that has come, so it is asked a little later. */
+  #refreshRolloutsSoon() {
+    this.#rolloutsTimer ??= setTimeout(() => { this.#rolloutsTimer = null; this.#refreshRollouts(); }, 700);
+  }
+
+  async #refreshRollouts() {
+    if (!this.#source || document.hidden) return;
+    try {
+      this.#rollouts = await api.rollouts();
+      $("rollouts-card").hidden = false;
+      this.rolloutsPanel.draw(this.#rollouts, this.context.mayAct);
+    } catch (problem) {
+      // A server that is away leaves on the page what it said last.
+      if (problem.status === 401) this.context.expired();
+    }
+  }
+}

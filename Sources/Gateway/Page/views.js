@@ -1,0 +1,76 @@
+// The views: how far each has come, what is built anew, and what stands still.
+
+import * as api from "./api.js";
+import { isUnderWay, ViewCard } from "./viewcard.js";
+import { element, problemNote } from "./view.js";
+
+export class ViewsPage {
+  title = "Views";
+  #cards = new Map();
+  #timer = null;
+  #turn = 0;
+
+  constructor(context) {
+    this.context = context;
+    this.list = element("div", { class: "views" });
+    this.problem = element("div");
+    this.said = element("p", { class: "unseen", "aria-live": "polite" });
+    this.node = element(
+      "article", {}, element("header", { class: "place-head" }, element("h1", {}, "Views"),
+        element("p", { class: "soft" }, "Made of the log, and can be made anew from it at any time. The live one is served meanwhile.")),
+      this.said, this.problem, this.list);
+  }
+
+  open() {
+    this.#read();
+  }
+
+  close() {
+    this.#turn += 1;
+    clearTimeout(this.#timer);
+  }
+
+  async #read() {
+    const turn = ++this.#turn;
+    clearTimeout(this.#timer);
+    let isBusy = false;
+    try {
+      const views = await api.projections();
+      // What stands still is told of single views only.
+      const whole = await Promise.all(views.map((view) => (view.stuckCount > 0 ? api.projection(view.name) : view)));
+      if (turn !== this.#turn) return;
+      this.problem.replaceChildren();
+      for (const view of whole) this.#card(view.name).fill(view, this.context.mayManage);
+      isBusy = whole.some((view) => isUnderWay(view.rebuild?.state) || view.tether.events > 0);
+    } catch (problem) {
+      if (turn !== this.#turn) return;
+      if (problem.status === 401) return this.context.expired();
+      this.problem.replaceChildren(problemNote(problem, () => this.#read()));
+    }
+    this.#timer = setTimeout(() => (document.hidden ? this.#wait() : this.#read()), isBusy ? 1000 : 3000);
+  }
+
+  /** A window that nobody looks at asks nothing. */
+  #wait() {
+    document.addEventListener("visibilitychange", () => this.node.isConnected && this.#read(), { once: true });
+  }
+
+  #card(name) {
+    let card = this.#cards.get(name);
+    if (!card) {
+      card = new ViewCard(name, { act: (action, body) => this.#act(name, action, body), say: (text) => { this.said.textContent = text; } });
+      this.#cards.set(name, card);
+      this.list.append(card.node);
+    }
+    return card;
+  }
+
+  async #act(name, action, body) {
+    let outcome = null;
+    const refused = await this.context.attempt(async () => { outcome = await api.actOnView(name, action, body); });
+    if (!refused && action === "resume" && outcome.stuckCount > 0) {
+      this.context.warn(`${name}: ${outcome.stuckCount} still stands still. The view's code cannot take in the event yet.`);
+    }
+    await this.#read();
+  }
+}

@@ -1,0 +1,162 @@
+package import Logging
+package import Runtime
+import ServiceLifecycle
+
+/// Folds the past views that somebody has asked for, one at a time whatever the number of servers, and deletes those that
+/// nobody asks for any more.
+package struct PastBuilder: Service {
+    /// What one may cost.
+    package struct Bounds: Sendable {
+        package var time = Duration.seconds(300)
+        /// Rows kept in memory; beyond it they are stored, and read again.
+        package var rows = 50_000
+        /// How long one is kept after it was asked for last.
+        package var keep = Duration.seconds(600)
+        /// Between two looks at whether there is something to do.
+        package var looks = Duration.milliseconds(200)
+
+        package init() {}
+    }
+
+    private enum Failure: Error {
+        case tooLong
+        case stuck(position: Int64)
+    }
+
+    private let projections: [any WideProjection.Type]
+    private let store: any EventStore
+    private let pool: PostgresPool
+    private let bounds: Bounds
+    private let logger: Logger
+
+    package init(
+        _ projections: [any WideProjection.Type], store: any EventStore, pool: PostgresPool, bounds: Bounds = Bounds(),
+        logger: Logger
+    ) {
+        self.projections = projections
+        self.store = store
+        self.pool = pool
+        self.bounds = bounds
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                do {
+                    try await work()
+                } catch {
+                    if Task.isCancelled { return }
+                    logger.warning("Past views are interrupted", metadata: ["error": "\(String(reflecting: error))"])
+                    try? await Task.sleep(for: .seconds(1))
+                }
+                try? await Task.sleep(for: bounds.looks)
+            }
+        }
+    }
+
+    private var keep: PostgresValue { .float8(bounds.keep / .seconds(1)) }
+
+    private func work() async throws {
+        let isDue = try await pool.withConnection { try await $0.query(PastStatements.due(keep)).first?.bool(0) }
+        guard isDue == true else { return }
+        try await pool.withTransaction { connection in
+            guard try await connection.query(PastStatements.lock()).first?.bool(0) == true else { return }
+            try await sweep()
+            for row in try await asked() { try await build(row) }
+        }
+    }
+
+    private struct Asked {
+        var generation: Int32
+        var projection: String
+        var definition: Int32
+        var position: Int64
+    }
+
+    private func asked() async throws -> [Asked] {
+        try await pool.withConnection { connection in
+            try await connection.query(PastStatements.asked()).map {
+                Asked(
+                    generation: try $0.int4(0), projection: try $0.text(1), definition: try $0.int4(2),
+                    position: try $0.int8(3))
+            }
+        }
+    }
+
+    private func build(_ asked: Asked) async throws {
+        // One of another definition is left to a program of its own.
+        guard let projection = projections.first(where: { $0.name == asked.projection }),
+            projection.definition == asked.definition
+        else { return }
+        var reason: String?
+        do {
+            try await fold(asked, projection)
+        } catch Failure.tooLong {
+            reason = "to fold the log up to there takes longer than \(bounds.time)"
+        } catch Failure.stuck(let position) {
+            reason = "the view's code does not return from the event at position \(position)"
+        } catch let error as PostgresError where ["22", "23", "42", "53"].contains(error.sqlState?.classCode) {
+            // The database will not take these rows a second later either, and others wait.
+            reason = "the database does not take its rows"
+            logger.error("A past view is not stored", metadata: ["error": "\(String(reflecting: error))"])
+        }
+        if let reason { logger.warning("A past view cannot be folded", metadata: ["reason": "\(reason)"]) }
+        let end = PastStatements.end(
+            .int4(asked.generation), .text(reason == nil ? "ready" : "failed"), reason.map { .text($0) } ?? .null)
+        _ = try await pool.withConnection { try await $0.query(end) }
+    }
+
+    private func fold<P: WideProjection>(_ asked: Asked, _ projection: P.Type) async throws {
+        // What an interrupted builder has left.
+        try await delete(asked.generation, of: projection)
+        let end = ContinuousClock.now + bounds.time
+        let shard = RebuildShard<P>(isComplete: true, stuck: [], after: 0)
+        try await store.streamLog(after: 0, through: asked.position, category: P.category) { page in
+            guard ContinuousClock.now < end else { throw Failure.tooLong }
+            if page.events.isEmpty { return }
+            let rows: [P.Row] = try await load(shard.missing(for: page.events), asked.generation, projection)
+            if let lost = try await shard.fold(page.events, onto: rows) { throw Failure.stuck(position: lost.position) }
+            guard shard.rowCount > bounds.rows else { return }
+            try await store(shard, asked.generation)
+            shard.forget()
+        }
+        try await store(shard, asked.generation)
+    }
+
+    private func load<P: WideProjection>(
+        _ ids: [String], _ generation: Int32, _ projection: P.Type
+    ) async throws -> [P.Row] {
+        if ids.isEmpty { return [] }
+        return try await pool.withConnection { connection in
+            try await connection.query(P.load(ids, generation: generation)).map { try P.decode($0) }
+        }
+    }
+
+    private func store<P: WideProjection>(_ shard: RebuildShard<P>, _ generation: Int32) async throws {
+        let rows = shard.takeChanged().rows
+        for start in stride(from: 0, to: rows.count, by: 2_000) {
+            let chunk = Array(rows[start..<min(start + 2_000, rows.count)])
+            _ = try await pool.withConnection { try await $0.query(P.store(chunk, generation: generation)) }
+        }
+    }
+
+    // MARK: What is to go
+
+    private func sweep() async throws {
+        let dropped = try await pool.withConnection { connection in
+            try await connection.query(PastStatements.expire(keep)).map { (try $0.int4(0), try $0.text(1)) }
+        }
+        for (generation, name) in dropped {
+            guard let projection = projections.first(where: { $0.name == name }) else { continue }
+            try await delete(generation, of: projection)
+            _ = try await pool.withConnection { try await $0.query(PastStatements.forget(.int4(generation))) }
+        }
+    }
+
+    private func delete<P: WideProjection>(_ generation: Int32, of projection: P.Type) async throws {
+        _ = try await pool.withConnection { connection in
+            while try await connection.query(P.drop(generation, limit: 10_000)).affected > 0 {}
+        }
+    }
+}

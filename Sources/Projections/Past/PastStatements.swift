@@ -1,0 +1,64 @@
+import Runtime
+
+/// The statements about past views.
+enum PastStatements {
+    /// Where the log ends, and whether something has left it.
+    static let reach = Statement(
+        "past_reach", "select position, exists (select from retained_ranges) from log_head")
+
+    /// Finds what is there and keeps it, or asks for it; no row if too many are.
+    static let ask = Statement(
+        "ask_past_view",
+        """
+        with found as (
+            update past_views set used_time = clock_timestamp()
+            where projection = $1 and definition = $2 and position = $3 and state <> 'dropped'
+            returning generation, state, failure
+        ), added as (
+            insert into past_views (projection, definition, position)
+            select $1, $2, $3
+            where not exists (select from found) and (select count(*) from past_views where projection = $1) < $4
+            on conflict (projection, position, definition) where state <> 'dropped'
+                do update set used_time = clock_timestamp()
+            returning generation, state, failure
+        )
+        select generation, state, failure from found union all select generation, state, failure from added
+        """)
+
+    /// Whether somebody has asked for one, or one is to go.
+    static let due = Statement(
+        "due_past_views",
+        """
+        select exists (
+            select from past_views
+            where state in ('asked', 'dropped') or used_time < clock_timestamp() - $1::float8 * interval '1 second')
+        """)
+
+    /// The oldest that nobody has folded yet.
+    static let asked = Statement(
+        "asked_past_views",
+        "select generation, projection, definition, position from past_views where state = 'asked' order by used_time")
+
+    static let end = Statement(
+        "end_past_view",
+        """
+        update past_views set state = $2, failure = $3, used_time = clock_timestamp()
+        where generation = $1 and state = 'asked'
+        """)
+
+    /// Gives up what nobody has asked for lately, and shows what is to be deleted.
+    static let expire = Statement(
+        "expire_past_views",
+        """
+        update past_views set state = 'dropped'
+        where state = 'dropped' or used_time < clock_timestamp() - $1::float8 * interval '1 second'
+        returning generation, projection
+        """)
+
+    static let forget = Statement(
+        "forget_past_view", "delete from past_views where generation = $1 and state = 'dropped'")
+
+    /// One builder at a time, until the transaction ends. The key is "fl-past" as a number.
+    static let lock = Statement.unprepared(
+        "lock_past_views", "select pg_try_advisory_xact_lock(28829390039249780)", effect: .reads)
+}

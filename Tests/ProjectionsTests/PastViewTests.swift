@@ -1,0 +1,133 @@
+import Aggregates
+import Logging
+import Projections
+import Runtime
+import Support
+import Testing
+
+@Suite(.timeLimit(.minutes(5))) struct `A past view` {
+    private let views: [any WideProjection.Type] = [DevicesProjection.self, AlertsProjection.self]
+
+    private func withBuilder(
+        _ fleet: Fleet, _ change: (inout PastBuilder.Bounds) -> Void = { _ in },
+        _ body: @Sendable (PostgresPastViews) async throws -> Void
+    ) async throws {
+        var bounds = PastBuilder.Bounds()
+        bounds.looks = .milliseconds(20)
+        change(&bounds)
+        let builder = PastBuilder(
+            views, store: fleet.log.store, pool: fleet.log.pool, bounds: bounds, logger: Logger(label: "test"))
+        let past = PostgresPastViews(views, pool: fleet.log.pool, patience: .seconds(60))
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await builder.run() }
+            defer { group.cancelAll() }
+            try await body(past)
+        }
+    }
+
+    private func generations(_ fleet: Fleet) async throws -> Int64? {
+        try await fleet.log.pool.withConnection {
+            try await $0.query(
+                Statement.unprepared("count", "select count(distinct generation) from devices where generation < 0")())
+        }.first?.int8(0)
+    }
+
+    @Test func `is the view as it was at each position, beside the live one`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await withBuilder(fleet, { $0.rows = 1 }) { past in
+                try await fleet.withLiveView {
+                    for id in ["a", "b", "c"] {
+                        try await fleet.register(id)
+                        try await fleet.report(1, from: "a")
+                    }
+                }
+                let head = try await log.store.head().position
+                let filter = LogFilter(category: "device", scope: .all)
+                let events = try await log.store.readLog(after: 0, where: filter, limit: 100).events
+                for position in [0, 1, 3, head] {
+                    var rows = ViewRows<DeviceRow>()
+                    for event in events where event.position <= position {
+                        try DevicesProjection.evolve(&rows, with: event)
+                    }
+                    let wanted = rows.changed
+                    let queries = try await past.views(["devices", "alerts"], asOf: position)
+                    let found = try await queries.devices(scope: .all, where: DeviceFilter(), after: nil, limit: 10)
+                    #expect(found == wanted, "\(position)")
+                    #expect(try await queries.fleetCounts().reduce(0) { $0 + $1.devices } == Int64(wanted.count))
+                    #expect(try await queries.recentTraffic().reduce(0) { $0 + $1.events } == position)
+                    #expect(try await queries.alertCounts().isEmpty)
+                    let online = DeviceFilter(connectivity: .online)
+                    #expect(
+                        try await queries.devices(scope: .all, where: online, after: nil, limit: 10)
+                            == wanted.filter { $0.connectivity.presence == .online })
+                }
+                let live = try await fleet.queries().devices(scope: .all, where: DeviceFilter(), after: nil, limit: 10)
+                #expect(live.map(\.id) == ["a", "b", "c"])
+                await #expect(throws: PastViewError.notReached(head: head)) {
+                    _ = try await past.views(["devices"], asOf: head + 1)
+                }
+            }
+        }
+    }
+
+    @Test func `is compared with another one`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            for id in ["a", "b"] { try await fleet.register(id) }
+            let start = try await log.store.head().position
+            try await fleet.register("c", account: AccountID("north"))
+            try await fleet.report(1, from: "a")
+            let end = try await log.store.head().position
+            try await withBuilder(fleet) { past in
+                let all = try await past.difference(from: start, to: end, scope: .all, after: nil, limit: 9)
+                #expect(all.devices.map(\.id) == ["a", "c"] && all.devices[1].from == nil)
+                #expect(all.devices[0].from?.state == "provisioned" && all.devices[0].to?.state == "active")
+                var counts = FleetDifference.Counts()
+                (counts.came, counts.state, counts.presence) = (1, 1, 1)
+                #expect(all.counts == counts)
+                let back = try await past.difference(from: end, to: start, scope: .all, after: "a", limit: 9)
+                #expect(back.counts.went == 1 && back.devices.map(\.id) == ["c"] && back.devices[0].to == nil)
+                let own = AccountScope.only(AccountID("north"))
+                let north = try await past.difference(from: start, to: end, scope: own, after: nil, limit: 9)
+                #expect(north.devices.map(\.id) == ["c"] && north.counts.came == 1 && north.counts.state == 0)
+            }
+        }
+    }
+
+    @Test func `is folded once, bounded in number and time, and goes when nobody asks`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            for number in 0..<9 { try await fleet.register("d\(number)") }
+            try await withBuilder(fleet) { past in
+                for _ in 0..<3 { _ = try await past.views(["devices"], asOf: 3) }
+                #expect(try await generations(fleet) == 1)
+                for position in Int64(1)...8 { _ = try await past.views(["devices"], asOf: position) }
+                await #expect(throws: PastViewError.tooMany) { _ = try await past.views(["devices"], asOf: 9) }
+                #expect(try await generations(fleet) == 8)
+            }
+            try await withBuilder(fleet, { $0.keep = .zero }) { _ in
+                try await eventually("nothing of the past is left") { try await generations(fleet) == 0 }
+            }
+            try await withBuilder(fleet, { $0.time = .zero }) { past in
+                await #expect(throws: PastViewError.self) { _ = try await past.views(["devices"], asOf: 9) }
+            }
+            let waiting = PostgresPastViews(views, pool: log.pool, patience: .zero)
+            await #expect(throws: PastViewError.beingBuilt) { _ = try await waiting.views(["devices"], asOf: 2) }
+        }
+    }
+
+    @Test func `that the database does not take is given up, and holds no other up`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            for id in ["a", "b"] { try await fleet.register(id) }
+            try await log.asSuperuser("alter table devices add constraint full_up check (generation > 0 or id <> 'b')")
+            try await withBuilder(fleet) { past in
+                await #expect(throws: PastViewError.failed(reason: "the database does not take its rows")) {
+                    _ = try await past.views(["devices"], asOf: 2)
+                }
+                _ = try await past.views(["devices"], asOf: 1)
+            }
+        }
+    }
+}
