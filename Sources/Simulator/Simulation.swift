@@ -21,7 +21,6 @@ package struct Simulation: Sendable {
         let thread = try Self.makeThread()
         defer { thread.shutdown() }
         let api = FleetAPI(settings.api, token: settings.token, patience: settings.patience * 2)
-        defer { api.finish() }
         let file = settings.stateFile.map { FleetFile(path: $0) }
         if let account = settings.ownAccount {
             do throws(SimulationError) {

@@ -13,7 +13,6 @@ private func requests(opening: Int, settings: Int) async throws -> [FakeServer.R
     }
     defer { server.stop() }
     let api = FleetAPI(server.url, token: "good", patience: .seconds(20))
-    defer { api.finish() }
     try await api.open(.demonstration)
     return asked.withLock { $0 }
 }

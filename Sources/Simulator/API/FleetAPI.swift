@@ -1,12 +1,13 @@
+import AsyncHTTPClient
 import Foundation
-import FoundationNetworking
+import NIOCore
+import NIOHTTP1
 import Runtime
 
 /// The server's HTTP interface, as far as a simulated fleet needs it.
 struct FleetAPI: Sendable {
     private let base: URL
     private let token: String
-    private let session: URLSession
     /// How long a request is tried again while the server is busy or away.
     private let patience: Duration
 
@@ -14,16 +15,12 @@ struct FleetAPI: Sendable {
         self.base = base.appendingPathComponent("api/v1")
         self.token = token
         self.patience = patience
-        let configuration = URLSessionConfiguration.ephemeral
-        configuration.timeoutIntervalForRequest = 30
-        configuration.httpMaximumConnectionsPerHost = Self.requestsAtOnce
-        session = URLSession(configuration: configuration)
     }
 
     /// More would only wait in line.
     static let requestsAtOnce = 6
 
-    func finish() { session.finishTasksAndInvalidate() }
+    private static let longestBody = 16 << 20
 
     /// Opens the account unless it is there. Its settings are left alone once somebody else has touched the account.
     func open(_ account: OwnAccount) async throws(SimulationError) {
@@ -31,14 +28,14 @@ struct FleetAPI: Sendable {
             var id, name: String
         }
         let opened = try await write(
-            "POST", "accounts", Opening(id: account.id, name: account.name), "opening the account \(account.id)")
-        guard [201, 409].contains(opened.1.statusCode) else {
-            throw refusal("opening the account \(account.id)", opened.0, opened.1)
+            .POST, "accounts", Opening(id: account.id, name: account.name), "opening the account \(account.id)")
+        guard [201, 409].contains(opened.status) else {
+            throw refusal("opening the account \(account.id)", opened)
         }
         let what = "changing the settings of the account \(account.id)"
         let changed = try await write(
-            "PUT", "accounts/\(account.id)/settings", account.settings, what, headers: ["If-Match": "\"1\""])
-        guard [200, 204, 412].contains(changed.1.statusCode) else { throw refusal(what, changed.0, changed.1) }
+            .PUT, "accounts/\(account.id)/settings", account.settings, what, headers: ["If-Match": "\"1\""])
+        guard [200, 204, 412].contains(changed.status) else { throw refusal(what, changed) }
     }
 
     /// Registers a device; nil if it was registered by an earlier try whose answer, with the key, was lost, or another
@@ -54,14 +51,14 @@ struct FleetAPI: Sendable {
             var apiKey: String?
         }
         let what = "registering a device"
-        let (data, response) = try await write(
-            "POST", "devices",
+        let reply = try await write(
+            .POST, "devices",
             Body(
                 serial: entry.serial, type: entry.type.rawValue, name: entry.name, labels: entry.labels,
                 account: account), what)
-        if response.statusCode == 409, problemType(data) == "urn:fleetlog:problem:serial-taken" { return nil }
-        guard response.statusCode == 201 else { throw refusal(what, data, response) }
-        let answer: Answer = try decode(data, what)
+        if reply.status == 409, problemType(reply) == "urn:fleetlog:problem:serial-taken" { return nil }
+        guard reply.status == 201 else { throw refusal(what, reply) }
+        let answer: Answer = try decode(reply, what)
         return answer.apiKey.map { (answer.id, $0) }
     }
 
@@ -72,10 +69,10 @@ struct FleetAPI: Sendable {
             var state: String?
         }
         let what = "reading a device"
-        let (data, response) = try await send(request("devices/\(device)"), what)
-        if response.statusCode == 404 { return nil }
-        guard response.statusCode == 200 else { throw refusal(what, data, response) }
-        let answer: Answer = try decode(data, what)
+        let reply = try await send(request("devices/\(device)"), what)
+        if reply.status == 404 { return nil }
+        guard reply.status == 200 else { throw refusal(what, reply) }
+        let answer: Answer = try decode(reply, what)
         return answer.state == "retired" ? nil : answer.version
     }
 
@@ -83,9 +80,9 @@ struct FleetAPI: Sendable {
     func events(of device: String, after place: String) async throws(SimulationError) -> EventPage {
         let what = "reading the events of a device"
         let query = [URLQueryItem(name: "after", value: place), URLQueryItem(name: "limit", value: "1000")]
-        let (data, response) = try await send(request("streams/device-\(device)/events", query), what)
-        guard response.statusCode == 200 else { throw refusal(what, data, response) }
-        return try decode(data, what)
+        let reply = try await send(request("streams/device-\(device)/events", query), what)
+        guard reply.status == 200 else { throw refusal(what, reply) }
+        return try decode(reply, what)
     }
 
     /// Rolls a firmware version out in groups of a few devices, so that there is something to watch; returns its id.
@@ -109,21 +106,12 @@ struct FleetAPI: Sendable {
             var account: String?
         }
         struct Answer: Decodable { var id: String }
-        var request = request("rollouts")
-        request.httpMethod = "POST"
-        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        request.setValue(UUID().uuidString, forHTTPHeaderField: "Idempotency-Key")
         let groupSize = max(1, devices.count / 50) * 5
-        do {
-            request.httpBody = try JSONEncoder().encode(
-                Body(version: version, devices: devices, groupSize: groupSize, account: account))
-        } catch {
-            throw .setting("the rollout cannot be written as JSON")
-        }
         let what = "rolling firmware out"
-        let (data, response) = try await send(request, what)
-        guard response.statusCode == 201 else { throw refusal(what, data, response) }
-        let answer: Answer = try decode(data, what)
+        let reply = try await write(
+            .POST, "rollouts", Body(version: version, devices: devices, groupSize: groupSize, account: account), what)
+        guard reply.status == 201 else { throw refusal(what, reply) }
+        let answer: Answer = try decode(reply, what)
         return answer.id
     }
 
@@ -140,9 +128,9 @@ struct FleetAPI: Sendable {
         while true {
             var query = [URLQueryItem(name: "limit", value: "1000")]
             if let after { query.append(URLQueryItem(name: "after", value: after)) }
-            let (data, response) = try await send(request("rollouts/\(rollout)/devices", query), what)
-            guard response.statusCode == 200 else { throw refusal(what, data, response) }
-            let page: Page = try decode(data, what)
+            let reply = try await send(request("rollouts/\(rollout)/devices", query), what)
+            guard reply.status == 200 else { throw refusal(what, reply) }
+            let page: Page = try decode(reply, what)
             for item in page.items { states[item.device] = item.state }
             guard let next = page.next else { return states }
             after = next
@@ -151,23 +139,28 @@ struct FleetAPI: Sendable {
 
     // MARK: Requests
 
-    private func request(_ path: String, _ query: [URLQueryItem] = []) -> URLRequest {
+    private struct Reply {
+        let status: Int
+        let body: Data
+    }
+
+    private func request(_ path: String, _ query: [URLQueryItem] = []) -> HTTPClientRequest {
         let url = base.appendingPathComponent(path)
-        var request = URLRequest(url: query.isEmpty ? url : url.appending(queryItems: query))
-        request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
+        var request = HTTPClientRequest(url: (query.isEmpty ? url : url.appending(queryItems: query)).absoluteString)
+        request.headers.add(name: "Authorization", value: "Bearer \(token)")
         return request
     }
 
     private func write(
-        _ method: String, _ path: String, _ body: some Encodable, _ what: String, headers: [String: String] = [:]
-    ) async throws(SimulationError) -> (Data, HTTPURLResponse) {
+        _ method: HTTPMethod, _ path: String, _ body: some Encodable, _ what: String, headers: [String: String] = [:]
+    ) async throws(SimulationError) -> Reply {
         var request = request(path)
-        request.httpMethod = method
-        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        request.setValue(UUID().uuidString, forHTTPHeaderField: "Idempotency-Key")
-        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+        request.method = method
+        request.headers.add(name: "Content-Type", value: "application/json")
+        request.headers.add(name: "Idempotency-Key", value: UUID().uuidString)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
         do {
-            request.httpBody = try JSONEncoder().encode(body)
+            request.body = .bytes(try JSONEncoder().encode(body))
         } catch {
             throw .setting("\(what): the request cannot be written as JSON")
         }
@@ -175,27 +168,24 @@ struct FleetAPI: Sendable {
     }
 
     /// Tries again while there is no answer, or the answer is to come back later.
-    private func send(
-        _ request: URLRequest, _ what: String
-    ) async throws(SimulationError) -> (Data, HTTPURLResponse) {
+    private func send(_ request: HTTPClientRequest, _ what: String) async throws(SimulationError) -> Reply {
         let deadline = ContinuousClock.now + patience
         var backoff = Backoff(first: .milliseconds(100), limit: .seconds(3))
         while true {
             var pause = backoff.next()
             let reason: String
             do {
-                let (data, response) = try await session.data(for: request)
-                guard let response = response as? HTTPURLResponse else {
-                    throw SimulationError.unreachable(request: what, reason: "the answer is not HTTP")
+                let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+                let body = try await response.body.collect(upTo: Self.longestBody)
+                let status = Int(response.status.code)
+                guard status == 503 || status == 429 else {
+                    return Reply(status: status, body: Data(body.readableBytesView))
                 }
-                guard response.statusCode == 503 || response.statusCode == 429 else { return (data, response) }
                 reason = "the server asks to come back later"
-                let wish = response.value(forHTTPHeaderField: "Retry-After").flatMap(Int.init)
+                let wish = response.headers.first(name: "Retry-After").flatMap(Int.init)
                 if let wish { pause += .seconds(min(max(wish, 0), 30)) }
-            } catch let error as SimulationError {
-                throw error
             } catch {
-                reason = error.localizedDescription
+                reason = "\(error)"
             }
             guard !Task.isCancelled else { throw .cancelled }
             guard .now + pause < deadline else { throw .unreachable(request: what, reason: reason) }
@@ -203,25 +193,25 @@ struct FleetAPI: Sendable {
         }
     }
 
-    private func refusal(_ what: String, _ data: Data, _ response: HTTPURLResponse) -> SimulationError {
+    private func refusal(_ what: String, _ reply: Reply) -> SimulationError {
         struct Problem: Decodable {
             var title: String?
             var detail: String?
         }
-        let problem = try? JSONDecoder().decode(Problem.self, from: data)
+        let problem = try? JSONDecoder().decode(Problem.self, from: reply.body)
         let detail = problem?.detail ?? problem?.title ?? "without saying why"
-        if response.statusCode == 401 || response.statusCode == 403 { return .unauthorized(detail: detail) }
-        return .refused(request: what, status: response.statusCode, detail: detail)
+        if reply.status == 401 || reply.status == 403 { return .unauthorized(detail: detail) }
+        return .refused(request: what, status: reply.status, detail: detail)
     }
 
-    private func problemType(_ data: Data) -> String? {
+    private func problemType(_ reply: Reply) -> String? {
         struct Problem: Decodable { var type: String }
-        return try? JSONDecoder().decode(Problem.self, from: data).type
+        return try? JSONDecoder().decode(Problem.self, from: reply.body).type
     }
 
-    private func decode<Answer: Decodable>(_ data: Data, _ what: String) throws(SimulationError) -> Answer {
+    private func decode<Answer: Decodable>(_ reply: Reply, _ what: String) throws(SimulationError) -> Answer {
         do {
-            return try JSONDecoder().decode(Answer.self, from: data)
+            return try JSONDecoder().decode(Answer.self, from: reply.body)
         } catch {
             throw .unreachable(request: what, reason: "the answer has another form than expected")
         }
