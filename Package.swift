@@ -160,7 +160,7 @@ if !core {
                 "Gateway", "Projections", "Workflows", "Aggregates", "Runtime", "Installation", "Migrations", "CLibPQ",
                 "CLinux",
                 "CMosquitto", "CCurl", logging, histogram, crypto,
-            ], path: "Benchmarks", exclude: ["RESULTS.md", "INSTRUCTIONS.md"],
+            ] + httpClient, path: "Benchmarks", exclude: ["RESULTS.md", "INSTRUCTIONS.md"],
             resources: [
                 .embedInCode("Peers/requirements.txt"), .embedInCode("Peers/umadb_writers.py"),
                 .embedInCode("Peers/eventsourcing_writers.py"),

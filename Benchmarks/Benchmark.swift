@@ -37,9 +37,12 @@ package enum Benchmark: String, CaseIterable, Sendable {
 
     /// Rates of a log of many millions of events, beside one of a million.
     case growth
+    /// How soon the view shows the readings of a fleet that reports once a minute for a quarter of an hour, what it takes
+    /// of processors and memory, and a minute of ten times as much.
+    case fleet
 
     /// All that end within minutes.
-    package static let short = allCases.filter { $0 != .growth }
+    package static let short = allCases.filter { $0 != .growth && $0 != .fleet }
 
     /// Runs of each contender; the median counts.
     static let runs = 5
@@ -48,9 +51,12 @@ package enum Benchmark: String, CaseIterable, Sendable {
     ///
     /// - Parameters:
     ///   - sizes: of the log for ``growth`` and ``rebuild``, in millions of events.
+    ///   - devices: of ``fleet``.
+    ///   - minutes: of ``fleet`` before its burst.
     ///   - progress: a line for the terminal now and then.
     package func run(
-        sizes: [Int], progress: @Sendable (String) -> Void, report: @Sendable (Measure) throws -> Void
+        sizes: [Int], devices: Int = 100_000, minutes: Int = 15, progress: @escaping @Sendable (String) -> Void,
+        report: @escaping @Sendable (Measure) throws -> Void
     ) async throws {
         switch self {
         case .append: try await AppendBenchmark().run(progress: progress, report: report)
@@ -71,6 +77,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .wake: try await WakeBenchmark().run(progress: progress, report: report)
         case .memory: try await MemoryBenchmark().run(progress: progress, report: report)
         case .webhooks: try await WebhooksBenchmark().run(progress: progress, report: report)
+        case .fleet:
+            try await FleetBenchmark(devices: devices, minutes: minutes).run(progress: progress, report: report)
         case .growth: try await GrowthBenchmark(sizes: sizes).run(progress: progress, report: report)
         }
     }

@@ -8,7 +8,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measure Fleetlog beside its ceilings, with throw-away servers of its own.")
 
-    @Argument(help: "\(Benchmark.allCases.map(\.rawValue).joined(separator: ", ")), or all (but growth).")
+    @Argument(help: "\(Benchmark.allCases.map(\.rawValue).joined(separator: ", ")), or all (but growth and fleet).")
     var name = "all"
 
     @Flag(help: "Print one JSON object a line and measure.")
@@ -21,12 +21,18 @@ struct BenchCommand: AsyncParsableCommand {
         help: "For growth and rebuild: a size of the log, in millions of events that take about 1 GB of disk each.")
     var size = [10]
 
+    @Option(help: "For fleet: how many devices.")
+    var devices = 100_000
+
+    @Option(help: "For fleet: for how many minutes they report before the burst.")
+    var minutes = 15
+
     func run() async throws {
         let chosen = name == "all" ? Benchmark.short : Benchmark(rawValue: name).map { [$0] } ?? []
         guard !chosen.isEmpty else { throw ValidationError("there is no benchmark '\(name)'") }
         let measures = Mutex<[Measure]>([])
         for benchmark in chosen {
-            try await benchmark.run(sizes: size) { line in
+            try await benchmark.run(sizes: size, devices: devices, minutes: minutes) { line in
                 FileHandle.standardError.write(Data((line + "\n").utf8))
             } report: { measure in
                 measures.withLock { $0.append(measure) }
