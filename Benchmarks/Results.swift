@@ -100,7 +100,15 @@ package struct Results: Sendable {
         "- `webhooks.dead.libcurl`: the same, with 1,000 more notifications for a mailbox that never answers.",
         "- `growth.<millions>m.<what>`: a log of so many million events beside one of a million, by `fleetlog bench growth`:",
         "  `append` from 1,000 writers, `stream` to read whole streams of 100 events one after the other, `log` to read half a",
-        "  million events in order of position, `wake` of 2,000 actors asked at once. The aim is a ratio of 0.8.", "",
+        "  million events in order of position, `wake` of 2,000 actors asked at once. The aim is a ratio of 0.8.",
+        "- `fleet.<devices>.visible.<percentile>`: milliseconds from a device's own time of a reading until the view `devices`",
+        "  holds it, of that many devices with a reading a minute each, for 15 minutes, by `fleetlog bench fleet`; with all views,",
+        "  workflows and the guard, as the server is run. As many devices are connected as the broker may have open files, each",
+        "  with its own key; the readings of the others come over one connection. Less is better. The aim of `p99` is 250.",
+        "- `fleet.<devices>.burst.drained`: seconds from the end of a minute of ten times as much until the view holds all of it,",
+        "  each reading once. Less is better.",
+        "- `fleet.<devices>.processors.<part>`, `.memory.<part>`: percent of one processor in those 15 minutes, and MiB at the",
+        "  worst moment, of server, Postgres, broker and the simulated devices; beside what the machine has.", "",
     ]
 
     private static func grouped(_ value: Double) -> String {

@@ -51,14 +51,14 @@ package struct BoundStatement: Sendable {
 
 extension Statement.Effect {
     init(of sql: String) {
-        let words = sql.lowercased().split { !$0.isLetter }
-        switch words.first {
+        switch sql.prefix(while: \.isLetter).lowercased() {
         case "begin", "start": self = .begins
         case "commit", "end": self = .commits
         case "rollback", "abort": self = .rollsBack
         case "select", "show", "values", "table", "explain", "listen", "unlisten", "set": self = .reads
         case "with":
-            self = words.contains { ["insert", "update", "delete", "merge"].contains($0) } ? .writes : .reads
+            let writing: Set = ["insert", "update", "delete", "merge"]
+            self = sql.lowercased().split { !$0.isLetter }.contains { writing.contains(String($0)) } ? .writes : .reads
         default: self = .writes
         }
     }

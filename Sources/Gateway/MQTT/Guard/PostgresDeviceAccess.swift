@@ -146,7 +146,8 @@ package struct PostgresDeviceAccess: DeviceAccessSource {
         order by a.device
         """)
 
-    private static let some = Statement(
+    // Planned each time: a plan of the first day, when there were few devices, reads all of them once there are many.
+    private static let some = Statement.unprepared(
         "access of some devices",
         "select \(columns) from device_access a \(keys) where a.device = any ($1) order by a.device")
 
