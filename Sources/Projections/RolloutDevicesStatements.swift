@@ -4,11 +4,16 @@ package import Runtime
 extension RolloutDevicesProjection {
     static let columns = "rollout, device, place, state, attempt, reason, changed_time, version"
 
+    // One descent of the index for each, as in `TelemetryProjection`.
     private static let load = Statement(
         "load_rollout_devices",
         """
-        select \(columns) from rollout_devices
-        where generation = $1 and (rollout, device) in (select * from unnest($2::text[], $3::text[]))
+        select d.* from unnest($2::text[], $3::text[]) as k (rollout, device)
+        cross join lateral (
+            select \(columns) from rollout_devices d
+            where d.generation = $1 and d.rollout = k.rollout and d.device = k.device
+            limit 1
+        ) d
         """)
 
     private static let page = Statement(

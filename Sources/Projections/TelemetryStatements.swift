@@ -6,15 +6,19 @@ extension TelemetryProjection {
         device, account, metric, length, start, count, minimum, maximum, last, last_time, sum::text, squares::text, unsummed
         """
 
+    // One descent of the index for each window: joined as a whole, a plan that expects many of them reads all windows.
     private static let load = Statement(
         "load_telemetry",
         """
-        select w.device, w.account, w.metric, w.length, w.start, w.count, w.minimum, w.maximum, w.last, w.last_time,
-            w.sum::text, w.squares::text, w.unsummed
+        select w.*
         from unnest($2::text[], $3::text[], $4::int4[], $5::timestamptz[], $6::text[])
             as k (device, metric, length, start, account)
-        join telemetry_windows w on w.generation = $1 and w.device = k.device and w.metric = k.metric
-            and w.length = k.length and w.start = k.start and w.account = k.account
+        cross join lateral (
+            select \(columns) from telemetry_windows w
+            where w.generation = $1 and w.device = k.device and w.metric = k.metric and w.length = k.length
+                and w.start = k.start and w.account = k.account
+            limit 1
+        ) w
         """)
 
     private static let page = Statement(

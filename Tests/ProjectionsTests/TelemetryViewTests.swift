@@ -205,3 +205,36 @@ private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
         }
     }
 }
+
+@Suite(.timeLimit(.minutes(2))) struct `Windows that a page of the log touches` {
+    @Test func `are looked up one by one, however many there are beside them`() async throws {
+        try await PostgresLog.with { log in
+            let pool = PostgresPool(
+                url: try DatabaseURL(log.database.superuserURL), size: 1, threads: [log.thread],
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            defer { pool.close() }
+            let fill = Statement.unprepared(
+                "fill windows",
+                """
+                insert into telemetry_windows
+                select 1, 'd' || n % 10, 'm', 60, to_timestamp(60 * n), 'default', 1, 1, 1, 1, now(), 1, 1, 0
+                from generate_series($1::int, $2::int) n
+                """, effect: .writes)
+            let ids = (0..<100).map { "d\($0 % 10)/default/60/\($0 * 60)/m" }
+            let load = { (connection: PostgresConnection) in
+                try await connection.query(TelemetryProjection.load(ids, generation: 1)).count
+            }
+            try await pool.withConnection { connection in
+                _ = try await connection.query(fill(.int4(0), .int4(199)))
+                _ = try await connection.query(Statement.unprepared("analyze", "analyze telemetry_windows")())
+                // After five times Postgres keeps the plan of a prepared statement.
+                for _ in 0..<10 { #expect(try await load(connection) == 100) }
+                _ = try await connection.query(fill(.int4(200), .int4(20_000)))
+            }
+            let rows = RowsRead(of: ["telemetry_windows"], by: pool)
+            let before = try await rows.count()
+            #expect(try await pool.withConnection(load) == 100)
+            #expect(try await rows.count() - before < 1_000)
+        }
+    }
+}
