@@ -14,7 +14,7 @@ struct AdminTokenFile {
             let text = known.trimmingCharacters(in: .whitespacesAndNewlines)
             if try await tokens.isKnown(text) { return text }
         }
-        let token = try await tokens.createToken(named: "admin of this folder", role: .admin)
+        let token = try await tokens.createToken(named: "admin of this folder", role: .admin, by: .commandLine)
         try write(token)
         return token
     }

@@ -112,7 +112,7 @@ struct Server {
             configurations: (PostgresConfigurationOutbox(pool: pool), configurations),
             commands: (PostgresCommandOutbox(pool: pool), commands),
             catalog: catalog, access: PostgresDeviceAccess(pool: pool), on: ingesting, logger: logger)
-        tokens = PostgresTokenStore(pool: pool)
+        tokens = PostgresTokenStore(pool: pool, store: store)
         http = HTTPGateway(
             configuration: settings.http, store: store, search: PostgresLogSearch(pool: pool), feed: feed,
             devices: devices, accounts: accounts, alerts: alerts,
@@ -123,7 +123,7 @@ struct Server {
             notifications: PostgresNotificationLedger(pool: pool, pump: pump.bell),
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: mqtt,
             deviceKeys: PostgresDeviceKeys(pool: pool), catalog: catalog, configurations: configurations,
-            commands: commands, limit: settings.mqtt.guardLimit,
+            commands: commands, limit: settings.mqtt.guardLimit, reads: ReadRecorder(store: store),
             rebuilds: PostgresRebuilds(KnownEvents.views, store: store, pool: pool),
             progress: progress, readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 

@@ -23,7 +23,9 @@ extension EndToEnd {
                 let registered = try await system.head
                 await server.kill()
 
-                _ = try await Executable.run(["audit", "key", "rotate", key])
+                _ = try await Executable.run([
+                    "audit", "key", "rotate", key, "--database-url", system.database.serverURL,
+                ])
                 // So that the next server need not wait a minute before it signs all of it.
                 try await PostgresLog.with(system.database) { try await $0.tamper("delete from signed_heads") }
                 let next = try await system.start(

@@ -47,5 +47,6 @@ extension ActFilter {
     fileprivate func admits(_ event: RecordedEvent) -> Bool {
         guard case .user = event.metadata.principal else { return false }
         return scope.includes(event.metadata.account) && (principal == nil || principal == event.metadata.principal)
+            && (category == nil || category == event.stream.category) && leavesOut != event.stream.category
     }
 }

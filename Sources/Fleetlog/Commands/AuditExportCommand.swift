@@ -28,13 +28,15 @@ struct AuditExportCommand: AsyncParsableCommand {
         var lines: [UInt8] = []
         let bar = ProgressBar("export")
         try await LogAccess.with(installation.serverURL()) { log in
-            try await SealedExport(of: log.pool).run(after: after) { done, head in
-                bar.report(done, of: head)
-            } _: { item in
-                ExportedLine(item).append(to: &lines)
-                if lines.count >= 1 << 20 {
-                    try output.write(contentsOf: Data(lines))
-                    lines.removeAll(keepingCapacity: true)
+            try await log.administer(.logExportBegun, nil, ["after": "\(after)"], ended: .logExportEnded) {
+                try await SealedExport(of: log.pool).run(after: after) { done, head in
+                    bar.report(done, of: head)
+                } _: { item in
+                    ExportedLine(item).append(to: &lines)
+                    if lines.count >= 1 << 20 {
+                        try output.write(contentsOf: Data(lines))
+                        lines.removeAll(keepingCapacity: true)
+                    }
                 }
             }
         }

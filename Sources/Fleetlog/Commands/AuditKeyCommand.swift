@@ -1,4 +1,6 @@
 import ArgumentParser
+import Gateway
+import Runtime
 
 struct AuditKeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -30,15 +32,26 @@ struct AuditKeyCommand: AsyncParsableCommand {
         @Argument(help: "The key's file; without it the one of the installation in --folder.")
         var file: String?
 
-        @Option(help: "Folder of the private installation.")
-        var folder = ".fleetlog"
+        @OptionGroup var installation: InstallationOptions
+
+        @Flag(help: "Where the log cannot be reached: the change is then not recorded in it.")
+        var unrecorded = false
 
         @Flag(help: "The old key signs nothing more: somebody else may know it. Give the new public key to all.")
         var dropOld = false
 
         func run() async throws {
-            let keys = SealKeyFile(path: file ?? folder + "/seal-key")
-            try keys.rotate(dropsOld: dropOld)
+            let keys = SealKeyFile(path: file ?? installation.folder + "/seal-key")
+            if unrecorded {
+                try keys.rotate(dropsOld: dropOld)
+            } else {
+                try await LogAccess.with(installation.serverURL()) { log in
+                    let before = try keys.keys()[0].verifier
+                    try await log.administer(
+                        .sealKeyRotationRequested, before.name, ["dropsOld": "\(dropOld)"]
+                    ) { try keys.rotate(dropsOld: dropOld) }
+                }
+            }
             print("A new key is in force; its public half is the first line of \(keys.publicPath).")
         }
     }

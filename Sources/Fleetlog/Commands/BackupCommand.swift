@@ -1,4 +1,5 @@
 import ArgumentParser
+import Gateway
 import Installation
 
 struct BackupCommand: AsyncParsableCommand {
@@ -11,7 +12,12 @@ struct BackupCommand: AsyncParsableCommand {
     @OptionGroup var installation: InstallationOptions
 
     func run() async throws {
-        try await Backup.backup(to: file, from: installation.ownerURL())
+        let url = try installation.ownerURL()
+        try await LogAccess.with(url, mayLackMigrations: true) { log in
+            try await log.administer(.backupBegun, ended: .backupEnded) {
+                try await Backup.backup(to: file, from: url)
+            }
+        }
         print("Written to \(file). It holds hashes of keys and all events: keep it as safe as the database.")
     }
 }
@@ -28,6 +34,10 @@ struct RestoreCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await Backup.restore(from: file, to: installation.ownerURL())
+        // What is restored says itself that it was.
+        try await LogAccess.with(installation.ownerURL(), mayLackMigrations: true) { log in
+            try await log.administer(.backupRestored) {}
+        }
         Console.say("Restored. Auditing the log:")
         let audit = try await AuditCheckCommand.audit(installation.serverURL())
         try audit.end(as: .text)

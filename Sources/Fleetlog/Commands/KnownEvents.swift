@@ -14,6 +14,8 @@ enum KnownEvents {
     /// The streams that belong to no aggregate, and how their events are read.
     static let others: [String: @Sendable (RecordedEvent) throws(EventCodecError) -> Void] = [
         IngestStreams.category: { event throws(EventCodecError) in _ = try IngestEvent.codec.decode(event) },
+        AccessStreams.category: { event throws(EventCodecError) in _ = try AccessStreams.codec.decode(event) },
+        Administration.category: { event throws(EventCodecError) in _ = try AdministrativeAct.codec.decode(event) },
         RunnerGeneration.category: { event throws(EventCodecError) in _ = try RunnerGeneration.codec.decode(event) },
         "workflow": { event throws(EventCodecError) in
             // The stream's id begins with the workflow's name, which has no dash.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Gateway
 import Projections
 import Runtime
 
@@ -62,7 +63,9 @@ struct ProjectionsSwapBackCommand: AsyncParsableCommand {
         try ArmedFailpoint(SettingsSources(flags: [:]))?.arm()
         try await LogAccess.with(installation.serverURL()) { log in
             let following = RebuildFollowing(log)
-            let rebuild = try await following.rebuilds.swapBack(view.name, askedBy: "command line")
+            let rebuild = try await log.administer(.viewSwapBackRequested, view.name) {
+                try await following.rebuilds.swapBack(view.name, askedBy: "command line")
+            }
             Console.say(try await following.follow(rebuild).text)
         }
     }
@@ -81,7 +84,9 @@ struct ProjectionsDropPreviousCommand: AsyncParsableCommand {
         try ArmedFailpoint(SettingsSources(flags: [:]))?.arm()
         try await LogAccess.with(installation.serverURL()) { log in
             let following = RebuildFollowing(log)
-            try await following.rebuilds.dropPrevious(view.name)
+            try await log.administer(.viewDropRequested, view.name) {
+                try await following.rebuilds.dropPrevious(view.name)
+            }
             try await following.sweep(view.name)
             print("\(view.name) has its live generation only.")
         }
@@ -102,7 +107,9 @@ struct ProjectionsPauseCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await LogAccess.with(installation.serverURL()) { log in
-            try await RebuildFollowing(log).rebuilds.pause(view.name, reason: reason, by: "command line")
+            try await log.administer(.viewPauseRequested, view.name, ["reason": reason]) {
+                try await RebuildFollowing(log).rebuilds.pause(view.name, reason: reason, by: "command line")
+            }
             print("\(view.name) pauses.")
         }
     }
@@ -124,7 +131,11 @@ struct ProjectionsResumeCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await LogAccess.with(installation.serverURL()) { log in
-            let outcome = try await RebuildFollowing(log).rebuilds.resume(view.name, entity: entity)
+            let outcome = try await log.administer(
+                .viewResumptionRequested, view.name, entity.map { ["entity": $0] } ?? [:]
+            ) {
+                try await RebuildFollowing(log).rebuilds.resume(view.name, entity: entity)
+            }
             print("\(outcome.resumed) entities go on, \(outcome.stuck.count) are still stuck.")
             for stuck in outcome.stuck.prefix(100) { print("  \(stuck)") }
             if !outcome.stuck.isEmpty { throw ExitCode(1) }

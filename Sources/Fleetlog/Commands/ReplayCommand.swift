@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Gateway
 import Projections
 import Runtime
 
@@ -58,18 +59,27 @@ struct ReplayCommand: AsyncParsableCommand {
         try ArmedFailpoint(SettingsSources(flags: [:]))?.arm()
         try await LogAccess.with(installation.serverURL()) { log in
             let following = RebuildFollowing(log)
-            do throws(RebuildError) {
-                try await perform(following)
-            } catch .unavailable(let reason) {
+            do {
+                let rebuild = try await log.administer(
+                    act, view.name, only.map { ["only": $0] } ?? [:]
+                ) { try await begin(following.rebuilds) }
+                if let rebuild { Console.say(try await following.follow(rebuild).text) }
+            } catch RebuildError.unavailable(let reason) {
                 throw SettingsError(reason)
-            } catch {
+            } catch let error as RebuildError {
                 throw SettingsError("\(view.name): \(error)")
             }
         }
     }
 
-    private func perform(_ following: RebuildFollowing) async throws(RebuildError) {
-        let rebuilds = following.rebuilds
+    private var act: AdministrativeAct.Kind {
+        if pause { return .viewRebuildPauseRequested }
+        if cancel { return .viewRebuildCancellationRequested }
+        return resume ? .viewRebuildResumptionRequested : .viewRebuildRequested
+    }
+
+    /// - Returns: what is to be followed to its end, if anything is.
+    private func begin(_ rebuilds: PostgresRebuilds) async throws(RebuildError) -> Rebuild? {
         if let only {
             Console.say((try await rebuilds.rebuild(view.name, only: only)).text)
         } else if pause {
@@ -79,17 +89,13 @@ struct ReplayCommand: AsyncParsableCommand {
             _ = try await rebuilds.cancel(view.name)
             print("The rebuild of \(view.name) is given up.")
         } else {
-            let rebuild = try await begin(rebuilds)
-            do {
-                Console.say(try await following.follow(rebuild).text)
-            } catch {
-                throw .unavailable(reason: String(describing: error))
-            }
+            return try await start(rebuilds)
         }
+        return nil
     }
 
     /// One that was interrupted is gone on with.
-    private func begin(_ rebuilds: PostgresRebuilds) async throws(RebuildError) -> Rebuild {
+    private func start(_ rebuilds: PostgresRebuilds) async throws(RebuildError) -> Rebuild {
         if resume { return try await rebuilds.resume(view.name) }
         do throws(RebuildError) {
             return try await rebuilds.start(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Gateway
 import Logging
 import Runtime
 
@@ -53,15 +54,18 @@ struct RetainCommand: AsyncParsableCommand {
             let bar = ProgressBar("retain")
             defer { bar.finish() }
             var gone: Int64 = 0
-            try await retention.perform(plan, keepsDetached: keepDetached) { step in
-                switch step {
-                case .finished(let name):
-                    gone += plan.partitions.first { $0.name == name }?.events ?? 0
-                    bar.report(gone, of: plan.events)
-                case .deleted(let events):
-                    gone += events
-                    bar.report(gone, of: plan.events)
-                case .floors, .announced, .detached: break
+            let details = ["recordedBefore": "\(cutoff)", "events": "\(plan.events)"]
+            try await log.administer(.retentionBegun, "telemetry", details, ended: .retentionEnded) {
+                try await retention.perform(plan, keepsDetached: keepDetached) { step in
+                    switch step {
+                    case .finished(let name):
+                        gone += plan.partitions.first { $0.name == name }?.events ?? 0
+                        bar.report(gone, of: plan.events)
+                    case .deleted(let events):
+                        gone += events
+                        bar.report(gone, of: plan.events)
+                    case .floors, .announced, .detached: break
+                    }
                 }
             }
             print("\(gone) events have left the log.")

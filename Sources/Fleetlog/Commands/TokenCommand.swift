@@ -31,8 +31,9 @@ struct TokenCommand: AsyncParsableCommand {
             if let days, !(1...36_500).contains(days) { throw ValidationError("give 1 to 36500 days") }
             let expires = days.map { Timestamp.now() + .seconds(Int64($0) * 86_400) }
             try await LogAccess.with(installation.serverURL()) { log in
-                let token = try await PostgresTokenStore(pool: log.pool).createToken(
-                    named: name, role: role, account: account.map { AccountID($0) }, expiresTime: expires)
+                let token = try await PostgresTokenStore(pool: log.pool, store: log.store).createToken(
+                    named: name, role: role, account: account.map { AccountID($0) }, expiresTime: expires,
+                    by: .commandLine)
                 print(token)
             }
         }
@@ -45,7 +46,7 @@ struct TokenCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await LogAccess.with(installation.serverURL()) { log in
-                for token in try await PostgresTokenStore(pool: log.pool).all() {
+                for token in try await PostgresTokenStore(pool: log.pool, store: log.store).all() {
                     let expiry = token.expiresTime.map { "until \($0)" } ?? "does not expire"
                     print(
                         "\(token.id)  \(token.name)  \(token.role.rawValue)  "
@@ -65,7 +66,8 @@ struct TokenCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await LogAccess.with(installation.serverURL()) { log in
-                guard try await PostgresTokenStore(pool: log.pool).remove(id: id) else {
+                guard try await PostgresTokenStore(pool: log.pool, store: log.store).remove(id: id, by: .commandLine)
+                else {
                     throw ValidationError("there is no token '\(id)'; see 'fleetlog token list'")
                 }
                 print("Revoked.")

@@ -15,6 +15,8 @@ struct Exchange: Sendable {
     /// Ties together all events that follow from this request.
     let correlationID: UUID128
     let time: Timestamp
+    /// Whose data the answer holds, for the record of reads.
+    let shown: ShownData
 
     func parameter(_ name: String) -> String { parameters[name] ?? "" }
 
@@ -26,6 +28,17 @@ struct Exchange: Sendable {
             text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || ($0.isLowercaseHexDigit) })
         else { return nil }
         return text
+    }
+
+    /// Notes that the answer holds data of the account.
+    ///
+    /// - Parameter subject: the stream of the one thing that it is about; nil for lists.
+    func shows(_ subject: String? = nil, of account: AccountID) {
+        shown.add(ShownData.Entry(account: account, subject: subject))
+    }
+
+    func shows(events: some Sequence<RecordedEvent>) {
+        for account in Set(events.lazy.map(\.metadata.account)) { shows(of: account) }
     }
 
     func context(for caller: Caller) -> CommandContext {

@@ -29,7 +29,7 @@ package struct HTTPGateway: Service {
         workflows: any WorkflowQueries, tokens: any TokenStore,
         credentials: any CredentialChanges, deviceKeys: any DeviceKeys, catalog: TelemetryCatalog? = nil,
         configurations: Bell = Bell(), commands: Bell = Bell(),
-        limit: DeviceLimit? = nil, rebuilds: any Rebuilds & ProjectionControl,
+        limit: DeviceLimit? = nil, reads: ReadRecorder, rebuilds: any Rebuilds & ProjectionControl,
         progress: ViewProgress,
         readiness: any ReadinessCheck,
         metrics: PrometheusMetrics, logger: Logger
@@ -38,12 +38,16 @@ package struct HTTPGateway: Service {
         self.logger = logger
         let authenticator = Authenticator(store: tokens)
         let deviceAuthenticator = DeviceAuthenticator(keys: deviceKeys)
+        let administration = Administration(store: store)
         pipeline = RequestPipeline(
             configuration: configuration, authenticator: authenticator, devices: deviceAuthenticator,
-            views: ViewWait(progress, atMost: configuration.viewWait), metrics: metrics, logger: logger)
+            views: ViewWait(progress, atMost: configuration.viewWait),
+            accountability: Accountability(reads: reads, administration: administration), metrics: metrics,
+            logger: logger)
         let slots = StreamSlots(limit: configuration.streamLimit)
         let streaming = EventStreaming(
-            slots: slots, authenticator: authenticator, heartbeatInterval: configuration.heartbeatInterval,
+            slots: slots, authenticator: authenticator, reads: reads,
+            heartbeatInterval: configuration.heartbeatInterval,
             logger: logger)
         let standings = AccountStandings(store: store, accounts: accounts)
         let pasts = PastQuestion(search: search, past: past)
@@ -81,7 +85,7 @@ package struct HTTPGateway: Service {
             + MailboxRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
         let ofTheServer: [Route] =
             WorkflowRoutes(queries: workflows).all
-            + NotificationRoutes(ledger: notifications, accounts: accounts).all
+            + NotificationRoutes(ledger: notifications, accounts: accounts, administration: administration).all
             + LogRoutes(store: store, search: search, feed: feed ?? store, streaming: streaming).all
             + ExplorerRoutes(store: store, search: search, ledger: notifications).all
             + SealRoutes(store: store, seals: seals).all

@@ -54,6 +54,16 @@ struct QueryParameters: Sendable {
         return limit
     }
 
+    /// Nil if it is not given.
+    func flag(_ name: String) throws(Problem) -> Bool? {
+        switch self[name] {
+        case nil: return nil
+        case "true": return true
+        case "false": return false
+        default: throw .malformed(name, "\(name) must be true or false.")
+        }
+    }
+
     /// A position that must be given.
     func position(_ name: String) throws(Problem) -> Int64 {
         guard let position = self[name].flatMap({ Int64($0) }), position >= 1 else {

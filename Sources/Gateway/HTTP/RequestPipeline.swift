@@ -10,6 +10,7 @@ struct RequestPipeline: Sendable {
     let authenticator: Authenticator
     let devices: DeviceAuthenticator
     let views: ViewWait
+    let accountability: Accountability
     let metrics: any MetricsFactory
     let logger: Logger
 
@@ -66,7 +67,7 @@ struct RequestPipeline: Sendable {
             try await views.wait(for: &ready, by: route)
             let exchange = ready
             return try await withDeadline(configuration.requestTimeout) { () throws(Problem) in
-                try await work(exchange, caller)
+                try await accountability.answer(exchange, caller, by: route, work)
             }
         }
     }
@@ -89,7 +90,8 @@ struct RequestPipeline: Sendable {
         }
         return Exchange(
             request: request, parameters: parameters, query: try QueryParameters(request.uri.query), body: body,
-            peer: Peer(context.channel.remoteAddress), connection: context.channel, correlationID: .v7(), time: .now())
+            peer: Peer(context.channel.remoteAddress), connection: context.channel, correlationID: .v7(), time: .now(),
+            shown: ShownData())
     }
 
     private func response(to problem: Problem, _ context: GatewayContext) -> Response {

@@ -24,6 +24,10 @@ package struct Route: Sendable {
     /// Parameters stand in braces: `/api/v1/devices/{id}`.
     package let path: String
     let access: Access
+    /// What its answers hold of people; then nothing is answered before the log says who reads it.
+    package let shownData: PersonalData?
+    /// What is recorded before its work is begun.
+    let act: AdministrativeAct.Kind?
 
     /// A route that needs no token.
     static func open(
@@ -33,9 +37,10 @@ package struct Route: Sendable {
     }
 
     static func guarded(
-        _ method: HTTPRequest.Method, _ path: String, needs permission: Permission, _ work: @escaping GuardedWork
+        _ method: HTTPRequest.Method, _ path: String, needs permission: Permission, shows data: PersonalData? = nil,
+        records act: AdministrativeAct.Kind? = nil, _ work: @escaping GuardedWork
     ) -> Route {
-        Route(method: method, path: path, access: .guarded(permission, work))
+        Route(method: method, path: path, access: .guarded(permission, work), shownData: data, act: act)
     }
 
     /// A route that needs a device's own key.
@@ -47,10 +52,15 @@ package struct Route: Sendable {
 
     package var methodName: String { method.rawValue }
 
-    private init(method: HTTPRequest.Method, path: String, access: Access) {
+    private init(
+        method: HTTPRequest.Method, path: String, access: Access, shownData: PersonalData? = nil,
+        act: AdministrativeAct.Kind? = nil
+    ) {
         self.method = method
         self.path = path
         self.access = access
+        self.shownData = shownData
+        self.act = act
     }
 
     var segments: [Substring] { path.split(separator: "/", omittingEmptySubsequences: true) }

@@ -40,6 +40,7 @@ import Testing
         case ("integer", _):
             let beyond = (schema["maximum"] as? Int).map { ["0", "\($0 + 1)"] } ?? []
             return ["", "x", "-1", "1.5", "99999999999999999999"] + beyond
+        case ("boolean", _): return ["", "banana"]
         case (_, "date-time"): return ["", "yesterday", "2026-13-01T00:00:00Z", "2026-11-22"]
         case (_, "uuid"): return ["", "banana"]
         default: return []

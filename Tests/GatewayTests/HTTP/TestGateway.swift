@@ -35,14 +35,16 @@ struct TestGateway: Sendable {
     ///   - tokens: those of another gateway, which then is another server over the same store.
     ///   - serials: who holds which serial number; folded from the log if nil.
     ///   - admin: a token of theirs that may do everything.
+    ///   - recordsReads: whether reads of personal data come into the same log; into one of their own otherwise, so that
+    ///     what a test asks does not change what it asks about.
     static func with(
         _ configuration: HTTPConfiguration = HTTPConfiguration(port: 0),
         store: any EventStore = InMemoryEventStore(), ledger: any NotificationLedger = EmptyLedger(),
         tokens: TokensInMemory = TokensInMemory(), serials: (any SerialNumbers)? = nil, admin: String? = nil,
-        keys: any DeviceKeys = NoDeviceKeys(), limit: DeviceLimit? = nil,
+        keys: any DeviceKeys = NoDeviceKeys(), limit: DeviceLimit? = nil, recordsReads: Bool = false,
         _ body: @Sendable (TestGateway) async throws -> Void
     ) async throws {
-        var test = TestGateway(configuration, store, ledger, tokens, serials, keys, limit)
+        var test = TestGateway(configuration, store, ledger, tokens, serials, keys, limit, recordsReads)
         let group = test.group
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
@@ -66,7 +68,8 @@ struct TestGateway: Sendable {
 
     private init(
         _ configuration: HTTPConfiguration, _ store: any EventStore, _ ledger: any NotificationLedger,
-        _ tokens: TokensInMemory, _ serials: (any SerialNumbers)?, _ keys: any DeviceKeys, _ limit: DeviceLimit?
+        _ tokens: TokensInMemory, _ serials: (any SerialNumbers)?, _ keys: any DeviceKeys, _ limit: DeviceLimit?,
+        _ recordsReads: Bool
     ) {
         self.tokens = tokens
         self.keys = keys
@@ -86,7 +89,9 @@ struct TestGateway: Sendable {
             queries: queries, past: FoldedPast(store: store), seals: SealsInMemory(store: store),
             serials: serials ?? queries,
             notifications: ledger, workflows: OneStoppedWorkflow(), tokens: tokens, credentials: credentials,
-            deviceKeys: keys, catalog: catalog, limit: limit, rebuilds: RebuildsInMemory(), progress: progress,
+            deviceKeys: keys, catalog: catalog, limit: limit,
+            reads: ReadRecorder(store: recordsReads ? store : InMemoryEventStore()), rebuilds: RebuildsInMemory(),
+            progress: progress,
             readiness: readiness,
             metrics: PrometheusMetrics(),
             logger: logger)

@@ -1,4 +1,5 @@
 import Gateway
+import Runtime
 import Synchronization
 
 final class TokensInMemory: TokenStore {
@@ -13,7 +14,7 @@ final class TokensInMemory: TokenStore {
         return tokens.withLock { $0[hash] }
     }
 
-    func add(_ token: APIToken, hash: [UInt8]) async throws(TokenStoreError) {
+    func add(_ token: APIToken, hash: [UInt8], by principal: Principal) async throws(TokenStoreError) {
         tokens.withLock { $0[hash] = token }
     }
 

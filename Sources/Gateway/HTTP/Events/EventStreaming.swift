@@ -12,6 +12,7 @@ struct EventStreaming: Sendable {
 
     let slots: StreamSlots
     let authenticator: Authenticator
+    let reads: ReadRecorder
     let heartbeatInterval: Duration
     let logger: Logger
 
@@ -37,12 +38,13 @@ struct EventStreaming: Sendable {
     ) throws(Problem) -> Response {
         let slot = try slots.take()
         let (request, connection) = (exchange.request, exchange.connection)
+        let reading = ReadRecorder.Request(exchange)
         let body = ResponseBody { writer in
             var events = EventStreamWriter(writer)
             do {
                 try await withGracefulShutdownHandler {
                     try await request.body.consumeWithCancellationOnInboundClose { _ in
-                        try await follow(source, after: start, for: caller, id: id, into: &events)
+                        try await follow(source, after: start, for: caller, by: reading, id: id, into: &events)
                     }
                 } onGracefulShutdown: {
                     // Ends the stream as if the peer had gone; one that has stopped reading is not waited for.
@@ -63,8 +65,8 @@ struct EventStreaming: Sendable {
 
     /// Returns when the caller's token holds no longer; throws when the peer is gone.
     @concurrent private func follow(
-        _ source: Source, after start: Int64, for caller: Caller, id: (RecordedEvent) -> Int64,
-        into events: inout EventStreamWriter
+        _ source: Source, after start: Int64, for caller: Caller, by request: ReadRecorder.Request,
+        id: (RecordedEvent) -> Int64, into events: inout EventStreamWriter
     ) async throws {
         try await events.begin()
         var place = start
@@ -72,7 +74,13 @@ struct EventStreaming: Sendable {
         while true {
             let page = try await source(place)
             try Task.checkCancellation()
-            if !page.events.isEmpty { try await events.write(page.events, id: id) }
+            if !page.events.isEmpty {
+                let reads = Set(page.events.map(\.metadata.account)).map {
+                    PersonalRead(by: caller.principal, of: $0, .events)
+                }
+                try await self.reads.record(reads, in: request)
+                try await events.write(page.events, id: id)
+            }
             place = page.end
             if events.lastWrite.duration(to: .now) >= heartbeatInterval { try await events.heartbeat() }
             if verified.duration(to: .now) >= heartbeatInterval {

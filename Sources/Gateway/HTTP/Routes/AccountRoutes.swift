@@ -5,6 +5,10 @@ import Projections
 import Runtime
 import Workflows
 
+extension Exchange {
+    func shows(account: AccountID) { shows("\(Account.category)-\(account.rawValue)", of: account) }
+}
+
 /// Accounts: list, read, open, rename, activate, deactivate, close.
 struct AccountRoutes: Sendable {
     let store: any EventStore
@@ -13,9 +17,9 @@ struct AccountRoutes: Sendable {
 
     var all: [Route] {
         [
-            .guarded(.get, "/api/v1/accounts", needs: .readFleet, list),
+            .guarded(.get, "/api/v1/accounts", needs: .readFleet, shows: .accounts, list),
             .guarded(.post, "/api/v1/accounts", needs: .manageAccounts, open),
-            .guarded(.get, "/api/v1/accounts/{id}", needs: .readFleet, read),
+            .guarded(.get, "/api/v1/accounts/{id}", needs: .readFleet, shows: .account, read),
             .guarded(.patch, "/api/v1/accounts/{id}", needs: .renameAccounts, rename),
             action("activate", .activate), action("deactivate", .deactivate), action("close", .close),
         ]
@@ -35,6 +39,7 @@ struct AccountRoutes: Sendable {
             throw Problem(error)
         }
         let rows = found.prefix(limit)
+        for row in rows { exchange.shows(of: row.id) }
         let next = found.count > limit ? rows.last.map { ListCursor.encode($0.id.rawValue, of: "accounts") } : nil
         return try .json(ListAnswer(items: rows.map { AccountAnswer($0) }, next: next), headers: headers)
     }
@@ -43,6 +48,7 @@ struct AccountRoutes: Sendable {
         try exchange.query.allow("at", "version")
         if let point = try exchange.query.pointInTime() { return try await readPast(exchange, caller, point) }
         let row = try await row(exchange.parameter("id"), scope: caller.scope)
+        exchange.shows(account: row.id)
         let tag = EntityTag(version: row.version)
         var headers: HTTPFields = [.eTag: tag.description]
         if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }
@@ -60,6 +66,7 @@ struct AccountRoutes: Sendable {
         let id = exchange.parameter("id")
         let memory = try await accounts.past(id, at: point, for: caller, missing: .noAccount)
         let opened = try await store.firstEvent(of: Account.category, id, missing: .noAccount).recordedTime
+        exchange.shows(account: AccountID(id))
         return try memory.answer(AccountAnswer(memory, openedTime: opened), to: exchange)
     }
 

@@ -11,7 +11,7 @@ struct AccountSettingsRoutes: Sendable {
 
     var all: [Route] {
         [
-            .guarded(.get, Self.path, needs: .readFleet, read),
+            .guarded(.get, Self.path, needs: .readFleet, shows: .account, read),
             .guarded(.put, Self.path, needs: .configureAccounts, change),
         ]
     }
@@ -19,6 +19,7 @@ struct AccountSettingsRoutes: Sendable {
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         try exchange.query.allow()
         let memory = try await changes.latest(exchange.parameter("id"), scope: caller.scope)
+        exchange.shows(account: AccountID(exchange.parameter("id")))
         let tag = EntityTag(version: memory.version)
         if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: [.eTag: tag.description]) }
         return try .json(memory.state.settings, headers: [.eTag: tag.description])

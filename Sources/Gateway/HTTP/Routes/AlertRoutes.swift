@@ -12,8 +12,8 @@ struct AlertRoutes: Sendable {
 
     var all: [Route] {
         [
-            .guarded(.get, "/api/v1/alerts", needs: .readFleet, list),
-            .guarded(.get, "/api/v1/alerts/{id}", needs: .readFleet, read),
+            .guarded(.get, "/api/v1/alerts", needs: .readFleet, shows: .alerts, list),
+            .guarded(.get, "/api/v1/alerts/{id}", needs: .readFleet, shows: .alerts, read),
             .guarded(.post, "/api/v1/alerts/{id}/acknowledge", needs: .acknowledgeAlerts, acknowledge),
         ]
     }
@@ -32,6 +32,7 @@ struct AlertRoutes: Sendable {
             throw Problem(error)
         }
         let rows = found.prefix(limit)
+        for account in Set(rows.map(\.account)) { exchange.shows(of: account) }
         let next = found.count > limit ? rows.last.map { AlertCursor.encode($0.place) } : nil
         return try .json(ListAnswer(items: rows.map { AlertAnswer($0) }, next: next), headers: headers)
     }
@@ -47,6 +48,7 @@ struct AlertRoutes: Sendable {
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         try exchange.query.allow()
         let row = try await row(exchange.parameter("id"), scope: caller.scope)
+        exchange.shows("\(Alert.category)-\(row.id)", of: row.account)
         let tag = EntityTag(version: row.version)
         var headers: HTTPFields = [.eTag: tag.description]
         if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }

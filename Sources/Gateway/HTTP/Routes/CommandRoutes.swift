@@ -15,9 +15,9 @@ struct CommandRoutes: Sendable {
 
     var all: [Route] {
         [
-            .guarded(.get, Self.path, needs: .readFleet, list),
+            .guarded(.get, Self.path, needs: .readFleet, shows: .device, list),
             .guarded(.post, Self.path, needs: .manageDevices, issue),
-            .guarded(.get, Self.path + "/{command}", needs: .readFleet, read),
+            .guarded(.get, Self.path + "/{command}", needs: .readFleet, shows: .device, read),
             .guarded(.post, Self.path + "/{command}/cancel", needs: .manageDevices, cancel),
         ]
     }
@@ -27,7 +27,7 @@ struct CommandRoutes: Sendable {
         let (after, limit) = (
             try ListCursor.decode(exchange.query["after"], of: "commands"), try exchange.query.limit()
         )
-        var commands = try await latest(of: exchange.parameter("id"), caller).all.reversed()[...]
+        var commands = try await latest(exchange, caller).all.reversed()[...]
         // What it went on after may be forgotten by now, and all that is older with it.
         if let after { commands = commands.drop { $0.id != after }.dropFirst() }
         let page = commands.prefix(limit)
@@ -37,7 +37,7 @@ struct CommandRoutes: Sendable {
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         try exchange.query.allow()
-        let commands = try await latest(of: exchange.parameter("id"), caller)
+        let commands = try await latest(exchange, caller)
         guard let command = commands[exchange.parameter("command")] else { throw .noCommand }
         return try .json(CommandAnswer(command))
     }
@@ -87,11 +87,15 @@ struct CommandRoutes: Sendable {
     }
 
     /// With what other servers have heard of the device.
-    private func latest(of id: String, _ caller: Caller) async throws(Problem) -> IssuedCommands {
+    private func latest(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> IssuedCommands {
+        let id = exchange.parameter("id")
         _ = try await devices.memory(of: id, caller)
         do throws(DispatchError<Device.Rejection>) {
             let state = try await devices.devices.recallLatest(id).state
-            if caller.scope.includes(state.account) { return state.commands }
+            if caller.scope.includes(state.account) {
+                exchange.shows(device: id, of: state.account)
+                return state.commands
+            }
         } catch {
             throw Problem(error)
         }

@@ -12,7 +12,7 @@ struct ConfigurationRoutes: Sendable {
 
     var all: [Route] {
         [
-            .guarded(.get, "/api/v1/devices/{id}/config", needs: .readFleet, read),
+            .guarded(.get, "/api/v1/devices/{id}/config", needs: .readFleet, shows: .device, read),
             .guarded(.put, "/api/v1/devices/{id}/config", needs: .manageDevices, change),
         ]
     }
@@ -26,6 +26,7 @@ struct ConfigurationRoutes: Sendable {
         } else {
             memory = try await devices.memory(of: id, caller)
         }
+        exchange.shows(device: id, of: memory.state.account)
         return try answer(memory.state.configuration)
     }
 

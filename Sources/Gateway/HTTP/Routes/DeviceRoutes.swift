@@ -16,10 +16,10 @@ struct DeviceRoutes: Sendable {
 
     var all: [Route] {
         [
-            .guarded(.get, "/api/v1/devices", needs: .readFleet, list),
+            .guarded(.get, "/api/v1/devices", needs: .readFleet, shows: .devices, list),
             .guarded(.post, "/api/v1/devices", needs: .manageDevices, register),
             .guarded(.post, "/api/v1/devices/batch", needs: .manageDevices, registerBatch),
-            .guarded(.get, "/api/v1/devices/{id}", needs: .readFleet, read),
+            .guarded(.get, "/api/v1/devices/{id}", needs: .readFleet, shows: .device, read),
             .guarded(.patch, "/api/v1/devices/{id}", needs: .manageDevices, change),
             .guarded(.post, "/api/v1/devices/{id}/quarantine", needs: .manageDevices, quarantine),
             .guarded(.post, "/api/v1/devices/{id}/release", needs: .manageDevices, release),
@@ -43,6 +43,7 @@ struct DeviceRoutes: Sendable {
             throw Problem(error)
         }
         let rows = found.prefix(asked.limit)
+        for account in Set(rows.map(\.account)) { exchange.shows(of: account) }
         let next =
             found.count > asked.limit
             ? rows.last.map { DeviceCursor.encode($0.place(in: asked.order), in: asked.order) } : nil
@@ -53,6 +54,7 @@ struct DeviceRoutes: Sendable {
         try exchange.query.allow("at", "version")
         if let point = try exchange.query.pointInTime() { return try await readPast(exchange, caller, point) }
         guard let row = try await row(exchange.parameter("id"), scope: caller.scope) else { throw .noDevice }
+        exchange.shows(device: row.id, of: row.account)
         return try await answer(DeviceAnswer(row), to: exchange)
     }
 
@@ -63,8 +65,13 @@ struct DeviceRoutes: Sendable {
         let memory = try await past(id, at: point, caller)
         let registered = try await store.firstEvent(of: Device.category, id, missing: .noDevice).recordedTime
         let row = DeviceRow(id: id, memory, registeredTime: registered, lastSeenTime: nil)
+        exchange.shows(device: row.id, of: row.account)
         return try memory.answer(DeviceAnswer(row), to: exchange)
     }
+}
+
+extension Exchange {
+    func shows(device id: String, of account: AccountID) { shows("\(Device.category)-\(id)", of: account) }
 }
 
 extension DeviceRoutes {

@@ -13,11 +13,11 @@ struct DifferenceRoutes: Sendable {
 
     var all: [Route] {
         [
-            route("devices", devices, missing: .noDevice) { id, memory, first throws(Problem) in
+            route("devices", devices, shows: .device, missing: .noDevice) { id, memory, first throws(Problem) in
                 let row = DeviceRow(id: id, memory, registeredTime: first.recordedTime, lastSeenTime: nil)
                 return try Self.tree(DeviceAnswer(row))
             },
-            route("accounts", accounts, missing: .noAccount) { _, memory, first throws(Problem) in
+            route("accounts", accounts, shows: .account, missing: .noAccount) { _, memory, first throws(Problem) in
                 try Self.tree(WholeAccountAnswer(memory, openedTime: first.recordedTime))
             },
             route("rollouts", rollouts, missing: .noRollout) { _, memory, first throws(Problem) in
@@ -27,10 +27,11 @@ struct DifferenceRoutes: Sendable {
     }
 
     private func route<D>(
-        _ kind: String, _ directory: Directory<D>, missing: Problem, _ answer: @escaping StreamDifference<D>.Answer
+        _ kind: String, _ directory: Directory<D>, shows data: PersonalData? = nil, missing: Problem,
+        _ answer: @escaping StreamDifference<D>.Answer
     ) -> Route {
         let difference = StreamDifference(store: store, directory: directory, missing: missing, answer: answer)
-        return .guarded(.get, "/api/v1/\(kind)/{id}/diff", needs: .readLog, difference.respond)
+        return .guarded(.get, "/api/v1/\(kind)/{id}/diff", needs: .readLog, shows: data, difference.respond)
     }
 
     private static func tree(_ answer: some Encodable) throws(Problem) -> JSONTree {

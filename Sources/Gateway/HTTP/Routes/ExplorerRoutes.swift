@@ -11,11 +11,11 @@ struct ExplorerRoutes: Sendable {
 
     var all: [Route] {
         [
-            .guarded(.get, "/api/v1/streams", needs: .readLog, streams),
+            .guarded(.get, "/api/v1/streams", needs: .readLog, shows: .events, streams),
             .guarded(.get, "/api/v1/streams/{stream}", needs: .readLog, stream),
-            .guarded(.get, "/api/v1/events/{id}", needs: .readLog, event),
-            .guarded(.get, "/api/v1/events/{id}/chain", needs: .readLog, chain),
-            .guarded(.get, "/api/v1/activity", needs: .readLog, activity),
+            .guarded(.get, "/api/v1/events/{id}", needs: .readLog, shows: .events, event),
+            .guarded(.get, "/api/v1/events/{id}/chain", needs: .readLog, shows: .events, chain),
+            .guarded(.get, "/api/v1/activity", needs: .readLog, shows: .events, activity),
         ]
     }
 
@@ -34,6 +34,7 @@ struct ExplorerRoutes: Sendable {
         let page = try await answered { () async throws(EventStoreError) in
             try await search.streams(filter, after: after, limit: limit)
         }
+        exchange.shows(events: page.first)
         return try .json(
             ListAnswer(
                 items: page.first.map { StreamAnswer($0) },
@@ -60,8 +61,10 @@ struct ExplorerRoutes: Sendable {
 
     private func event(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         try exchange.query.allow()
+        let event = try await event(exchange.parameter("id"), in: caller.scope)
+        exchange.shows(event.stream.description, of: event.metadata.account)
         var json: [UInt8] = []
-        EventJSON.append(try await event(exchange.parameter("id"), in: caller.scope), to: &json)
+        EventJSON.append(event, to: &json)
         return .bytes(json)
     }
 
@@ -78,23 +81,27 @@ struct ExplorerRoutes: Sendable {
         } catch {
             throw Problem(error)
         }
+        exchange.shows(events: chain.events)
         return .bytes(try chain.json(telling: told))
     }
 
     private func activity(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "account", "principal")
+        try exchange.query.allow("after", "limit", "account", "principal", "reads")
         let principal = try exchange.query.principal()
         if let principal, !principal.isUser {
             throw .malformed("principal", "principal must be user:ID here: what devices did is in their streams.")
         }
+        let reads = try exchange.query.flag("reads") ?? false
         let filter = ActFilter(
-            scope: try caller.scope.narrowed(by: exchange.query["account"]), principal: principal)
+            scope: try caller.scope.narrowed(by: exchange.query["account"]), principal: principal,
+            category: reads ? AccessStreams.category : nil, leavesOut: reads ? nil : AccessStreams.category)
         let limit = try exchange.query.limit()
         let after = try exchange.query["after"].map { _ throws(Problem) in try exchange.query.position("after") }
         let found = try await answered { () async throws(EventStoreError) in
             try await search.acts(filter, before: after, limit: limit + 1)
         }
         let events = Array(found.prefix(limit))
+        exchange.shows(events: events)
         return .bytes(EventJSON.list(events, next: found.count > limit ? events.last?.position : nil))
     }
 

@@ -7,7 +7,7 @@ import Runtime
 struct FleetDifferenceRoutes: Sendable {
     let past: PastQuestion
 
-    var all: [Route] { [.guarded(.get, "/api/v1/fleet/diff", needs: .readFleet, difference)] }
+    var all: [Route] { [.guarded(.get, "/api/v1/fleet/diff", needs: .readFleet, shows: .devices, difference)] }
 
     private func difference(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         try exchange.query.allow("from", "to", "account", "after", "limit")
@@ -33,6 +33,9 @@ struct FleetDifferenceRoutes: Sendable {
             throw Problem(error)
         }
         let devices = found.devices.prefix(limit)
+        for account in Set(devices.flatMap { [$0.from?.account, $0.to?.account] }.compactMap(\.self)) {
+            exchange.shows(of: account)
+        }
         let next =
             found.devices.count > limit
             ? devices.last.map { FleetDifferenceCursor(from: positions.from, to: positions.to, id: $0.id).text } : nil

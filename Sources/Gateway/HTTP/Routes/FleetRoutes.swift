@@ -15,7 +15,7 @@ struct FleetRoutes: Sendable {
             .guarded(.get, "/api/v1/fleet", needs: .readFleet, fleet),
             .guarded(.get, "/api/v1/dashboard/devices", needs: .readFleet, devices),
             .guarded(.get, "/api/v1/dashboard/metrics", needs: .readFleet, metrics),
-            .guarded(.get, "/api/v1/dashboard/alerts", needs: .readFleet, alerts),
+            .guarded(.get, "/api/v1/dashboard/alerts", needs: .readFleet, shows: .alerts, alerts),
         ]
     }
 
@@ -54,6 +54,7 @@ struct FleetRoutes: Sendable {
         } catch {
             throw Problem(error)
         }
+        for account in Set(newest.map(\.account)) { exchange.shows(of: account) }
         return try .json(AlertsDashboard(counts.alerts, newest: newest))
     }
 

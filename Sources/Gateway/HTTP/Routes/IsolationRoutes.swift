@@ -9,7 +9,10 @@ struct IsolationRoutes: Sendable {
     var all: [Route] {
         [
             .guarded(.get, "/api/v1/isolated-streams", needs: .manageStreams, list),
-            .guarded(.post, "/api/v1/isolated-streams/{stream}/restart", needs: .manageStreams, restart),
+            .guarded(
+                .post, "/api/v1/isolated-streams/{stream}/restart", needs: .manageStreams,
+                records: .streamRestartRequested,
+                restart),
         ]
     }
 

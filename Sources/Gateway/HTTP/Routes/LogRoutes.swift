@@ -16,8 +16,8 @@ struct LogRoutes: Sendable {
 
     var all: [Route] {
         [
-            .guarded(.get, "/api/v1/events", needs: .readLog, events),
-            .guarded(.get, "/api/v1/streams/{stream}/events", needs: .readLog, streamEvents),
+            .guarded(.get, "/api/v1/events", needs: .readLog, shows: .events, events),
+            .guarded(.get, "/api/v1/streams/{stream}/events", needs: .readLog, shows: .events, streamEvents),
         ]
     }
 
@@ -52,6 +52,7 @@ struct LogRoutes: Sendable {
             guard start < end else { return .bytes(EventJSON.list([], next: nil), headers: .position(head)) }
             let page = try await store.readLog(after: start, where: filter, limit: limit)
             let events = page.events.filter { to == nil || $0.position <= end }
+            exchange.shows(events: events)
             return .bytes(EventJSON.list(events, next: page.end < end ? page.end : nil), headers: .position(head))
         } catch {
             throw Problem(error)
@@ -74,6 +75,7 @@ struct LogRoutes: Sendable {
         }
         let type = exchange.query["type"]
         var (found, end): ([RecordedEvent], Int64) = ([], after)
+        defer { for account in Set(found.map(\.metadata.account)) { exchange.shows(device: device, of: account) } }
         // A request looks at a bounded stretch; its answer says where to go on, even if it has found nothing.
         for _ in 0..<Self.pagesOfSearch {
             let page = try await read(stream, from: end.next, limit: Self.searchPage)
@@ -107,10 +109,9 @@ struct LogRoutes: Sendable {
         let (after, limit) = (try exchange.query.after(), try exchange.query.limit())
         let found = try await read(stream, from: after.next, limit: limit + 1)
         let events = found.prefix(limit)
-        return .bytes(
-            EventJSON.list(
-                events.filter { scope.includes($0.metadata.account) },
-                next: found.count > limit ? events.last?.version : nil))
+        let visible = events.filter { scope.includes($0.metadata.account) }
+        for account in Set(visible.map(\.metadata.account)) { exchange.shows(stream.description, of: account) }
+        return .bytes(EventJSON.list(visible, next: found.count > limit ? events.last?.version : nil))
     }
 
     private func read(_ stream: StreamName, from version: Int64, limit: Int) async throws(Problem) -> [RecordedEvent] {

@@ -12,8 +12,8 @@ struct MailboxRoutes: Sendable {
 
     var all: [Route] {
         [
-            .guarded(.get, Self.path, needs: .readFleet, list),
-            .guarded(.get, Self.path + "/{name}", needs: .readFleet, read),
+            .guarded(.get, Self.path, needs: .readFleet, shows: .mailboxes, list),
+            .guarded(.get, Self.path + "/{name}", needs: .readFleet, shows: .mailboxes, read),
             .guarded(.put, Self.path + "/{name}", needs: .configureAccounts, set),
             .guarded(.delete, Self.path + "/{name}", needs: .configureAccounts, remove),
         ]
@@ -22,6 +22,7 @@ struct MailboxRoutes: Sendable {
     private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         try exchange.query.allow()
         let memory = try await changes.latest(exchange.parameter("id"), scope: caller.scope)
+        exchange.shows(account: AccountID(exchange.parameter("id")))
         let mailboxes = memory.state.mailboxes.values.sorted { $0.name < $1.name }
         return try .json(
             ListAnswer(items: mailboxes.map { MailboxAnswer($0) }, next: nil),
@@ -32,6 +33,7 @@ struct MailboxRoutes: Sendable {
         try exchange.query.allow()
         let memory = try await changes.latest(exchange.parameter("id"), scope: caller.scope)
         guard let mailbox = memory.state.mailboxes[exchange.parameter("name")] else { throw .noMailbox }
+        exchange.shows(account: AccountID(exchange.parameter("id")))
         let tag = EntityTag(version: memory.version)
         if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: [.eTag: tag.description]) }
         return try .json(MailboxAnswer(mailbox), headers: [.eTag: tag.description])

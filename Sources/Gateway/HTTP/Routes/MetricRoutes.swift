@@ -10,7 +10,7 @@ struct MetricRoutes: Sendable {
     let queries: any TelemetryQueries & FleetQueries
     let catalog: TelemetryCatalog?
 
-    var all: [Route] { [.guarded(.get, "/api/v1/metrics/{metric}", needs: .readFleet, read)] }
+    var all: [Route] { [.guarded(.get, "/api/v1/metrics/{metric}", needs: .readFleet, shows: .readings, read)] }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         let question = try MetricQuestion(exchange)
@@ -19,6 +19,7 @@ struct MetricRoutes: Sendable {
         let defined = schemas.metrics(of: device.type, account: device.account)
         guard defined.keys.contains(where: question.includes) || device.readings.keys.contains(where: question.includes)
         else { throw .unknownMetric }
+        exchange.shows(device: question.device, of: device.account)
         let units = defined.compactMapValues(\.unit)
         guard let resolution = question.resolution.windows else {
             return try await readings(question, exchange, caller, device, units)

@@ -8,11 +8,12 @@ import Workflows
 struct NotificationRoutes: Sendable {
     let ledger: any NotificationLedger
     let accounts: Directory<Account>
+    let administration: Administration
 
     var all: [Route] {
         [
-            .guarded(.get, "/api/v1/notifications", needs: .readFleet, list),
-            .guarded(.get, "/api/v1/notifications/{id}", needs: .readFleet, read),
+            .guarded(.get, "/api/v1/notifications", needs: .readFleet, shows: .notifications, list),
+            .guarded(.get, "/api/v1/notifications/{id}", needs: .readFleet, shows: .notifications, read),
             .guarded(
                 .post, "/api/v1/notifications/{id}/deliveries/{mailbox}/redeliver", needs: .redeliver, redeliver),
         ]
@@ -29,6 +30,7 @@ struct NotificationRoutes: Sendable {
             throw Problem(error)
         }
         let rows = found.prefix(limit)
+        for account in Set(rows.map(\.notification.account)) { exchange.shows(of: account) }
         let next = found.count > limit ? rows.last.map { Self.cursor($0.place) } : nil
         return try .json(ListAnswer(items: rows.map { NotificationAnswer($0, deliveries: nil) }, next: next))
     }
@@ -36,6 +38,7 @@ struct NotificationRoutes: Sendable {
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         try exchange.query.allow()
         let row = try await row(exchange, caller)
+        exchange.shows(of: row.notification.account)
         return try .json(NotificationAnswer(row, deliveries: try await deliveries(of: row)))
     }
 
@@ -46,11 +49,15 @@ struct NotificationRoutes: Sendable {
         let row = try await row(exchange, caller)
         guard try await deliveries(of: row).contains(where: { $0.mailbox == mailbox }) else { throw .noDelivery }
         try await checkMailbox(mailbox, of: row.notification.account)
+        let act = AdministrativeAct(.redeliveryRequested, .init("\(row.id)", ["mailbox": mailbox]))
+        let context = Administration.Context(exchange, caller, for: row.notification.account)
+        let begun = try await administration.begin(act, context)
         let isNew: Bool
         do throws(LedgerError) {
             isNew = try await ledger.redeliver(
                 row.id, to: mailbox, command: key?.commandID ?? .v7(), by: caller.principal, at: exchange.time)
         } catch {
+            await administration.recordFailure(of: act, context, cause: begun.id)
             throw Problem(error)
         }
         guard let delivery = try await deliveries(of: row).first(where: { $0.mailbox == mailbox }) else {

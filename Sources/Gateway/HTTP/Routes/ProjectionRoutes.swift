@@ -16,8 +16,11 @@ struct ProjectionRoutes: Sendable {
         [
             .guarded(.get, "/api/v1/projections", needs: .readFleet, list),
             .guarded(.get, "/api/v1/projections/{name}", needs: .readFleet, read),
-            .guarded(.post, "/api/v1/projections/{name}/pause", needs: .manageViews, pause),
-            .guarded(.post, "/api/v1/projections/{name}/resume", needs: .manageViews, resume),
+            .guarded(
+                .post, "/api/v1/projections/{name}/pause", needs: .manageViews, records: .viewPauseRequested, pause),
+            .guarded(
+                .post, "/api/v1/projections/{name}/resume", needs: .manageViews, records: .viewResumptionRequested,
+                resume),
         ]
     }
 

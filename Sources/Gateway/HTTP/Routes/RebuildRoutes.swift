@@ -10,12 +10,15 @@ struct RebuildRoutes: Sendable {
     var all: [Route] {
         let view = "/api/v1/projections/{name}"
         return [
-            .guarded(.post, view + "/rebuild", needs: .manageViews, start),
-            .guarded(.post, view + "/rebuild/pause", needs: .manageViews, pause),
-            .guarded(.post, view + "/rebuild/resume", needs: .manageViews, resume),
-            .guarded(.post, view + "/rebuild/cancel", needs: .manageViews, cancel),
-            .guarded(.post, view + "/swap-back", needs: .manageViews, swapBack),
-            .guarded(.post, view + "/drop-previous", needs: .manageViews, dropPrevious),
+            .guarded(.post, view + "/rebuild", needs: .manageViews, records: .viewRebuildRequested, start),
+            .guarded(.post, view + "/rebuild/pause", needs: .manageViews, records: .viewRebuildPauseRequested, pause),
+            .guarded(
+                .post, view + "/rebuild/resume", needs: .manageViews, records: .viewRebuildResumptionRequested, resume),
+            .guarded(
+                .post, view + "/rebuild/cancel", needs: .manageViews, records: .viewRebuildCancellationRequested, cancel
+            ),
+            .guarded(.post, view + "/swap-back", needs: .manageViews, records: .viewSwapBackRequested, swapBack),
+            .guarded(.post, view + "/drop-previous", needs: .manageViews, records: .viewDropRequested, dropPrevious),
         ]
     }
 

@@ -24,7 +24,7 @@ struct SealRoutes: Sendable {
             .guarded(.get, "/api/v1/audit/heads/latest", needs: .readLog, newestHead),
             .guarded(.get, "/api/v1/audit/proof", needs: .readLog, proof),
             .guarded(.get, "/api/v1/audit/consistency", needs: .readLog, consistency),
-            .guarded(.get, "/api/v1/audit/export", needs: .readLog, export),
+            .guarded(.get, "/api/v1/audit/export", needs: .readLog, shows: .export, export),
         ]
     }
 
@@ -88,6 +88,7 @@ struct SealRoutes: Sendable {
         do throws(EventStoreError) {
             let head = try await store.head()
             let page = try await store.readLog(after: after, where: filter, limit: limit)
+            exchange.shows(events: page.events)
             var lines: [UInt8] = []
             for event in page.events { ExportedLine(.event(event)).append(to: &lines) }
             var headers: HTTPFields = [.position: "\(head.position)"]

@@ -26,6 +26,7 @@ struct StreamDifference<D: Decider>: Sendable {
         // Before anything is done for it: another account's costs as much as one that does not exist.
         if caller.scope != .all, try await !store.shows(stream, to: caller.scope) { throw missing }
         let end = try await directory.past(id, at: .recorded(to), for: caller, missing: missing)
+        exchange.shows(stream.description, of: D.account(of: end.state))
         let first = try await store.firstEvent(of: D.category, id, missing: missing)
         var memory = try await beginning(id, at: from)
         func shown(_ memory: AggregateMemory<D>) throws(Problem) -> JSONTree {

@@ -11,7 +11,10 @@ struct WorkflowRoutes: Sendable {
         [
             .guarded(.get, "/api/v1/workflows", needs: .manageWorkflows, list),
             .guarded(.get, "/api/v1/workflows/{name}/stopped", needs: .manageWorkflows, stopped),
-            .guarded(.post, "/api/v1/workflows/{name}/stopped/{key}/retry", needs: .manageWorkflows, retry),
+            .guarded(
+                .post, "/api/v1/workflows/{name}/stopped/{key}/retry", needs: .manageWorkflows,
+                records: .instanceRetryRequested,
+                retry),
         ]
     }
 

@@ -1,10 +1,14 @@
 package import Runtime
 
-/// Tokens in the table `api_tokens`.
+/// Tokens in the table `api_tokens`. Each is made and revoked in the transaction of the event that says so.
 package struct PostgresTokenStore: TokenStore {
     private let pool: PostgresPool
+    private let administration: Administration
 
-    package init(pool: PostgresPool) { self.pool = pool }
+    package init(pool: PostgresPool, store: any EventStore) {
+        self.pool = pool
+        administration = Administration(store: store)
+    }
 
     package func token(hash: [UInt8]) async throws(TokenStoreError) -> APIToken? {
         try await asking { connection in
@@ -19,15 +23,46 @@ package struct PostgresTokenStore: TokenStore {
         }
     }
 
-    package func add(_ token: APIToken, hash: [UInt8]) async throws(TokenStoreError) {
-        try await asking { connection in
-            _ = try await connection.query(Self.insert.bind(Self.values(of: token, hash)))
+    package func add(_ token: APIToken, hash: [UInt8], by principal: Principal) async throws(TokenStoreError) {
+        do throws(EventStoreError) {
+            try await record(creating: token, hash, by: principal)
+        } catch {
+            throw .unavailable(reason: error.debugDescription)
         }
     }
 
     package func addFirst(_ token: APIToken, hash: [UInt8]) async throws(TokenStoreError) -> Bool {
-        try await asking { connection in
-            try await connection.query(Self.insertFirst.bind(Self.values(of: token, hash))).affected == 1
+        if try await !all().isEmpty { return false }
+        do throws(EventStoreError) {
+            try await record(creating: token, hash, by: .system)
+            return true
+        } catch {
+            // Two servers may start at once: the id lets one of them in.
+            if case .invalid(_, let state) = error, state == SQLState.uniqueViolation.rawValue { return false }
+            throw .unavailable(reason: error.debugDescription)
+        }
+    }
+
+    private func record(
+        creating token: APIToken, _ hash: [UInt8], by principal: Principal
+    ) async throws(EventStoreError) {
+        var details = ["name": token.name, "role": token.role.rawValue]
+        if let expires = token.expiresTime { details["expires"] = expires.description }
+        try await administration.record(
+            AdministrativeAct(.tokenCreated, .init(token.id, details)), .init(about: token, by: principal),
+            sideRows: [SideRow(Self.insert, Self.values(of: token, hash))])
+    }
+
+    /// Removes the token; false if there is none with this id.
+    package func remove(id: String, by principal: Principal) async throws(TokenStoreError) -> Bool {
+        guard let token = try await all().first(where: { $0.id == id }) else { return false }
+        do throws(EventStoreError) {
+            try await administration.record(
+                AdministrativeAct(.tokenRevoked, .init(id, ["name": token.name])), .init(about: token, by: principal),
+                sideRows: [SideRow(Self.delete, [.text(id)])])
+            return true
+        } catch {
+            throw .unavailable(reason: error.debugDescription)
         }
     }
 
@@ -57,15 +92,16 @@ package struct PostgresTokenStore: TokenStore {
         "insert api token",
         """
         insert into api_tokens (id, name, secret_hash, account, role, expires_time)
-        values ($1, $2, $3, $4, $5, $6)
+        select $2, $3, $4, $5, $6, $7 where fleetlog_accepted($1)
         """)
 
-    /// Two servers may start at once: the second waits at the primary key and then does nothing.
-    private static let insertFirst = Statement(
-        "insert first api token",
-        """
-        insert into api_tokens (id, name, secret_hash, account, role, expires_time)
-        select $1, $2, $3, $4, $5, $6 where not exists (select from api_tokens)
-        on conflict (id) do nothing
-        """)
+    private static let delete = Statement(
+        "delete api token", "delete from api_tokens where id = $2 and fleetlog_accepted($1)")
+}
+
+extension Administration.Context {
+    /// What is done about a token of one account is that account's business.
+    fileprivate init(about token: APIToken, by principal: Principal) {
+        self.init(by: principal, for: token.account ?? .installation)
+    }
 }

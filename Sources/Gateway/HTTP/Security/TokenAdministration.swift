@@ -20,13 +20,6 @@ extension PostgresTokenStore {
         }
     }
 
-    /// Removes the token; false if there is none with this id.
-    package func remove(id: String) async throws(TokenStoreError) -> Bool {
-        try await asking { connection in try await connection.query(Self.delete(.text(id))).affected == 1 }
-    }
-
     private static let selectAll = Statement(
         "select api tokens", "select id, name, role, account, expires_time from api_tokens order by created_time, id")
-
-    private static let delete = Statement("delete api token", "delete from api_tokens where id = $1")
 }

@@ -6,7 +6,8 @@ package import Runtime
 package protocol TokenStore: Sendable {
     /// The token with this SHA-256, whether expired or not; nil if there is none.
     func token(hash: [UInt8]) async throws(TokenStoreError) -> APIToken?
-    func add(_ token: APIToken, hash: [UInt8]) async throws(TokenStoreError)
+    /// - Parameter principal: who makes it, for the log.
+    func add(_ token: APIToken, hash: [UInt8], by principal: Principal) async throws(TokenStoreError)
     /// Adds the token only if there is none at all yet; returns whether it did.
     func addFirst(_ token: APIToken, hash: [UInt8]) async throws(TokenStoreError) -> Bool
 }
@@ -25,12 +26,13 @@ extension TokenStore {
 
     /// Makes a token and returns it; it is shown this once.
     package func createToken(
-        named name: String, role: APIToken.Role, account: AccountID? = nil, expiresTime: Timestamp? = nil
+        named name: String, role: APIToken.Role, account: AccountID? = nil, expiresTime: Timestamp? = nil,
+        by principal: Principal = .system
     ) async throws(TokenStoreError) -> String {
         let secret = TokenSecret.random()
         let token = APIToken(
             id: ResourceID.random(), name: name, role: role, account: account, expiresTime: expiresTime)
-        try await add(token, hash: secret.hash)
+        try await add(token, hash: secret.hash, by: principal)
         return secret.text
     }
 }

@@ -71,9 +71,17 @@ package struct ActFilter: Sendable, Hashable {
     package var scope: AccountScope
     /// Everybody if nil.
     package var principal: Principal?
+    /// Of all categories if nil.
+    package var category: String?
+    /// Of all but this one.
+    package var leavesOut: String?
 
-    package init(scope: AccountScope, principal: Principal? = nil) {
+    package init(
+        scope: AccountScope, principal: Principal? = nil, category: String? = nil, leavesOut: String? = nil
+    ) {
         self.scope = scope
         self.principal = principal
+        self.category = category
+        self.leavesOut = leavesOut
     }
 }

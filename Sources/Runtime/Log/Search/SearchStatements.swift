@@ -44,12 +44,14 @@ enum SearchStatements {
     static func acts(_ filter: ActFilter, before position: Int64?, limit: Int) -> BoundStatement {
         var values: [PostgresValue] = [.int8(position ?? .max), .int8(Int64(limit))]
         var conditions = ""
-        func require(_ column: String, _ value: String) {
+        func require(_ column: String, is comparison: String = "=", _ value: String) {
             values.append(.text(value))
-            conditions += " and \(column) = $\(values.count)"
+            conditions += " and \(column) \(comparison) $\(values.count)"
         }
         if case .only(let account) = filter.scope { require("account", account.rawValue) }
         if let principal = filter.principal { require("principal", principal.description) }
+        if let category = filter.category { require("category", category) }
+        if let category = filter.leavesOut { require("category", is: "<>", category) }
         return Statement.unprepared(
             "search_acts",
             ReadStatements.columns + " where position < $1 and " + ReadStatements.byPeople + conditions
