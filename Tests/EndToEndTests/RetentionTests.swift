@@ -58,6 +58,12 @@ extension EndToEnd {
                 guard past.status == 410, past.text.contains("urn:fleetlog:problem:retained") else {
                     throw Wrong("a past that has left is answered \(past.status) \(past.text)")
                 }
+                for path in ["/api/v1/devices?asOf=5", "/api/v1/fleet?asOf=5"] {
+                    let fleet = try await api.send("GET", path)
+                    guard fleet.status == 410, fleet.text.contains("urn:fleetlog:problem:retained") else {
+                        throw Wrong("\(path) after retention is answered \(fleet.status) \(fleet.text)")
+                    }
+                }
                 await server.kill()
                 // Whose actors know nothing yet.
                 let next = system.api(try await system.start("next"))

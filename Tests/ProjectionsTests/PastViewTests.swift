@@ -117,6 +117,66 @@ import Testing
         }
     }
 
+    @Test func `is refused once something has left the log, also where it was folded before`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            for id in ["a", "b"] { try await fleet.register(id) }
+            try await withBuilder(fleet) { past in
+                _ = try await past.views(["devices"], asOf: 1)
+                try await log.asSuperuser(
+                    """
+                    insert into retained_ranges (first_position, end_position, cutoff, events)
+                    values (1, 2, now(), 1)
+                    """)
+                for position: Int64 in [1, 2] {
+                    await #expect(throws: PastViewError.retained) {
+                        _ = try await past.views(["devices"], asOf: position)
+                    }
+                }
+                await #expect(throws: PastViewError.retained) {
+                    _ = try await past.difference(from: 1, to: 2, scope: .all, after: nil, limit: 9)
+                }
+            }
+        }
+    }
+
+    @Test func `of which an interrupted builder has left rows is folded anew, without them`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            for id in ["a", "b", "c"] { try await fleet.register(id) }
+            try await withBuilder(fleet) { past in _ = try await past.views(["devices"], asOf: 3) }
+            // As one leaves it that is killed on the way: still asked for, and rows there that it does not have.
+            try await log.asSuperuser(
+                """
+                update past_views set state = 'asked', position = 2;
+                update devices set name = 'half' where generation < 0 and id = 'b'
+                """)
+            try await withBuilder(fleet) { past in
+                let queries = try await past.views(["devices"], asOf: 2)
+                let found = try await queries.devices(scope: .all, where: DeviceFilter(), after: nil, limit: 10)
+                #expect(found.map(\.id) == ["a", "b"] && found.allSatisfy { $0.name != "half" })
+            }
+            #expect(try await generations(fleet) == 1)
+        }
+    }
+
+    @Test func `that nobody wants any more is deleted by the next builder, though one was killed at it`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            for id in ["a", "b"] { try await fleet.register(id) }
+            try await withBuilder(fleet) { past in _ = try await past.views(["devices"], asOf: 2) }
+            // As far as it had come: given up, and some of the rows gone.
+            try await log.asSuperuser(
+                "update past_views set state = 'dropped'; delete from devices where generation < 0 and id = 'a'")
+            try await withBuilder(fleet) { past in
+                let queries = try await past.views(["devices"], asOf: 2)
+                let found = try await queries.devices(scope: .all, where: DeviceFilter(), after: nil, limit: 10)
+                #expect(found.map(\.id) == ["a", "b"])
+                try await eventually("the rows of the one before are gone") { try await generations(fleet) == 1 }
+            }
+        }
+    }
+
     @Test func `that the database does not take is given up, and holds no other up`() async throws {
         try await PostgresLog.with { log in
             let fleet = Fleet(log)
