@@ -88,6 +88,7 @@ var targets: [Target] = [
             .embedInCode("0034-device-search.sql"),
             .embedInCode("0035-head-mailboxes.sql"),
             .embedInCode("0036-past-views.sql"),
+            .embedInCode("0037-provisional-readings.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -38,6 +38,7 @@ package enum Migrations {
         ("0034-device-search", text(PackageResources._034_device_search_sql)),
         ("0035-head-mailboxes", text(PackageResources._035_head_mailboxes_sql)),
         ("0036-past-views", text(PackageResources._036_past_views_sql)),
+        ("0037-provisional-readings", text(PackageResources._037_provisional_readings_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

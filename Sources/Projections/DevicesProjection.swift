@@ -81,6 +81,8 @@ extension DeviceRow {
         case .fellSilent: connectivity.fallSilent(at: event.observedTime)
         case .clockDrifted(let drifted): clock.announce(drifted.offset)
         case .clockRecovered: clock.announce(nil)
+        // Of the last readings none is older than the one that has shown the clock.
+        case .readingsRedated: break
         case .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled: break
         case .configurationReported, .commandAcknowledged, .commandEnded:
             connectivity.hear()

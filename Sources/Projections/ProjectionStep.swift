@@ -73,6 +73,8 @@ struct ProjectionStep<P: WideProjection>: Sendable {
         }
         let (result, store) = try await fold.folding(events, on: thread, generation: generation)
         var statements = store.map { [$0] } ?? []
+        let gone = result.rows.gone
+        if !gone.isEmpty { statements.append(P.remove(gone, generation: generation)) }
         if !result.failures.isEmpty {
             statements += StuckStatements.stop(result.failures, P.name, generation, bounds, lost: thread.lost)
         }

@@ -22,12 +22,48 @@ package struct TelemetryWindow: Sendable, Hashable {
     package var metric: String
     package var length: WindowLength
     package var start: Timestamp
-    package var summary: WindowSummary
+    package private(set) var summary: WindowSummary
+    /// Nil if all of its readings are here to stay.
+    package private(set) var provisional: ProvisionalNumbers?
+
+    package init(
+        device: String, account: String, metric: String, length: WindowLength, start: Timestamp, summary: WindowSummary,
+        provisional: ProvisionalNumbers? = nil
+    ) {
+        self.device = device
+        self.account = account
+        self.metric = metric
+        self.length = length
+        self.start = start
+        self.summary = summary
+        self.provisional = provisional
+    }
+
+    mutating func merge(_ other: TelemetryWindow) {
+        if provisional != nil || other.provisional != nil {
+            var numbers = provisional ?? ProvisionalNumbers(settled: summary)
+            numbers.merge(other.provisional ?? ProvisionalNumbers(settled: other.summary))
+            provisional = numbers
+        }
+        summary.merge(other.summary)
+    }
+
+    /// Takes the numbers of these readings out of the window; it is to go if none is left.
+    mutating func remove(
+        _ readings: Set<ProvisionalReading>
+    ) -> (removed: [ProvisionalNumbers.Number], isEmpty: Bool) {
+        guard var numbers = provisional else { return ([], false) }
+        let removed = numbers.remove(readings)
+        guard let summary = numbers.summary else { return (removed, true) }
+        self.summary = summary
+        provisional = numbers.all.isEmpty ? nil : numbers
+        return (removed, false)
+    }
 }
 
 /// The view `telemetry`: what each device has measured, by minute and hour of the corrected observed time.
 ///
-/// A late reading corrects the window in which it belongs. Numbers are summed up, and `true` and `false` as 1 and 0; texts
+/// A late reading corrects the window in which it belongs, and one that is dated anew leaves its window for another. Numbers are summed up, and `true` and `false` as 1 and 0; texts
 /// are in the log only. A window goes only with its generation: that telemetry has left the log is no reason.
 package enum TelemetryProjection: WideProjection {
     package static let name = "telemetry"
@@ -38,26 +74,37 @@ package enum TelemetryProjection: WideProjection {
         """
 
     package static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String] {
-        try windows(of: event).map { id(of: $0) }
+        switch try Device.codec.decode(event) {
+        case .telemetryRecorded(let fact): windows(of: fact, event).map { id(of: $0) }
+        case .readingsRedated(let fact): moves(of: fact, event).flatMap { [$0.from, $0.to] }.map { id(of: $0) }
+        default: []
+        }
     }
 
     package static func evolve(
         _ rows: inout ViewRows<TelemetryWindow>, with event: RecordedEvent
     ) throws(EventCodecError) {
-        for window in try windows(of: event) {
-            let id = id(of: window)
-            merge(window, into: &rows[id])
+        switch try Device.codec.decode(event) {
+        case .telemetryRecorded(let fact):
+            for window in windows(of: fact, event) { merge(window, into: &rows) }
+        case .readingsRedated(let fact): move(fact, event, in: &rows)
+        default: break
         }
     }
 
+    private static func merge(_ window: TelemetryWindow, into rows: inout ViewRows<TelemetryWindow>) {
+        let id = id(of: window)
+        merge(window, into: &rows[id])
+    }
+
     private static func merge(_ window: TelemetryWindow, into row: inout TelemetryWindow?) {
-        if row?.summary.merge(window.summary) == nil { row = window }
+        if row?.merge(window) == nil { row = window }
     }
 
     /// A reading as windows of its own.
-    private static func windows(of event: RecordedEvent) throws(EventCodecError) -> [TelemetryWindow] {
-        guard case .telemetryRecorded(let fact) = try Device.codec.decode(event) else { return [] }
+    private static func windows(of fact: TelemetryRecorded, _ event: RecordedEvent) -> [TelemetryWindow] {
         let time = fact.correctedTime(event.observedTime)
+        let reading = ProvisionalReading(fact, at: event.observedTime)
         var windows: [TelemetryWindow] = []
         windows.reserveCapacity(fact.metrics.count * WindowLength.allCases.count)
         for (metric, value) in fact.metrics {
@@ -67,26 +114,75 @@ package enum TelemetryProjection: WideProjection {
                 windows.append(
                     TelemetryWindow(
                         device: event.stream.id, account: event.metadata.account.rawValue, metric: metric,
-                        length: length, start: length.start(of: time), summary: summary))
+                        length: length, start: length.start(of: time), summary: summary,
+                        provisional: reading.map { ProvisionalNumbers(number, of: $0) }))
             }
         }
         return windows
     }
 
-    /// Only a metric's name may hold a slash, so it is the last part.
-    package static func id(of row: TelemetryWindow) -> String {
-        let seconds = row.start.microseconds / 1_000_000
-        return "\(row.device)/\(row.account)/\(row.length.rawValue)/\(seconds)/\(row.metric)"
+    private struct WindowPlace: Hashable {
+        var device: String
+        var account: String
+        var metric: String
+        var length: WindowLength
+        var start: Timestamp
     }
-}
 
-extension MetricValue {
-    /// What it counts as in a window; nil for what is not measured.
-    fileprivate var measure: Double? {
-        switch self {
-        case .number(let number): number
-        case .flag(let flag): flag ? 1 : 0
-        case .text, .null: nil
+    /// From which window to which one a number of a reading goes, if it has that metric.
+    private static func moves(
+        of fact: ReadingsRedated, _ event: RecordedEvent
+    ) -> [(reading: ProvisionalReading, from: WindowPlace, to: WindowPlace)] {
+        var moves: [(reading: ProvisionalReading, from: WindowPlace, to: WindowPlace)] = []
+        moves.reserveCapacity(fact.readings.count * fact.metrics.count * WindowLength.allCases.count)
+        for metric in fact.metrics {
+            for length in WindowLength.allCases {
+                for reading in fact.readings {
+                    let from = WindowPlace(
+                        // Another account does not get readings, so those that move are of this one.
+                        device: event.stream.id, account: event.metadata.account.rawValue, metric: metric,
+                        length: length, start: length.start(of: reading.arrival))
+                    var to = from
+                    to.start = length.start(of: fact.time(of: reading))
+                    moves.append((reading, from, to))
+                }
+            }
         }
+        return moves
+    }
+
+    private static func move(
+        _ fact: ReadingsRedated, _ event: RecordedEvent, in rows: inout ViewRows<TelemetryWindow>
+    ) {
+        let moves = Dictionary(grouping: moves(of: fact, event), by: \.from)
+        for (from, moves) in moves {
+            let id = id(of: from)
+            guard var window = rows[id], window.provisional != nil else { continue }
+            let (removed, isEmpty) = window.remove(Set(moves.map(\.reading)))
+            rows[id] = isEmpty ? nil : window
+            for number in removed {
+                let time = fact.time(of: number.reading)
+                merge(
+                    TelemetryWindow(
+                        device: from.device, account: from.account, metric: from.metric, length: from.length,
+                        start: from.length.start(of: time), summary: WindowSummary(number.number, at: time)),
+                    into: &rows)
+            }
+        }
+    }
+
+    private static func id(of place: WindowPlace) -> String {
+        id(place.device, place.account, place.length, place.start, place.metric)
+    }
+
+    package static func id(of row: TelemetryWindow) -> String {
+        id(row.device, row.account, row.length, row.start, row.metric)
+    }
+
+    /// Only a metric's name may hold a slash, so it is the last part.
+    private static func id(
+        _ device: String, _ account: String, _ length: WindowLength, _ start: Timestamp, _ metric: String
+    ) -> String {
+        "\(device)/\(account)/\(length.rawValue)/\(start.microseconds / 1_000_000)/\(metric)"
     }
 }

@@ -3,7 +3,8 @@ package import Runtime
 
 extension TelemetryProjection {
     static let columns = """
-        device, account, metric, length, start, count, minimum, maximum, last, last_time, sum::text, squares::text, unsummed
+        device, account, metric, length, start, count, minimum, maximum, last, last_time, sum::text, squares::text, unsummed,
+        provisional::json
         """
 
     // One descent of the index for each window: joined as a whole, a plan that expects many of them reads all windows.
@@ -34,14 +35,15 @@ extension TelemetryProjection {
         """
         insert into telemetry_windows (
             generation, device, metric, length, start, account, count, minimum, maximum, last, last_time, sum, squares,
-            unsummed)
+            unsummed, provisional)
         select $1, * from unnest(
             $2::text[], $3::text[], $4::int4[], $5::timestamptz[], $6::text[], $7::int8[], $8::float8[], $9::float8[],
-            $10::float8[], $11::timestamptz[], $12::text[]::numeric[], $13::text[]::numeric[], $14::int8[])
+            $10::float8[], $11::timestamptz[], $12::text[]::numeric[], $13::text[]::numeric[], $14::int8[],
+            $15::text[]::jsonb[])
         on conflict (generation, device, metric, length, start, account) do update set
             count = excluded.count, minimum = excluded.minimum, maximum = excluded.maximum, last = excluded.last,
             last_time = excluded.last_time, sum = excluded.sum, squares = excluded.squares,
-            unsummed = excluded.unsummed
+            unsummed = excluded.unsummed, provisional = excluded.provisional
         """)
 
     private static let digest = Statement(
@@ -51,11 +53,30 @@ extension TelemetryProjection {
         from telemetry_windows w where generation = $1
         """)
 
+    private static let remove = Statement(
+        "remove_telemetry",
+        """
+        delete from telemetry_windows w
+        using unnest($2::text[], $3::text[], $4::int4[], $5::timestamptz[], $6::text[])
+            as k (device, metric, length, start, account)
+        where w.generation = $1 and w.device = k.device and w.metric = k.metric and w.length = k.length
+            and w.start = k.start and w.account = k.account
+        """)
+
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
+        load.bind(keys(ids, generation))
+    }
+
+    package static func remove(_ ids: [String], generation: Int32) -> BoundStatement {
+        remove.bind(keys(ids, generation))
+    }
+
+    private static func keys(_ ids: [String], _ generation: Int32) -> [PostgresValue] {
         let keys = ids.compactMap { WindowKey($0) }
-        return load(
+        return [
             .int4(generation), .textArray(keys.map(\.device)), .textArray(keys.map(\.metric)),
-            .int4Array(keys.map(\.length)), .timestampArray(keys.map(\.start)), .textArray(keys.map(\.account)))
+            .int4Array(keys.map(\.length)), .timestampArray(keys.map(\.start)), .textArray(keys.map(\.account)),
+        ]
     }
 
     package static func page(after id: String, limit: Int64, generation: Int32) -> BoundStatement {
@@ -73,7 +94,9 @@ extension TelemetryProjection {
         }
         return TelemetryWindow(
             device: try row.text(0), account: try row.text(1), metric: try row.text(2), length: length,
-            start: try row.timestamp(4), summary: try WindowSummary(row, from: 5))
+            start: try row.timestamp(4), summary: try WindowSummary(row, from: 5),
+            provisional: try row.bytes(ifPresent: 13).map { (bytes) throws(PostgresError) in try ViewJSON.decode(bytes)
+            })
     }
 
     package static func store(_ rows: [TelemetryWindow], generation: Int32) -> BoundStatement {
@@ -85,6 +108,7 @@ extension TelemetryProjection {
             .float8Array(rows.map(\.summary.last)), .timestampArray(rows.map(\.summary.lastTime)),
             .textArray(rows.map { String($0.summary.sum) }), .textArray(rows.map { String($0.summary.squares) }),
             .int8Array(rows.map(\.summary.unsummed)),
+            .nullableTextArray(rows.map { $0.provisional.map { ViewJSON.encode($0) } }),
         ])
     }
 }

@@ -6,6 +6,8 @@ package struct ViewRows<Row: Sendable>: Sendable {
     private var rows: ContiguousArray<Row?> = []
     private var ids: ContiguousArray<String> = []
     private var isTouched: ContiguousArray<Bool> = []
+    /// Whether there was a row when the rows were read or stored.
+    private var isStored: ContiguousArray<Bool> = []
     private var touched: [Int] = []
 
     package init() {}
@@ -27,7 +29,11 @@ package struct ViewRows<Row: Sendable>: Sendable {
     }
 
     /// Takes in a row as it is stored.
-    mutating func load(_ row: Row, id: String) { rows[place(of: id)] = row }
+    mutating func load(_ row: Row, id: String) {
+        let place = place(of: id)
+        rows[place] = row
+        isStored[place] = true
+    }
 
     func isKnown(_ id: String) -> Bool { places[id] != nil }
     func isTouched(_ id: String) -> Bool { places[id].map { isTouched[$0] } ?? false }
@@ -35,13 +41,16 @@ package struct ViewRows<Row: Sendable>: Sendable {
     /// Those of the touched that exist, in the order of their ids so that two transactions cannot lock each other out.
     package var changed: [Row] { touched.sorted { ids[$0] < ids[$1] }.compactMap { rows[$0] } }
 
+    /// The ids of those that were stored and do not exist any more.
+    var gone: [String] { touched.filter { isStored[$0] && rows[$0] == nil }.map { ids[$0] }.sorted() }
+
     /// All that exist, with their ids.
     var all: some Sequence<(id: String, row: Row)> {
         zip(ids, rows).lazy.compactMap { id, row in row.map { (id, $0) } }
     }
 
     mutating func forgetChanges() {
-        for place in touched { isTouched[place] = false }
+        for place in touched { (isTouched[place], isStored[place]) = (false, rows[place] != nil) }
         touched.removeAll(keepingCapacity: true)
     }
 
@@ -52,6 +61,7 @@ package struct ViewRows<Row: Sendable>: Sendable {
         rows.append(nil)
         ids.append(id)
         isTouched.append(false)
+        isStored.append(false)
         return place
     }
 }

@@ -194,7 +194,76 @@ private typealias Spec = Specification<Device>
     }
 
     private func clockEvents(_ events: [Device.Event]) -> [Device.Event] {
-        events.filter { if case .telemetryRecorded = $0 { false } else { true } }
+        events.filter {
+            switch $0 {
+            case .telemetryRecorded, .readingsRedated: false
+            default: true
+            }
+        }
+    }
+
+    private func redatings(_ events: [Device.Event]) -> [ReadingsRedated] {
+        events.compactMap { if case .readingsRedated(let fact) = $0 { fact } else { nil } }
+    }
+
+    /// Sends readings of a buffer, a minute apart, the newest of them just made; all arrive at noon.
+    private func empty(_ count: Int64, ahead: Duration, at arrival: Timestamp = .noon, _ device: inout Spec) throws {
+        for age in (0..<count).reversed() {
+            let time = arrival - .seconds(60 * (age + 1)) + ahead
+            let reading = Telemetry(
+                metrics: ["temperature": .number(Double(age)), "status": .text("x")], seq: nil, clock: .device,
+                arrival: arrival)
+            for fact in try device.when(.recordTelemetry(reading), at: time).result.get() {
+                device = device.and(fact, at: time)
+            }
+        }
+    }
+
+    private static let neverSet = Duration.seconds(-1_795_000_000)
+
+    @Test func `has what was dated by its arrival dated anew when the clock is known, once`() throws {
+        var device = Spec.given(Self.registered)
+        try empty(20, ahead: Self.neverSet, &device)
+        let events = try report(0..<30, ahead: Self.neverSet, &device)
+        let found = redatings(events)
+        let redated = try #require(found.first)
+        #expect(found.count == 1 && redated.metrics == ["temperature"])
+        let times = redated.readings.map { redated.time(of: $0) }
+        #expect(Array(times.prefix(20)) == (0..<20).map { .noon - .seconds(60 * (20 - $0)) })
+        // The live ones that had to do with a guess before the clock was known.
+        #expect(redated.readings.count > 20 && times.dropFirst(20).allSatisfy { $0 >= .noon })
+        guard case .clockDrifted? = events.firstIndex(of: .readingsRedated(redated)).map({ events[$0 - 1] }) else {
+            Issue.record("not told with the clock: \(events)")
+            return
+        }
+    }
+
+    @Test func `has no more readings dated anew than one event may hold, and none of long ago`() throws {
+        var device = Spec.given(Self.registered)
+        try empty(10, ahead: Self.neverSet, at: .noon - .seconds(8 * 86_400), &device)
+        try empty(400, ahead: Self.neverSet, &device)
+        let redated = try #require(redatings(try report(0..<9, ahead: Self.neverSet, &device)).first)
+        #expect(redated.readings.count == ProvisionalReadings.most)
+        #expect(redated.readings.allSatisfy { $0.arrival >= .noon })
+    }
+
+    @Test func `has nothing dated anew that was measured for another account`() throws {
+        var device = Spec.given(Self.registered)
+        try empty(5, ahead: Self.neverSet, &device)
+        device = device.and(.assigned(DeviceAssigned(account: AccountID("north"))), at: .noon)
+        let redated = try #require(redatings(try report(0..<9, ahead: Self.neverSet, &device)).first)
+        #expect(redated.readings.allSatisfy { redated.time(of: $0) >= .noon })
+    }
+
+    @Test func `has nothing dated anew that its clock cannot have dated`() throws {
+        var device = Spec.given(Self.registered)
+        // Set before anything was known of it, so that nothing tells when the buffer was filled.
+        try empty(5, ahead: Self.neverSet, &device)
+        #expect(redatings(try report(0..<9, ahead: .zero, &device)).isEmpty)
+        #expect(
+            redatings(try report(10..<30, ahead: .seconds(7_200), &device)).allSatisfy { redated in
+                redated.readings.allSatisfy { redated.time(of: $0) > .noon }
+            })
     }
 
     @Test func `is said to have one once, and to have none any more once`() throws {

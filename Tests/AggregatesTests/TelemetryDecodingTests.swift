@@ -41,6 +41,7 @@ import Testing
             delay: Bool.random(using: &random) ? Int64.random(in: .min ... .max, using: &random) : nil,
             flags: flags(&random),
             offset: Bool.random(using: &random) ? Int64.random(in: -9...9, using: &random) : nil,
+            provisional: Bool.random(using: &random) ? Bool.random(using: &random) : nil,
             repetitions: Bool.random(using: &random) ? Int64.random(in: 1...9, using: &random) : nil)
     }
 

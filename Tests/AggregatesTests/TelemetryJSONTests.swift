@@ -16,11 +16,11 @@ import Testing
             metrics: [
                 "temperature": .number(24.1), "count": .number(7), "tiny": .number(1.5e-300), "huge": .number(1.7e308),
                 "minus": .number(-0.5), "status": .text("OK"), "open": .flag(true), "gone": .null,
-            ], seq: 12, clock: .device)
+            ], seq: 12, clock: .device, offset: 3, provisional: true)
         let (text, back) = try roundTrip(fact)
         #expect(back == .telemetryRecorded(fact))
         #expect(text.hasPrefix(#"{"clock":"device","metrics":{"count":7,"gone":null,"huge":1.7e+308,"minus":-0.5,"#))
-        #expect(text.hasSuffix(#""temperature":24.1,"tiny":1.5e-300},"seq":12}"#))
+        #expect(text.hasSuffix(#""temperature":24.1,"tiny":1.5e-300},"offset":3,"provisional":true,"seq":12}"#))
     }
 
     @Test(arguments: ["", "\"", "\\", "\\u0041", "a\nb\t\u{1}", "Über 🌡", "\u{2028}", "</script>", "\u{7F}"])

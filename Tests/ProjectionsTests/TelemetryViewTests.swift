@@ -180,6 +180,103 @@ private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
         }
     }
 
+    private struct Message: Sendable {
+        /// When it was measured, and when it arrived.
+        var made: Timestamp
+        var arrival: Timestamp
+        var value: Double
+    }
+
+    /// Sends the messages by a clock that is so far ahead, in the order of their arrival.
+    private func send(
+        _ messages: [Message], ahead: Duration, by device: String, _ log: PostgresLog
+    ) async throws {
+        let devices = Directory<Device>(store: log.store, snapshots: log.snapshots)
+        for message in messages.sorted(by: { $0.arrival < $1.arrival }) {
+            let reading = Telemetry(
+                metrics: ["level": .number(message.value), "wet": .flag(message.value > 0)], seq: nil, clock: .device,
+                arrival: message.arrival)
+            let context = CommandContext(time: message.made + ahead, principal: .system, scope: .all)
+            let envelope = CommandEnvelope(id: .v7(), Device.Command.recordTelemetry(reading), context: context)
+            _ = try await devices.send(envelope, to: device)
+        }
+    }
+
+    /// Live readings, one a minute from noon on, and some of a buffer that come between them.
+    private func messages(_ random: inout Random, oldest: Int64) -> (live: [Message], late: [Message]) {
+        func value() -> Double { Double.random(in: -50...50, using: &random) }
+        let live = (0..<10).map { minute in
+            Message(made: noon + .seconds(minute * 60), arrival: noon + .seconds(minute * 60), value: value())
+        }
+        let late = (0..<60).map { _ in
+            let made = noon - .seconds(Int64.random(in: 120..<oldest, using: &random))
+            return Message(made: made, arrival: made, value: value())
+        }
+        return (live, late)
+    }
+
+    @Test(arguments: [(Duration.seconds(-1_795_000_000), Int64(20_000)), (.seconds(7_200), 5_000)])
+    func `is that of a right clock once the clock is known, whatever came before it was`(
+        _ ahead: Duration, oldest: Int64
+    ) async throws {
+        try await PostgresLog.with { log in
+            var random = Random(state: 11)
+            let (live, late) = messages(&random, oldest: oldest)
+            try await record([], by: "right", in: log)
+            try await send(live + late, ahead: .zero, by: "right", log)
+            let devices = ["a", "b", "c", "d"]
+            for device in devices {
+                let arrivals = late.map { reading in
+                    var reading = reading
+                    reading.arrival = noon + .milliseconds(Int64.random(in: -50_000..<500_000, using: &random))
+                    return reading
+                }
+                try await record([], by: device, in: log)
+                try await send(live + arrivals, ahead: ahead, by: device, log)
+            }
+            let redated = LogFilter(category: Device.category, type: "ReadingsRedated", scope: .all)
+            #expect(try await log.store.readLog(after: 0, where: redated, limit: 100).events.count == devices.count)
+            try await withView(log) { queries in
+                for resolution in WindowsWanted.Resolution.allCases {
+                    let metrics = ["level", "wet"]
+                    let right = try await queries.windows(wanted("right", resolution, metrics), scope: .all)
+                    #expect(right.reduce(0) { $0 + $1.summary.count } == 140)
+                    for device in devices {
+                        let found = try await queries.windows(wanted(device, resolution, metrics), scope: .all)
+                        #expect(found == right, "\(device) by \(resolution)")
+                    }
+                }
+            }
+            let comparison = try #require(try await log.rebuild("telemetry").comparison)
+            #expect(comparison.isIdentical, "\(comparison.sample)")
+        }
+    }
+
+    @Test func `lets readings that no clock can date stay where they arrived`() async throws {
+        try await PostgresLog.with { log in
+            var random = Random(state: 5)
+            let (_, late) = messages(&random, oldest: 5_000)
+            let all = late.map { Message(made: $0.made, arrival: noon, value: $0.value) }
+            // It is set before it is known; another one is known, but as one that cannot have made these.
+            for (device, ahead) in [("a", Duration.zero), ("b", .seconds(7_200))] {
+                try await record([], by: device, in: log)
+                try await send(all, ahead: .seconds(-1_795_000_000), by: device, log)
+                let live = (1..<10).map { minute in
+                    Message(made: noon + .seconds(minute * 60), arrival: noon + .seconds(minute * 60), value: 99)
+                }
+                try await send(live, ahead: ahead, by: device, log)
+            }
+            try await withView(log) { queries in
+                for device in ["a", "b"] {
+                    let found = try await queries.windows(wanted(device, .minute), scope: .all)
+                    #expect(found.first?.start == noon && found.first?.summary.count == 60)
+                    #expect(found.first?.summary.minimum == late.map(\.value).min())
+                }
+            }
+            #expect(try #require(try await log.rebuild("telemetry").comparison).isIdentical)
+        }
+    }
+
     @Test func `answers page by page, within an account, and with what is nested below a metric`() async throws {
         try await PostgresLog.with { log in
             let readings = (0..<7).map { Sent(value: .number(Double($0)), time: noon + .seconds(Int64($0) * 60)) }

@@ -50,6 +50,7 @@ package enum Device: Decider {
         case fellSilent(DeviceFellSilent)
         case clockDrifted(ClockDrifted)
         case clockRecovered(ClockRecovered)
+        indirect case readingsRedated(ReadingsRedated)
         case configurationDesired(ConfigurationDesired)
         case configurationReported(ConfigurationReported)
         indirect case commandIssued(CommandIssued)
@@ -103,6 +104,7 @@ package enum Device: Decider {
             + state.readings.approximateHeapBytes + state.sequence.spans.approximateHeapBytes
             + state.metadata.approximateHeapBytes + state.connectivity.approximateHeapBytes
             + state.configuration.approximateHeapBytes + state.commands.approximateHeapBytes
+            + state.provisional.readings.approximateHeapBytes
             + state.keys.reduce(0) { $0 + ($1.certificate?.approximateHeapBytes ?? 0) }
     }
 
@@ -137,8 +139,16 @@ package enum Device: Decider {
             var fact = telemetry.fact(time, for: state)
             if isRepeated(fact, at: context.time, in: state) { return [] }
             if context.repetitions > 0 { fact.repetitions = context.repetitions }
-            guard let news = time.news else { return [.telemetryRecorded(fact)] }
-            return [.telemetryRecorded(fact), news]
+            guard let news = time.news else {
+                if time.isDatedByArrival, let arrival = telemetry.arrival,
+                    state.provisional.hasRoom(for: fact, arrivedAt: arrival)
+                {
+                    fact.provisional = true
+                }
+                return [.telemetryRecorded(fact)]
+            }
+            let redated = time.redated(state.provisional, arrival: telemetry.arrival)
+            return [.telemetryRecorded(fact), news] + (redated.map { [.readingsRedated($0)] } ?? [])
         case .reportStatus(let report):
             return state.connectivity.events(upon: report, at: context.time)
         case .desireConfiguration(let config, let version):
@@ -190,6 +200,8 @@ package enum Device: Decider {
             state.claim = fact.claim
         case .assigned(let fact):
             state.account = fact.account
+            // What was measured for one account stays as it is there.
+            state.provisional = ProvisionalReadings()
             // What one account told its device is neither for it to do nor to be seen in another.
             state.commands = IssuedCommands()
         case .updated(let fact):
@@ -203,6 +215,9 @@ package enum Device: Decider {
         case .telemetryRecorded(let fact):
             if state.status == .provisioned { state.status = .active }
             state.clock.hear(fact, at: time)
+            if let reading = ProvisionalReading(fact, at: time) {
+                state.provisional.insert(reading, measuring: fact.measured)
+            }
             let time = fact.correctedTime(time)
             state.telemetryCount += 1
             state.duplicateCount += fact.repetitions ?? 0
@@ -231,7 +246,11 @@ package enum Device: Decider {
         case .disconnected: state.connectivity.disconnect(at: time)
         case .flapping: state.connectivity.flap(at: time)
         case .fellSilent: state.connectivity.fallSilent(at: time)
-        case .clockDrifted(let fact): state.clock.announce(fact.offset)
+        case .clockDrifted(let fact):
+            state.clock.announce(fact.offset)
+            // Each has had its chance: those that this clock has not dated were made by another.
+            state.provisional = ProvisionalReadings()
+        case .readingsRedated: break
         case .clockRecovered: state.clock.announce(nil)
         case .configurationDesired(let fact): state.configuration.desire(fact, at: time)
         case .configurationReported(let fact):

@@ -73,12 +73,15 @@ package struct TelemetryRecorded: Sendable, Codable, Equatable {
     package var flags: ReadingFlags?
     /// By how many microseconds the device's time is taken to be ahead of the time of the reading; absent if it is believed.
     package var offset: Int64?
+    /// Whether the reading is dated by its arrival until the clock is known, and ``ReadingsRedated`` may date it anew; absent
+    /// if not.
+    package var provisional: Bool?
     /// How many readings since the last event of one were taken for repetitions; absent if none.
     package var repetitions: Int64?
 
     package init(
         metrics: [String: MetricValue], seq: Int64? = nil, clock: ObservationClock, delay: Int64? = nil,
-        flags: ReadingFlags? = nil, offset: Int64? = nil, repetitions: Int64? = nil
+        flags: ReadingFlags? = nil, offset: Int64? = nil, provisional: Bool? = nil, repetitions: Int64? = nil
     ) {
         self.metrics = metrics
         self.seq = seq
@@ -86,6 +89,7 @@ package struct TelemetryRecorded: Sendable, Codable, Equatable {
         self.delay = delay
         self.flags = flags
         self.offset = offset
+        self.provisional = provisional
         self.repetitions = repetitions
     }
 }
@@ -171,6 +175,9 @@ extension Device {
         .init("ClockDrifted", wrap: Event.clockDrifted) { if case .clockDrifted(let fact) = $0 { fact } else { nil } },
         .init("ClockRecovered", wrap: Event.clockRecovered) {
             if case .clockRecovered(let fact) = $0 { fact } else { nil }
+        },
+        .init("ReadingsRedated", wrap: Event.readingsRedated) {
+            if case .readingsRedated(let fact) = $0 { fact } else { nil }
         },
         .init("ConfigurationDesired", wrap: Event.configurationDesired) {
             if case .configurationDesired(let fact) = $0 { fact } else { nil }

@@ -57,6 +57,7 @@ extension Device {
         /// The newest one by observed time.
         package var latestFlagged: FlaggedReading?
         package var clock = DeviceClock()
+        var provisional = ProvisionalReadings()
         package var connectivity = Connectivity()
         package var configuration = Configuration()
         package var commands = IssuedCommands()
@@ -91,6 +92,8 @@ extension Device {
             lateCount = try fields.decodeIfPresent(Int64.self, forKey: .lateCount) ?? 0
             latestFlagged = try fields.decodeIfPresent(FlaggedReading.self, forKey: .latestFlagged)
             clock = try fields.decodeIfPresent(DeviceClock.self, forKey: .clock) ?? DeviceClock()
+            provisional =
+                try fields.decodeIfPresent(ProvisionalReadings.self, forKey: .provisional) ?? ProvisionalReadings()
             connectivity = try fields.decodeIfPresent(Connectivity.self, forKey: .connectivity) ?? Connectivity()
             configuration = try fields.decodeIfPresent(Configuration.self, forKey: .configuration) ?? Configuration()
             commands = try fields.decodeIfPresent(IssuedCommands.self, forKey: .commands) ?? IssuedCommands()

@@ -5,7 +5,7 @@ struct ReadingTime: Sendable {
     /// A clock that is off by more counts as wrong, unless the settings say otherwise.
     static let usualLimit: Int64 = 60_000_000
     /// 2020: nothing was measured before, so a clock that says so was never set.
-    private static let earliest: Int64 = 1_577_836_800_000_000
+    fileprivate static let earliest: Int64 = 1_577_836_800_000_000
 
     /// How much later than the device's own time the reading arrived; nil without such a time.
     let delay: Int64?
@@ -14,10 +14,14 @@ struct ReadingTime: Sendable {
     /// What the clock is known for after this reading.
     let clock: DeviceClock
     let news: Device.Event?
+    /// Whether the time cannot be and the clock is not known, so that the arrival stands for it.
+    let isDatedByArrival: Bool
+    private let limit: Int64
 
     init(_ telemetry: Telemetry, observedAt time: Timestamp, _ known: DeviceClock) {
         guard telemetry.clock == .device, let arrival = telemetry.arrival else {
             (delay, flag, offset, clock, news) = (nil, nil, nil, known, nil)
+            (isDatedByArrival, limit) = (false, 0)
             return
         }
         let limit = telemetry.schemas?.clockLimit ?? Self.usualLimit
@@ -33,14 +37,20 @@ struct ReadingTime: Sendable {
         }
         flag = delay < -limit ? .future : time.microseconds < Self.earliest ? .unset : nil
         // A clock that has been set since says nothing of a reading that would be of the future by it, or of too long ago.
-        let corrected = time - .microseconds(clock.offset)
-        if drift != nil, arrival.microsecondsSince(corrected) >= -limit, corrected.microseconds >= Self.earliest {
-            offset = clock.offset
+        if drift != nil, clock.mayDate(time, arrivedAt: arrival, limit: limit) {
+            (offset, isDatedByArrival) = (clock.offset, false)
         } else {
-            offset = flag == nil ? nil : -delay
+            (offset, isDatedByArrival) = (flag == nil ? nil : -delay, flag != nil)
         }
         self.delay = delay
+        self.limit = limit
         self.clock = clock
+    }
+
+    /// What the clock that this reading has shown to be wrong makes of earlier ones.
+    func redated(_ readings: ProvisionalReadings, arrival: Timestamp?) -> ReadingsRedated? {
+        guard case .clockDrifted? = news, let arrival else { return nil }
+        return readings.redated(by: clock, at: arrival, limit: limit)
     }
 }
 
@@ -61,6 +71,12 @@ extension TelemetryRecorded {
 }
 
 extension DeviceClock {
+    /// Whether a reading of this time may have been made by this clock: before it arrived, and not too long ago.
+    func mayDate(_ time: Timestamp, arrivedAt arrival: Timestamp, limit: Int64) -> Bool {
+        let corrected = time - .microseconds(offset)
+        return arrival.microsecondsSince(corrected) >= -limit && corrected.microseconds >= ReadingTime.earliest
+    }
+
     /// Takes a recorded reading into account.
     package mutating func hear(_ fact: TelemetryRecorded, at time: Timestamp) {
         guard let delay = fact.delay else { return }

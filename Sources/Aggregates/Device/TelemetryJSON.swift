@@ -30,6 +30,9 @@ enum TelemetryJSON {
             bytes += #","offset":"#.utf8
             bytes += String(offset).utf8
         }
+        if let provisional = fact.provisional {
+            bytes += (provisional ? #","provisional":true"# : #","provisional":false"#).utf8
+        }
         if let repetitions = fact.repetitions {
             bytes += #","repetitions":"#.utf8
             bytes += String(repetitions).utf8

@@ -114,6 +114,8 @@ struct StuckFold<P: WideProjection>: Sendable {
         }
         let (result, rows) = try await fold.folding(events, on: thread, generation: generation)
         if let rows { _ = try await connection.query(rows) }
+        let gone = result.rows.gone
+        if !gone.isEmpty { _ = try await connection.query(P.remove(gone, generation: generation)) }
         guard let left = result.failures.first else { return nil }
         _ = try await connection.query(StuckStatements.insert([left], P.name, generation))
         return left

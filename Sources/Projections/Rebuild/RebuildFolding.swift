@@ -144,17 +144,20 @@ actor RebuildFolding<P: WideProjection> {
     func store() async throws {
         let begin = ContinuousClock.now
         var rows: [P.Row] = []
+        var gone: [String] = []
         var stuck: [StuckEntity] = []
         var count = 0
         for shard in shards {
             let changed = shard.takeChanged()
             rows += changed.rows
+            gone += changed.gone
             stuck += changed.stuck
             count += shard.rowCount
         }
         stuckCount += stuck.count
         guard stuckCount <= pace.bounds.stuck else { throw RebuildError.tooManyStuck(stuckCount) }
-        let (changed, stopped, from, to, folded, time) = (rows, stuck, stored, reached, events, lastTime)
+        let (changed, left, stopped, from, to) = (rows, gone, stuck, stored, reached)
+        let (folded, time) = (events, lastTime)
         guard to > from else { return }
         try await pool.withTransaction { connection in
             let noted = try await connection.run([
@@ -168,6 +171,7 @@ actor RebuildFolding<P: WideProjection> {
                 _ = try await connection.query(StuckStatements.insert(stopped, P.name, rebuild.generation))
             }
             try await store(changed, on: connection)
+            if !left.isEmpty { _ = try await connection.query(P.remove(left, generation: rebuild.generation)) }
         }
         Failpoint.reached(.rebuildStored)
         stored = to

@@ -49,14 +49,14 @@ final class RebuildShard<P: WideProjection>: Sendable {
         return events.first { $0.position == watch.position }
     }
 
-    /// What was folded since the last time, and what has come to a stop.
-    func takeChanged() -> (rows: [P.Row], stuck: [StuckEntity]) {
+    /// What was folded since the last time: rows, the ids of those that are to go, and what has come to a stop.
+    func takeChanged() -> (rows: [P.Row], gone: [String], stuck: [StuckEntity]) {
         state.withLock { state in
             defer {
                 state.fold.rows.forgetChanges()
                 state.fold.forgetFailures()
             }
-            return (state.fold.rows.changed, state.fold.failures)
+            return (state.fold.rows.changed, state.fold.rows.gone, state.fold.failures)
         }
     }
 

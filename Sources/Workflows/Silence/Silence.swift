@@ -99,8 +99,8 @@ package enum Silence: Workflow {
             state.lastSeen = max(event.recordedTime, state.lastSeen ?? event.recordedTime)
         case .registered(let fact): state.type = fact.type
         case .updated(let fact): if let type = fact.type { state.type = type }
-        case .assigned, .disconnected, .flapping, .fellSilent, .clockDrifted, .clockRecovered, .configurationDesired,
-            .commandIssued, .commandSent, .commandTimedOut, .commandCancelled, .credentialIssued,
+        case .assigned, .disconnected, .flapping, .fellSilent, .clockDrifted, .clockRecovered, .readingsRedated,
+            .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled, .credentialIssued,
             .credentialsRotated, .credentialRevoked, .accessRefused:
             break
         case .quarantined: state.quarantinedSince = event.recordedTime
@@ -152,7 +152,8 @@ package enum Silence: Workflow {
             .commandEnded:
             if state.isOffline { return welcome(lastSeen, state) }
         case .registered, .updated, .disconnected, .flapping, .fellSilent, .clockDrifted, .clockRecovered,
-            .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled, .credentialIssued,
+            .readingsRedated, .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled,
+            .credentialIssued,
             .credentialsRotated, .credentialRevoked, .accessRefused:
             break
         }

@@ -70,6 +70,30 @@ import Testing
         }
     }
 
+    @Test func `is answered at the time that the clock has told since, reading by reading and by window`() async throws
+    {
+        try await TestGateway.with { gateway in
+            let id = try await gateway.register()
+            // Never set: the first one waited for an hour, the others come at once.
+            for (made, arrival) in [(-3_600, 0)] + (1..<10).map({ (60 * $0, 60 * $0) }) {
+                let reading = Telemetry(
+                    metrics: ["temperature": .number(Double(made))], seq: nil, clock: .device,
+                    arrival: noon + .seconds(arrival), schemas: .readyMade)
+                let context = CommandContext(
+                    time: noon + .seconds(made - 1_795_000_000), principal: .device(id), scope: .all)
+                try await gateway.devices.send(
+                    CommandEnvelope(id: .v7(), .recordTelemetry(reading), context: context), to: id)
+            }
+            let query = "/api/v1/metrics/temperature?device_id=\(id)&from=2026-11-21T10:00:00Z&to=2026-11-21T12:00:00Z"
+            let raw = try await gateway.ask("GET", query + "&resolution=raw")
+            #expect(raw.items.compactMap { $0["time"] as? String } == ["2026-11-21T11:00:00Z"], "\(raw)")
+            let windows = try await gateway.ask("GET", query + "&resolution=1m")
+            #expect(windows.items.compactMap { $0["start"] as? String } == ["2026-11-21T11:00:00Z"], "\(windows)")
+            let later = try await gateway.ask("GET", path("temperature", id, "&resolution=raw"))
+            #expect(later.items.count == 9)
+        }
+    }
+
     @Test func `stands together for a place`() async throws {
         try await TestGateway.with { gateway in
             let id = try await gateway.register()

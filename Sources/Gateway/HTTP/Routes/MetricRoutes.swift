@@ -51,6 +51,7 @@ struct MetricRoutes: Sendable {
         let after = try exchange.query.after()
         let stream = StreamName(category: Device.category, id: question.device)
         var next = after > 0 ? after : try await lastVersion(of: stream, before: question.from, through: device.version)
+        var redatings: Redatings?
         var items: [ReadingAnswer] = []
         var isAtEnd = false
         // A request looks at a bounded stretch, since late readings may be anywhere behind.
@@ -59,7 +60,14 @@ struct MetricRoutes: Sendable {
             for event in page {
                 if items.count >= question.limit { break pages }
                 next = event.version
-                if caller.scope.includes(event.metadata.account) { items += Self.answers(to: question, event, units) }
+                if caller.scope.includes(event.metadata.account) {
+                    guard case .telemetryRecorded(let fact)? = try? Device.codec.decode(event) else { continue }
+                    if redatings == nil, fact.provisional == true {
+                        redatings = try await self.redatings(of: stream, caller)
+                    }
+                    let time = redatings?.time(of: fact, event) ?? fact.correctedTime(event.observedTime)
+                    items += Self.answers(to: question, fact, madeAt: time, event, units)
+                }
             }
             isAtEnd = page.count < Self.searchPage
             if isAtEnd { break }
@@ -95,6 +103,24 @@ struct MetricRoutes: Sendable {
         return low
     }
 
+    /// What the device's clock, once it was known, has made of readings.
+    private func redatings(of stream: StreamName, _ caller: Caller) async throws(Problem) -> Redatings {
+        let filter = LogFilter(type: Redatings.type, scope: caller.scope, stream: stream)
+        var redatings = Redatings()
+        do throws(EventStoreError) {
+            var position: Int64 = 0
+            for _ in 0..<Self.pagesOfSearch {
+                let page = try await devices.store.readLog(after: position, where: filter, limit: Self.searchPage)
+                for event in page.events { redatings.take(event) }
+                if page.end == position || page.events.count < Self.searchPage { break }
+                position = page.end
+            }
+        } catch {
+            throw Problem(error)
+        }
+        return redatings
+    }
+
     private func events(
         of stream: StreamName, from version: Int64, limit: Int
     ) async throws(Problem) -> [RecordedEvent] {
@@ -106,10 +132,9 @@ struct MetricRoutes: Sendable {
     }
 
     private static func answers(
-        to question: MetricQuestion, _ event: RecordedEvent, _ units: [String: String]
+        to question: MetricQuestion, _ fact: TelemetryRecorded, madeAt time: Timestamp, _ event: RecordedEvent,
+        _ units: [String: String]
     ) -> [ReadingAnswer] {
-        guard case .telemetryRecorded(let fact)? = try? Device.codec.decode(event) else { return [] }
-        let time = fact.correctedTime(event.observedTime)
         guard question.from <= time, time < question.to else { return [] }
         return fact.metrics.filter { question.includes($0.key) }.sorted { $0.key < $1.key }.map { metric, value in
             ReadingAnswer(
