@@ -1,0 +1,111 @@
+import Aggregates
+import Foundation
+import Projections
+import Runtime
+import Testing
+
+private struct Random: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state ^ (state >> 31)
+    }
+}
+
+private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
+
+@Suite struct `Readings that are dated anew` {
+    private struct Message: Sendable {
+        var made: Timestamp
+        var arrival: Timestamp
+        var value: Double
+    }
+
+    /// What the log gets from a device whose clock is so far ahead.
+    private func events(of messages: [Message], ahead: Duration) async throws -> [RecordedEvent] {
+        let store = InMemoryEventStore()
+        let devices = Directory<Device>(store: store, snapshots: InMemorySnapshotStore())
+        func send(_ command: Device.Command, at time: Timestamp) async throws {
+            let context = CommandContext(time: time, principal: .system, scope: .all)
+            _ = try await devices.send(CommandEnvelope(id: .v7(), command, context: context), to: "a")
+        }
+        let account = AccountStanding(id: .default, isActive: true)
+        try await send(
+            .register(
+                Registration(serial: "a", type: DeviceType("water"), name: "", labels: [:], account: account)),
+            at: noon)
+        for message in messages.sorted(by: { $0.arrival < $1.arrival }) {
+            let reading = Telemetry(
+                metrics: ["level": .number(message.value), "wet": .flag(message.value > 0), "note": .text("x")],
+                seq: nil, clock: .device, arrival: message.arrival)
+            try await send(.recordTelemetry(reading), at: message.made + ahead)
+        }
+        return try await store.readLog(after: 0, where: .everything, limit: 10_000).events
+    }
+
+    private func folded(_ events: [RecordedEvent]) throws -> ViewRows<TelemetryWindow> {
+        var rows = ViewRows<TelemetryWindow>()
+        for event in events { try TelemetryProjection.evolve(&rows, with: event) }
+        return rows
+    }
+
+    /// Live readings, one a minute from noon on, and those of a buffer that come between them.
+    private func messages(oldest: Int64, _ random: inout Random) -> [Message] {
+        func value() -> Double { Double.random(in: -50...50, using: &random) }
+        let minutes = Int64.random(in: 6..<12, using: &random)
+        let live = (0..<minutes).map { minute in
+            Message(made: noon + .seconds(minute * 60), arrival: noon + .seconds(minute * 60), value: value())
+        }
+        let late = (0..<Int.random(in: 0..<120, using: &random)).map { _ in
+            Message(
+                made: noon - .seconds(Int64.random(in: 120..<oldest, using: &random)),
+                arrival: noon + .milliseconds(Int64.random(in: -50_000..<(minutes * 60_000), using: &random)),
+                value: value())
+        }
+        return live + late
+    }
+
+    @Test(arguments: 0..<40)
+    func `are in the end where a right clock would have put them, whatever the order in which they came`(
+        _ seed: UInt64
+    ) async throws {
+        var random = Random(state: seed &* 0x9E37_79B9_7F4A_7C15 &+ 1)
+        // Never set, or in the future by as much as its late readings are late, and more.
+        let ahead =
+            Bool.random(using: &random)
+            ? -Int64.random(in: 300_000_000..<1_800_000_000, using: &random)
+            : Int64.random(in: 3_600..<100_000_000, using: &random)
+        let messages = messages(oldest: ahead < 0 ? 20_000 : min(20_000, ahead - 1_200), &random)
+        let log = try await events(of: messages, ahead: .seconds(ahead))
+        let right = try folded(try await events(of: messages, ahead: .zero))
+        let rows = try folded(log)
+        #expect(Set(rows.changed) == Set(right.changed))
+
+        // Seen once more, it changes nothing: nothing is provisional any more.
+        var again = rows
+        let redatings = log.filter { $0.type == "ReadingsRedated" }
+        #expect(redatings.count == 1)
+        for event in redatings { try TelemetryProjection.evolve(&again, with: event) }
+        #expect(Set(again.changed) == Set(rows.changed))
+        // And all that it changes is named beforehand.
+        let ids = Set(try redatings.flatMap { try TelemetryProjection.ids(of: $0) })
+        let before = try folded(log.filter { $0.type != "ReadingsRedated" })
+        let differing = Set(before.changed).symmetricDifference(Set(rows.changed)).map {
+            TelemetryProjection.id(of: $0)
+        }
+        #expect(ids.isSuperset(of: differing))
+    }
+
+    @Test(arguments: 0..<10) func `are kept with their windows as they are until then`(_ seed: UInt64) async throws {
+        var random = Random(state: seed &+ 1)
+        let messages = messages(oldest: 20_000, &random).map { Message(made: $0.made, arrival: noon, value: $0.value) }
+        let rows = try folded(try await events(of: messages, ahead: .seconds(-1_795_000_000)))
+        for row in rows.changed {
+            let kept = try #require(row.provisional)
+            #expect(row.summary.count == Int64(messages.count) && row.start == noon)
+            #expect(try JSONDecoder().decode(ProvisionalNumbers.self, from: JSONEncoder().encode(kept)) == kept)
+        }
+        #expect(rows.changed.count == 4)
+    }
+}
