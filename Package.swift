@@ -108,7 +108,11 @@ var targets: [Target] = [
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Support", logging], swiftSettings: strict),
     .testTarget(name: "AggregatesTests", dependencies: ["Aggregates", "Runtime"], swiftSettings: strict),
     .testTarget(
-        name: "ProjectionsTests", dependencies: ["Projections", "Aggregates", "Runtime", "Support", logging],
+        name: "ProjectionsTests",
+        dependencies: [
+            "Projections", "Aggregates", "Runtime", "Support", logging,
+            .product(name: "MetricsTestKit", package: "swift-metrics"),
+        ],
         swiftSettings: strict),
     .testTarget(
         name: "WorkflowsTests",

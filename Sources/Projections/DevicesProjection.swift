@@ -29,6 +29,18 @@ package enum DevicesProjection: Projection {
         row?.apply(fact, of: event)
     }
 
+    /// A reading is late if it was made before one that is there: by as much.
+    package static func lateness(of event: RecordedEvent, onto rows: ViewRows<DeviceRow>) -> Lateness? {
+        guard let row = rows[event.stream.id], event.version > row.version, let newest = row.lastObservedTime,
+            case .telemetryRecorded(let fact)? = try? Device.codec.decode(event)
+        else { return nil }
+        let time = fact.correctedTime(event.observedTime)
+        guard time < newest else { return nil }
+        var lateness = Lateness()
+        lateness.seconds = [(newest - time) / .seconds(1)]
+        return lateness
+    }
+
     package static func id(of row: DeviceRow) -> String { row.id }
 }
 

@@ -30,6 +30,10 @@ package protocol WideProjection: Sendable {
     ///   and its later events wait.
     static func evolve(_ rows: inout ViewRows<Row>, with event: RecordedEvent) throws(EventCodecError)
 
+    /// What comes late with the event, seen from its rows before it is applied. Only the live view is asked as it goes on: what
+    /// a rebuild folds once more was late before.
+    static func lateness(of event: RecordedEvent, onto rows: ViewRows<Row>) -> Lateness?
+
     static func id(of row: Row) -> String
     /// Reads the rows with these ids.
     static func load(_ ids: [String], generation: Int32) -> BoundStatement
@@ -54,6 +58,7 @@ package protocol WideProjection: Sendable {
 extension WideProjection {
     package static var definition: Int32 { 1 }
     package static var isNarrow: Bool { false }
+    package static func lateness(of event: RecordedEvent, onto rows: ViewRows<Row>) -> Lateness? { nil }
     package static var table: String { name.replacing("-", with: "_") }
     package static var key: String { "id" }
 

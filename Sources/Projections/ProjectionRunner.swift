@@ -1,5 +1,5 @@
 package import Logging
-import Metrics
+package import Metrics
 package import Runtime
 import ServiceLifecycle
 
@@ -14,13 +14,16 @@ package struct ProjectionRunner<P: WideProjection>: Service {
     private let bounds: FoldBounds
     private let progress: ViewProgress
     private let thread = FoldThread()
+    private let metrics: any MetricsFactory
     /// Between two looks at whether a view that pauses goes on.
     private static var looks: Duration { .milliseconds(250) }
 
     package init(
         _ projection: P.Type, log: any LogSource, pool: PostgresPool, logger: Logger,
-        progress: ViewProgress = ViewProgress(), bounds: FoldBounds = FoldBounds()
+        progress: ViewProgress = ViewProgress(), bounds: FoldBounds = FoldBounds(),
+        metrics: any MetricsFactory = MetricsSystem.factory
     ) {
+        self.metrics = metrics
         self.progress = progress
         self.bounds = bounds
         self.log = log
@@ -55,7 +58,7 @@ package struct ProjectionRunner<P: WideProjection>: Service {
         }
         let subscription = Subscription(to: log, where: LogFilter(category: P.category, scope: .all))
         let step = ProjectionStep<P>(generation: checkpoint.generation, isLive: true, thread: thread, bounds: bounds)
-        let tether = Gauge(label: "view_tether_length", dimensions: [("view", P.name)])
+        let tether = Gauge(label: "view_tether_length", dimensions: [("view", P.name)], factory: metrics)
         while !Task.isCancelled {
             if log.signal.position - checkpoint.position > Self.longWay {
                 try await catchUp(&checkpoint, step, tether, progressed)
@@ -99,7 +102,8 @@ package struct ProjectionRunner<P: WideProjection>: Service {
             try await note(failure: error, generation: checkpoint.generation)
             throw error
         }
-        guard case .moved(let stuck) = outcome else { throw Overtaken() }
+        guard case .moved(let stuck, let lateness) = outcome else { throw Overtaken() }
+        lateness.count(view: P.name, factory: metrics)
         if stuck > 0 {
             logger.error(
                 "Entities of a view are stuck", metadata: ["projection": "\(P.name)", "entities": "\(stuck)"])

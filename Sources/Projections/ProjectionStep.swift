@@ -3,8 +3,8 @@ import Runtime
 /// Applies pages of the log to one generation of a projection.
 struct ProjectionStep<P: WideProjection>: Sendable {
     enum Outcome: Sendable, Equatable {
-        /// With so many entities that have come to a stop.
-        case moved(stuck: Int)
+        /// With so many entities that have come to a stop, and what came late.
+        case moved(stuck: Int, lateness: Lateness)
         /// Somebody else moved the checkpoint first, or the view pauses; nothing was changed.
         case overtaken
     }
@@ -22,7 +22,7 @@ struct ProjectionStep<P: WideProjection>: Sendable {
         let begin = [Statement.begin(), Statement.letCommitBeLate()]
         if page.events.isEmpty {
             return try await connection.run(begin + [move, Statement.commit()])[2].affected == 1
-                ? .moved(stuck: 0) : .overtaken
+                ? .moved(stuck: 0, lateness: Lateness()) : .overtaken
         }
         let opened = try await connection.run(begin + [move] + loading(page.events))
         guard opened[2].affected == 1 else {
@@ -30,9 +30,9 @@ struct ProjectionStep<P: WideProjection>: Sendable {
             return .overtaken
         }
         do {
-            let (statements, stuck) = try await folded(page.events, onto: opened[4], stuck: opened[3], after: position)
+            let (statements, result) = try await folded(page.events, onto: opened[4], stuck: opened[3], after: position)
             _ = try await connection.run(statements + [Statement.commit()])
-            return .moved(stuck: stuck)
+            return .moved(stuck: result.failures.count, lateness: result.lateness ?? Lateness())
         } catch {
             if connection.isUsable { _ = try? await connection.query(Statement.rollback()) }
             throw error
@@ -64,9 +64,10 @@ struct ProjectionStep<P: WideProjection>: Sendable {
 
     private func folded(
         _ events: [RecordedEvent], onto stored: Rows, stuck: Rows, after position: Int64
-    ) async throws -> (statements: [BoundStatement], stuck: Int) {
+    ) async throws -> (statements: [BoundStatement], result: PageFold<P>) {
         var fold = PageFold<P>(
-            stuck: try stuck.map { try StuckEntity($0) }, after: position, bounds: bounds)
+            stuck: try stuck.map { try StuckEntity($0) }, after: position, bounds: bounds,
+            measuresLateness: isLive)
         for row in stored {
             let decoded = try P.decode(row)
             fold.rows.load(decoded, id: P.id(of: decoded))
@@ -78,7 +79,7 @@ struct ProjectionStep<P: WideProjection>: Sendable {
         if !result.failures.isEmpty {
             statements += StuckStatements.stop(result.failures, P.name, generation, bounds, lost: thread.lost)
         }
-        return (statements, result.failures.count)
+        return (statements, result)
     }
 }
 

@@ -121,6 +121,36 @@ package enum TelemetryProjection: WideProjection {
         return windows
     }
 
+    /// A reading is late if it is recorded when its minute is over, and somewhat more: from when it was made. What is there of
+    /// windows that are over so long changes with it, and with readings that are dated anew.
+    package static func lateness(of event: RecordedEvent, onto rows: ViewRows<TelemetryWindow>) -> Lateness? {
+        var lateness = Lateness()
+        switch try? Device.codec.decode(event) {
+        case .telemetryRecorded(let fact):
+            let time = fact.correctedTime(event.observedTime)
+            guard isOver(.minute, at: time, by: event.recordedTime) else { return nil }
+            lateness.seconds = [(event.recordedTime - time) / .seconds(1)]
+            for window in windows(of: fact, event) where isOver(window.length, at: time, by: event.recordedTime) {
+                let id = id(of: window)
+                if rows[id] != nil { lateness.recalculated.insert(id) }
+            }
+        case .readingsRedated(let fact):
+            for move in moves(of: fact, event) {
+                for id in [id(of: move.from), id(of: move.to)] where rows[id] != nil {
+                    lateness.recalculated.insert(id)
+                }
+            }
+        default: return nil
+        }
+        return lateness
+    }
+
+    private static let grace = Duration.seconds(60)
+
+    private static func isOver(_ length: WindowLength, at time: Timestamp, by now: Timestamp) -> Bool {
+        now >= length.start(of: time) + .seconds(Int64(length.rawValue)) + grace
+    }
+
     private struct WindowPlace: Hashable {
         var device: String
         var account: String

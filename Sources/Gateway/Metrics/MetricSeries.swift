@@ -10,10 +10,13 @@ enum MetricKind: Sendable {
     enum Buckets: Sendable {
         case seconds
         case amounts
+        /// From a second to a month.
+        case ages
 
         var bounds: [Double] {
             switch self {
             case .seconds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+            case .ages: [1, 10, 60, 300, 900, 3_600, 21_600, 86_400, 604_800, 2_592_000]
             case .amounts: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
             }
         }

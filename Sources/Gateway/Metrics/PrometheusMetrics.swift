@@ -9,6 +9,8 @@ package final class PrometheusMetrics: MetricsFactory {
     }
     /// Labels from outside could otherwise fill memory.
     private static let seriesLimit = 2_000
+    /// What may take days.
+    private static let ages: Set<String> = ["fleetlog_late_reading_seconds"]
 
     private let families = Mutex<[String: Family]>([:])
     private let overflow = MetricSeries(.counter)
@@ -32,7 +34,8 @@ package final class PrometheusMetrics: MetricsFactory {
     package func makeRecorder(
         label: String, dimensions: [(String, String)], aggregate: Bool
     ) -> any RecorderHandler {
-        series(MetricName.plain(label), aggregate ? .histogram(.amounts) : .gauge, dimensions)
+        let buckets: MetricKind.Buckets = Self.ages.contains(label) ? .ages : .amounts
+        return series(MetricName.plain(label), aggregate ? .histogram(buckets) : .gauge, dimensions)
     }
 
     package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {

@@ -6,6 +6,8 @@ struct PageFold<P: WideProjection>: Sendable {
     /// The streams that stand still, by id, and those of them that came to it here.
     private(set) var waiting: Set<String>
     private(set) var failures: [StuckEntity] = []
+    /// Nil if nobody asks.
+    private(set) var lateness: Lateness?
     /// The positions of events that are not to be tried, and why.
     private var barred: [Int64: String] = [:]
     let bounds: FoldBounds
@@ -13,7 +15,8 @@ struct PageFold<P: WideProjection>: Sendable {
     /// - Parameters:
     ///   - stuck: what stands still, or will as soon as it comes to its event.
     ///   - position: up to where events were folded.
-    init(stuck: [StuckEntity] = [], after position: Int64 = 0, bounds: FoldBounds) {
+    init(stuck: [StuckEntity] = [], after position: Int64 = 0, bounds: FoldBounds, measuresLateness: Bool = false) {
+        lateness = measuresLateness ? Lateness() : nil
         waiting = Set(stuck.filter { $0.position <= position }.map(\.id))
         self.bounds = bounds
         for later in stuck where later.position > position { barred[later.position] = later.reason }
@@ -32,7 +35,9 @@ struct PageFold<P: WideProjection>: Sendable {
                     stop(event, "it concerns \(count) rows, more than \(bounds.rows)")
                     continue
                 }
+                let late = lateness == nil ? nil : P.lateness(of: event, onto: rows)
                 try P.evolve(&rows, with: event)
+                if let late { lateness?.add(late) }
             } catch {
                 stop(event, String(describing: error))
             }

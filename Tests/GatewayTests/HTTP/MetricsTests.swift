@@ -14,6 +14,7 @@ import Testing
         Gauge(label: "view_tether_length", dimensions: [("view", "a\"b\\c\nd")], factory: metrics).record(7)
         Recorder(label: "fleetlog_commit_batch_events", factory: metrics).record(3)
         Timer(label: "http_request_duration_seconds", factory: metrics).recordNanoseconds(2_000_000)
+        Recorder(label: "fleetlog_late_reading_seconds", factory: metrics).record(90_000)
         let lines = Set(metrics.text.split(separator: "\n"))
         #expect(lines.contains("fleetlog_append_conflicts_total 3"))
         #expect(lines.contains(#"view_tether_length{view="a\"b\\c\nd"} 7"#))
@@ -21,6 +22,8 @@ import Testing
         #expect(lines.contains(#"fleetlog_commit_batch_events_bucket{le="5"} 1"#))
         #expect(lines.contains(#"http_request_duration_seconds_bucket{le="0.0025"} 1"#))
         #expect(lines.contains("http_request_duration_seconds_sum 0.002"))
+        #expect(lines.contains(#"fleetlog_late_reading_seconds_bucket{le="86400"} 0"#))
+        #expect(lines.contains(#"fleetlog_late_reading_seconds_bucket{le="604800"} 1"#))
         #expect(lines.contains("# TYPE http_request_duration_seconds histogram"))
     }
 
@@ -36,6 +39,7 @@ import Testing
         let counters = [
             "fleetlog_append_conflicts", "fleetlog_events_appended_total", "telemetry_mqtt_connect_failures",
             "fleetlog_snapshot_drift_checks_total", "fleetlog_snapshot_drift_total",
+            "fleetlog_late_readings_total", "fleetlog_windows_recalculated_total",
         ]
         for label in counters { Counter(label: label, factory: metrics).increment() }
         Recorder(label: "fleetlog_commit_batch_events", factory: metrics).record(3)
