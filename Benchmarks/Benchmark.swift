@@ -17,6 +17,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     /// Events per second into a view that is built anew, beside reading them and no more; what it costs the live view, how
     /// soon that shows an event, and memory.
     case rebuild
+    /// Events per second into the view of telemetry that is built anew, beside COPY of the rows that this writes.
+    case telemetry
     /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
     case ingest
     /// How soon 100,000 devices, a change and a revocation reach the broker's guard, what it needs for a device, beside
@@ -50,7 +52,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
     /// Runs the benchmark and hands over each measure as it is complete.
     ///
     /// - Parameters:
-    ///   - sizes: of the log for ``growth`` and ``rebuild``, in millions of events.
+    ///   - sizes: of the log for ``growth``, ``rebuild`` and ``telemetry``, in millions of events; their own if empty.
     ///   - devices: of ``fleet``.
     ///   - minutes: of ``fleet`` before its burst.
     ///   - progress: a line for the terminal now and then.
@@ -69,6 +71,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .rebuild:
             let events = Int64(sizes.first ?? 10) * 1_000_000
             try await RebuildBenchmark(events: events).run(progress: progress, report: report)
+        case .telemetry:
+            let events = Int64(sizes.first ?? 1) * 1_000_000
+            try await TelemetryRebuildBenchmark(events: events).run(progress: progress, report: report)
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
         case .guard: try await GuardBenchmark().run(progress: progress, report: report)
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)
@@ -79,7 +84,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .webhooks: try await WebhooksBenchmark().run(progress: progress, report: report)
         case .fleet:
             try await FleetBenchmark(devices: devices, minutes: minutes).run(progress: progress, report: report)
-        case .growth: try await GrowthBenchmark(sizes: sizes).run(progress: progress, report: report)
+        case .growth: try await GrowthBenchmark(sizes: sizes.isEmpty ? [10] : sizes).run(progress: progress, report: report)
         }
     }
 }

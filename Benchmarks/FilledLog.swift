@@ -8,6 +8,8 @@ struct FilledLog: Sendable {
     var firstDevice = 0
     /// Whether the first event of each device is its registration.
     var areRegistered = false
+    /// Between two events of a device.
+    var interval = Duration.milliseconds(1)
 
     private static let portion: Int64 = 50_000
     /// Before more partitions must be there.
@@ -41,7 +43,7 @@ struct FilledLog: Sendable {
     /// Every other portion from `start` on.
     private func copy(after start: Int64, through end: Int64, to url: String) throws {
         let connection = try PlainConnection(url)
-        let sample = SampleEvents()
+        let sample = SampleEvents(interval: interval)
         for first in stride(from: start, to: end, by: Int64.Stride(Self.portion * Self.lanes)) {
             var rows = CopiedEvents(capacity: Int(Self.portion))
             for position in first + 1...min(end, first + Self.portion) {

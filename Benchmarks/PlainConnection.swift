@@ -93,6 +93,24 @@ struct PlainConnection: ~Copyable {
         return messages - 1  // The last one only says that it is.
     }
 
+    /// What `query` gives, in Postgres's binary format, to be copied in as it is.
+    func copiedOut(_ query: String) throws -> [UInt8] {
+        let start = PQexec(handle, "copy (\(query)) to stdout (format binary)")
+        defer { PQclear(start) }
+        guard PQresultStatus(start) == PGRES_COPY_OUT else { throw BenchmarkFailed("libpq: \(message)") }
+        var bytes: [UInt8] = []
+        while true {
+            var message: UnsafeMutablePointer<CChar>?
+            let size = PQgetCopyData(handle, &message, 0)
+            guard size > 0 else { break }
+            bytes += UnsafeRawBufferPointer(start: message, count: Int(size))
+            PQfreemem(message)
+        }
+        try checkNext()
+        guard PQgetResult(handle) == nil else { throw BenchmarkFailed("libpq: a second result") }
+        return bytes
+    }
+
     private func send(_ statement: PlainBatch.Sent) -> Int32 {
         statement.bytes.withUnsafeBytes { bytes in
             let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self)

@@ -10,13 +10,16 @@ struct SampleEvents: Sendable {
             """
         return Array(#"{"clock":"device","metrics":{\#(metrics)},"seq":\#(100_000 + number)}"#.utf8)
     }
-    private static let start = Timestamp(microseconds: 1_795_000_000_000_000)
+    static let start = Timestamp(microseconds: 1_795_000_000_000_000)
+
+    /// Between two events of a stream.
+    var interval = Duration.milliseconds(1)
 
     func stream(of writer: Int) -> StreamName { StreamName(category: "device", id: "bench\(writer)") }
 
     /// The event that a writer appends to its stream as `version`.
     func event(of writer: Int, version: Int64) -> NewEvent {
-        let time = Self.start + .milliseconds(version)
+        let time = Self.start + interval * Int(version)
         let number = UInt64(writer) << 40 | UInt64(version)
         let command = UUID128.v7(at: time, random: (Self.mixed(number), Self.mixed(number ^ 0x5bd1_e995)))
         return NewEvent(

@@ -15,7 +15,7 @@ struct RebuildBenchmark {
         let seen = try await ThrowawayServers.with { servers in
             let memory = try await servers.withDatabase(filledBy: { try await fill($0, events / 4) }) { url in
                 try await BenchLog.with(url) { log in
-                    try await ResidentMemory.growth { _ = try await RebuiltView(log).rebuild() }
+                    try await ResidentMemory.growth { _ = try await RebuiltView<DevicesProjection>(log).rebuild() }
                 }
             }
             return try await servers.withDatabase(filledBy: { try await fill($0, events) }) { url in
@@ -47,7 +47,7 @@ struct RebuildBenchmark {
     }
 
     private func measured(_ log: BenchLog, _ url: String, progress: @Sendable (String) -> Void) async throws -> Seen {
-        let view = RebuiltView(log)
+        let view = RebuiltView<DevicesProjection>(log)
         // The first one makes what is live; the first to read a row writes to its page.
         _ = try await view.rebuild()
         try await view.dropPrevious()
@@ -76,61 +76,5 @@ struct RebuildBenchmark {
         let begin = ContinuousClock.now
         try await body()
         return Double(events) / ((.now - begin) / .seconds(1))
-    }
-}
-
-/// The view `devices`, rebuilt as a server does it.
-private struct RebuiltView {
-    private let log: BenchLog
-    private let rebuilds: PostgresRebuilds
-
-    private struct SoleServer: Lease {
-        func lead(_ body: @escaping @Sendable () async -> Void) async { await body() }
-    }
-
-    init(_ log: BenchLog) {
-        self.log = log
-        rebuilds = PostgresRebuilds([DevicesProjection.self], store: log.store, pool: log.pool)
-    }
-
-    /// Events a second, from asking for it until it serves.
-    func rebuild() async throws -> Double {
-        let begin = ContinuousClock.now
-        let begun = try await rebuilds.start("devices", eventLimit: nil, askedBy: "benchmark")
-        var pace = RebuildPace()
-        pace.looks = .milliseconds(20)
-        let runner = runner(pace)
-        let ended = try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await runner.run() }
-            defer { group.cancelAll() }
-            while true {
-                guard let now = try await rebuilds.statuses().first(where: { $0.name == "devices" })?.rebuild,
-                    now.number == begun.number, now.state != .failed
-                else { throw BenchmarkFailed("the rebuild has failed") }
-                if now.state == .finished { return now }
-                try await Task.sleep(for: .milliseconds(50))
-            }
-        }
-        guard ended.comparison?.isIdentical == true || begun.generation == 2 else {
-            throw BenchmarkFailed("the rebuilt view differs from the live one")
-        }
-        return Double(ended.progress.events) / ((.now - begin) / .seconds(1))
-    }
-
-    private func runner(_ pace: RebuildPace) -> RebuildRunner {
-        RebuildRunner(
-            [DevicesProjection.self], store: log.store, pool: log.pool, lease: SoleServer(), pace: pace, logger: silent)
-    }
-
-    func dropPrevious() async throws {
-        let runner = runner(RebuildPace())
-        try await rebuilds.dropPrevious("devices")
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await runner.run() }
-            defer { group.cancelAll() }
-            while try await rebuilds.statuses().first(where: { $0.name == "devices" })?.generations.count != 1 {
-                try await Task.sleep(for: .milliseconds(50))
-            }
-        }
     }
 }

@@ -18,8 +18,10 @@ struct BenchCommand: AsyncParsableCommand {
     var write: String?
 
     @Option(
-        help: "For growth and rebuild: a size of the log, in millions of events that take about 1 GB of disk each.")
-    var size = [10]
+        help: """
+            For growth, rebuild and telemetry: a size of the log, in millions of events that take about 1 GB of disk each.
+            """)
+    var size: [Int] = []
 
     @Option(help: "For fleet: how many devices.")
     var devices = 100_000
