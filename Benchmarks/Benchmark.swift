@@ -19,6 +19,10 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case rebuild
     /// Events per second into the view of telemetry that is built anew, beside COPY of the rows that this writes.
     case telemetry
+    /// Microseconds to the state of a device of 100,000 events at a version or an instant, beside bare libpq.
+    case past
+    /// Microseconds to answers of the reading routes at 500 requests a second on 100,000 devices, beside the aim.
+    case queries
     /// Messages per second from publishers to acknowledgement after commit, beside the bare broker.
     case ingest
     /// How soon 100,000 devices, a change and a revocation reach the broker's guard, what it needs for a device, beside
@@ -52,7 +56,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     /// Runs the benchmark and hands over each measure as it is complete.
     ///
     /// - Parameters:
-    ///   - sizes: of the log for ``growth``, ``rebuild`` and ``telemetry``, in millions of events; their own if empty.
+    ///   - sizes: of the log for ``growth``, ``rebuild``, ``telemetry`` and ``queries``, in millions of events; their own
+    ///     if empty.
     ///   - devices: of ``fleet``.
     ///   - minutes: of ``fleet`` before its burst.
     ///   - progress: a line for the terminal now and then.
@@ -74,6 +79,10 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .telemetry:
             let events = Int64(sizes.first ?? 1) * 1_000_000
             try await TelemetryRebuildBenchmark(events: events).run(progress: progress, report: report)
+        case .past: try await PastBenchmark().run(progress: progress, report: report)
+        case .queries:
+            let readings = Int64(sizes.first ?? 2) * 1_000_000
+            try await QueriesBenchmark(readings: readings).run(progress: progress, report: report)
         case .ingest: try await IngestBenchmark().run(progress: progress, report: report)
         case .guard: try await GuardBenchmark().run(progress: progress, report: report)
         case .workflows: try await WorkflowsBenchmark().run(progress: progress, report: report)

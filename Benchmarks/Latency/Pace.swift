@@ -1,6 +1,6 @@
 import Runtime
 
-/// Appends of one event each that are due at fixed times, whether or not those before them are answered.
+/// Appends of one event each, or requests, that are due at fixed times, whether or not those before them are answered.
 ///
 /// What one takes is counted from the time at which it was due, so that a slow answer shows in all that were kept waiting
 /// by it (coordinated omission).
@@ -10,9 +10,12 @@ struct Pace: Sendable {
 
     private static let secondsOfWarmingUp = 1
 
+    /// How many there are in all, with those that do not count.
+    var count: Int { perSecond * (seconds + Self.secondsOfWarmingUp) }
+
     /// One a second to each of as many streams.
     var appends: [Append] {
-        Array(LogRows(writers: perSecond, events: perSecond * (seconds + Self.secondsOfWarmingUp)).batches.joined())
+        Array(LogRows(writers: perSecond, events: count).batches.joined())
     }
 
     func isCounted(_ number: Int) -> Bool { number >= perSecond * Self.secondsOfWarmingUp }

@@ -19,7 +19,8 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            For growth, rebuild and telemetry: a size of the log, in millions of events that take about 1 GB of disk each.
+            For growth, rebuild, telemetry and queries: a size of the log, in millions of events that take about 1 GB of
+            disk each.
             """)
     var size: [Int] = []
 

@@ -1,0 +1,68 @@
+import Foundation
+import Runtime
+
+/// What a page, a phone and an operator ask for, mixed; the same every time.
+struct QueryMixture: Sendable {
+    /// The routes, and how many of a hundred requests each takes.
+    enum Kind: String, CaseIterable, Sendable {
+        case device, list, search, minutes, hours, raw, fleet, alerts, accounts
+
+        var share: Int {
+            switch self {
+            case .device: 25
+            case .list: 10
+            case .search: 10
+            case .minutes: 20
+            case .hours: 10
+            case .raw: 10
+            case .fleet: 6
+            case .alerts: 5
+            case .accounts: 4
+            }
+        }
+    }
+
+    private static let kinds = Kind.allCases.flatMap { Array(repeating: $0, count: $0.share) }
+    private static let metrics = ["temperature", "humidity", "battery", "rssi"]
+
+    let devices: Int
+    /// Of the readings.
+    let start: Timestamp
+    let end: Timestamp
+
+    func question(_ number: Int) -> (kind: Kind, path: String) {
+        let random = SampleEvents.mixed(UInt64(number))
+        let kind = Self.kinds[Int(random % UInt64(Self.kinds.count))]
+        return (kind, path(of: kind, SampleEvents.mixed(random)))
+    }
+
+    private func path(of kind: Kind, _ random: UInt64) -> String {
+        let number = Int(random % UInt64(devices))
+        let (device, other) = ("bench\(number)", Int(random >> 32))
+        switch kind {
+        case .device: return "/api/v1/devices/\(device)"
+        case .list: return "/api/v1/devices?limit=50" + (other.isMultiple(of: 2) ? "" : "&sort=-lastReading")
+        case .search: return "/api/v1/devices?limit=50&" + search(number, other)
+        case .minutes: return windows("1m", of: device, other)
+        case .hours: return windows("1h", of: device, other)
+        case .raw: return windows("raw", of: device, other)
+        case .fleet: return ["/api/v1/fleet", "/api/v1/dashboard/devices", "/api/v1/dashboard/metrics"][other % 3]
+        case .alerts: return ["/api/v1/alerts?limit=50", "/api/v1/dashboard/alerts"][other % 2]
+        case .accounts: return "/api/v1/accounts?limit=50"
+        }
+    }
+
+    private func search(_ number: Int, _ other: Int) -> String {
+        switch other % 4 {
+        case 0: "text=Device%20\(number)"
+        case 1: "label=floor:\(other & 15)"
+        case 2: "type=temperature&state=active"
+        default: "text=S-\(number / 10)&label=floor:\(other & 15)"
+        }
+    }
+
+    private func windows(_ resolution: String, of device: String, _ other: Int) -> String {
+        let metric = Self.metrics[other % Self.metrics.count]
+        return "/api/v1/metrics/\(metric)?device_id=\(device)&resolution=\(resolution)&from=\(start)&to=\(end)"
+    }
+}
