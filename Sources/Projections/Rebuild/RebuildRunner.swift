@@ -97,7 +97,10 @@ package struct RebuildRunner: Service {
             try await work.run()
         } catch {
             // Anything else may pass by itself.
-            guard let reason = Self.lastingReason(of: error) else { throw error }
+            guard let reason = Self.lastingReason(of: error) else {
+                if let reason = Self.passingReason(of: error) { await note(reason, of: rebuild) }
+                throw error
+            }
             logger.error(
                 "A rebuild has failed", metadata: ["projection": "\(P.name)", "reason": "\(String(reflecting: error))"])
             _ = try await pool.withConnection { connection in
@@ -116,6 +119,18 @@ package struct RebuildRunner: Service {
             error.description
         default: nil
         }
+    }
+
+    /// What it waits for, where somebody has to see to it; it is tried again all the time.
+    private static func passingReason(of error: any Error) -> String? {
+        guard (error as? PostgresError)?.sqlState == .diskFull else { return nil }
+        return "The disk of Postgres is full. Make room, and it goes on by itself; or cancel it, and its rows are deleted."
+    }
+
+    /// As far as a disk that is full takes this, which is to say mostly: the row is changed where it lies.
+    private func note(_ reason: String, of rebuild: Rebuild) async {
+        let wait = RebuildWorkStatements.wait(.int8(rebuild.number), .text(reason))
+        _ = try? await pool.withConnection { try await $0.query(wait) }
     }
 
     // MARK: What is to go

@@ -36,7 +36,8 @@ enum RebuildWorkStatements {
         "note_stored_rows",
         """
         update rebuilds set reached_position = greatest(reached_position, $2), events = events + $3,
-            changed_time = clock_timestamp()
+            -- Whatever it waited for is there.
+            failure = null, changed_time = clock_timestamp()
         where number = $1 and state in ('running', 'paused')
         """)
 
@@ -51,7 +52,7 @@ enum RebuildWorkStatements {
     static let finish = Statement(
         "finish_rebuild",
         """
-        update rebuilds set state = 'finished', event_rate = 0, position_rate = 0, changed_time = clock_timestamp()
+        update rebuilds set state = 'finished', failure = null, event_rate = 0, position_rate = 0, changed_time = clock_timestamp()
         where number = $1 and state = 'running'
         """)
 
@@ -64,6 +65,14 @@ enum RebuildWorkStatements {
         """
         update rebuilds set state = 'failed', failure = $2, event_rate = 0, position_rate = 0,
             changed_time = clock_timestamp()
+        where number = $1 and state = 'running'
+        """)
+
+    /// It is tried again all the same.
+    static let wait = Statement(
+        "note_what_rebuild_waits_for",
+        """
+        update rebuilds set failure = $2, event_rate = 0, position_rate = 0, changed_time = clock_timestamp()
         where number = $1 and state = 'running'
         """)
 

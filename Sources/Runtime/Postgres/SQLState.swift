@@ -20,6 +20,7 @@ package struct SQLState: RawRepresentable, Sendable, Hashable {
     package static let insufficientPrivilege = SQLState(rawValue: "42501")
     package static let syntaxError = SQLState(rawValue: "42601")
     package static let undefinedTable = SQLState(rawValue: "42P01")
+    package static let diskFull = SQLState(rawValue: "53100")
     package static let lockNotAvailable = SQLState(rawValue: "55P03")
     package static let queryCanceled = SQLState(rawValue: "57014")
 
