@@ -44,7 +44,7 @@ struct Flight {
             statements = [statement]
             steps = []
             leavesTransactionOpen = inTransaction
-            mayCommit = false
+            mayCommit = statement.effect == .writes && !inTransaction
         case .batch(let batch):
             isScript = false
             statements = batch.map(\.statement)
@@ -80,6 +80,8 @@ struct Flight {
         case .copying:
             guard isScript else { return .confused("a copy among other statements") }
             isCopying = true
+        case .awaitingCopy:
+            guard isScript else { return .confused("a copy among other statements") }
         case .skipped: forgetPreparation(&prepared)
         case .warning: wasWarned = true
         case .end:

@@ -6,6 +6,7 @@ extension Pipeline.Reply {
         switch PQresultStatus(result) {
         case PGRES_PIPELINE_SYNC: self = .sync
         case PGRES_COPY_OUT: self = .copying
+        case PGRES_COPY_IN: self = .awaitingCopy
         case PGRES_PIPELINE_ABORTED: self = .skipped
         case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY:
             self = Rows(result).map { .completed($0) } ?? .broken("a result of more than 4 GB")

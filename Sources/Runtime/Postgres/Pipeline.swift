@@ -32,6 +32,8 @@ struct Pipeline: ~Copyable {
         case failed(PostgresError.ServerError)
         /// The rows of a copy follow, outside of the replies.
         case copying
+        /// The server waits for the rows of a copy.
+        case awaitingCopy
         /// The server skipped the statement because of an earlier failure.
         case skipped
         /// The statement's replies are complete.
@@ -129,7 +131,7 @@ struct Pipeline: ~Copyable {
         guard !flights.isEmpty else {
             switch reply {
             case .end, .warning: return
-            case .completed, .failed, .copying, .skipped, .sync, .broken: break
+            case .completed, .failed, .copying, .awaitingCopy, .skipped, .sync, .broken: break
             }
             return actions.append(.abandon("a reply that nobody awaits"))
         }

@@ -19,6 +19,24 @@ extension PostgresConnection {
         return rows
     }
 
+    /// Hands rows to a `copy ... from stdin (format binary)`, all of them or none.
+    ///
+    /// They are held twice until Postgres has taken them, so that whoever has many sends them in several parts.
+    package func copyIn(
+        _ statement: Statement, _ rows: consuming CopyBuffer, timeout: Duration? = nil
+    ) async throws(PostgresError) {
+        let id = newConversation()
+        rowsToCopy[id] = rows.ended()
+        defer { rowsToCopy[id] = nil }
+        _ = try await converse(.copy(statement), as: id, timeout: timeout, uncancellable: false)
+    }
+
+    /// Sends the rows that the copy under way waits for; false if it cannot be done.
+    func sendCopy() -> Bool {
+        guard let id = pipeline.running, let rows = rowsToCopy[id] else { return false }
+        return wire?.sendCopy(rows) == true
+    }
+
     /// Takes what has arrived of the copy under way; false if more is to come.
     func takeCopy() -> Bool {
         guard let id = pipeline.running else { return false }

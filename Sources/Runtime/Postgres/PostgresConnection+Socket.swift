@@ -37,6 +37,10 @@ extension PostgresConnection {
         let inTransaction = wire?.isInTransaction ?? false
         if wire?.takeWarning() == true { pipeline.receive(.warning, inTransaction: inTransaction) }
         pipeline.receive(reply, inTransaction: inTransaction)
+        if case .awaitingCopy = reply {
+            guard sendCopy() else { return lose(wire?.message ?? "") }
+            flush()
+        }
         performActions()
     }
 

@@ -14,6 +14,8 @@ package actor PostgresConnection {
     var cancelHandle: CancelHandle?
     /// What has arrived of the copies that were asked for.
     var copies: [Pipeline.ID: CopiedRows] = [:]
+    /// What copies are to take in.
+    var rowsToCopy: [Pipeline.ID: [UInt8]] = [:]
     private var conversations: Pipeline.ID = 0
     private var callers: [Pipeline.ID: Caller] = [:]
 

@@ -172,6 +172,19 @@ struct Wire: ~Copyable {
         }
     }
 
+    /// Hands over all rows of a copy, and that there are no more; what the socket does not take yet waits for a flush.
+    func sendCopy(_ rows: [UInt8]) -> Bool {
+        rows.withUnsafeBytes { bytes in
+            stride(from: 0, to: bytes.count, by: Self.copyMessage).allSatisfy { start in
+                let size = min(Self.copyMessage, bytes.count - start)
+                let part = bytes.baseAddress?.advanced(by: start).assumingMemoryBound(to: CChar.self)
+                return PQputCopyData(handle, part, Int32(size)) == 1
+            }
+        } && PQputCopyEnd(handle, nil) == 1
+    }
+
+    private static let copyMessage = 1 << 16
+
     func nextNotification() -> PostgresNotification? {
         guard let notification = PQnotifies(handle) else { return nil }
         defer { PQfreemem(notification) }

@@ -1,0 +1,113 @@
+import Testing
+
+@testable import Runtime
+
+@Suite struct `A copy into Postgres` {
+    private static let copy = Statement.unprepared("copy rows", "copy copied from stdin (format binary)")
+
+    private static let table = """
+        create temp table copied (
+            n bigint primary key, t text not null, r double precision not null, i timestamptz not null, s numeric not null)
+        """
+
+    private func rows(_ numbers: Range<Int64>) -> CopyBuffer {
+        var rows = CopyBuffer(capacity: numbers.count * 100)
+        for number in numbers {
+            rows.row(5)
+            rows.integer(number)
+            rows.text("row \(number)")
+            rows.float8(Double(number) / 8)
+            rows.timestamp(Timestamp(microseconds: number))
+            rows.numeric(Int128(number) * 1_000_000)
+        }
+        return rows
+    }
+
+    private func count(on connection: PostgresConnection) async throws -> Int64? {
+        try await connection.query(Statement("count_copied", "select count(*) from copied")()).first?.int8(0)
+    }
+
+    @Test func `takes every row as it is, far more than a socket holds, between other statements`() async throws {
+        try await TestPostgres.withConnection { connection in
+            try await connection.runScript(Self.table)
+            async let before = connection.query(Statement("before", "select 1")())
+            async let copied: Void = connection.copyIn(Self.copy, rows(0..<100_000))
+            async let after = connection.query(
+                Statement(
+                    "right",
+                    """
+                    select count(*) from copied where t = 'row ' || n and r = n / 8.0 and s = n * 1000000
+                        and i = to_timestamp(0) + n * interval '1 microsecond'
+                    """)())
+            _ = try await (before, copied)
+            #expect(try await after.first?.int8(0) == 100_000)
+            #expect(connection.isIdle)
+        }
+    }
+
+    @Test func `within a transaction goes with it`() async throws {
+        try await TestPostgres.withConnection { connection in
+            try await connection.runScript(Self.table)
+            _ = try await connection.query(Statement.begin())
+            try await connection.copyIn(Self.copy, rows(0..<10))
+            try await connection.copyIn(Self.copy, rows(10..<20))
+            #expect(connection.isInTransaction)
+            #expect(try await count(on: connection) == 20)
+            _ = try await connection.query(Statement.rollback())
+            #expect(try await count(on: connection) == 0)
+        }
+    }
+
+    @Test func `that is refused says so by name, and leaves nothing`() async throws {
+        try await TestPostgres.withConnection { connection in
+            try await connection.runScript(Self.table)
+            try await connection.copyIn(Self.copy, rows(50..<51))
+            do throws(PostgresError) {
+                try await connection.copyIn(Self.copy, rows(0..<100))
+                Issue.record("it did not fail")
+            } catch {
+                #expect(error.sqlState == .uniqueViolation)
+                if case .server(let server) = error { #expect(server.statement == "copy rows") }
+            }
+            #expect(try await count(on: connection) == 1)
+        }
+    }
+
+    @Test func `over a connection that breaks may have been committed or not`() async throws {
+        try await TestPostgres.withConnection { connection in
+            try await TestPostgres.withConnection { other in
+                try await connection.runScript(
+                    Self.table + """
+                        ; create function pg_temp.wait() returns trigger language plpgsql as
+                            'begin perform pg_sleep(10); return new; end';
+                        create trigger wait before insert on copied for each row execute function pg_temp.wait()
+                        """)
+                async let copied: Void = connection.copyIn(Self.copy, rows(0..<10))
+                _ = try await other.query(
+                    Statement("end", "select pg_terminate_backend($1)")(.int4(connection.backendPID)))
+                do {
+                    try await copied
+                    Issue.record("it did not fail")
+                } catch {
+                    #expect(error as? PostgresError == .connectionLost(outcomeUnknown: true))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        0, 1, -1, 9_999, 10_000, -10_000, 123_456_789, 100_000_000, Int128.max, Int128.min, 10_000_000_000_000_000_000_001,
+    ]) func `takes a whole number as it is`(_ number: Int128) async throws {
+        try await TestPostgres.withConnection { connection in
+            try await connection.runScript("create temp table copied (s numeric)")
+            var rows = CopyBuffer(capacity: 64)
+            rows.row(1)
+            rows.numeric(number)
+            try await connection.copyIn(Self.copy, rows)
+            let equal = Statement("equal", "select s::text, s = $1::text::numeric from copied")
+            let row = try await connection.query(equal(.text("\(number)"))).first
+            #expect(try row?.text(0) == "\(number)")
+            #expect(try row?.bool(1) == true)
+        }
+    }
+}
