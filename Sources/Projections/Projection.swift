@@ -24,6 +24,13 @@ package protocol WideProjection: Sendable {
     static var isNarrow: Bool { get }
     /// The ids of the rows that the event concerns.
     static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String]
+    /// How many rows that are.
+    static func rowCount(of event: RecordedEvent) throws(EventCodecError) -> Int
+    /// The ids of those rows that may be there already if `time` is the newest ``RowLife/newest`` of the stream's rows;
+    /// nil if it has none.
+    static func ids(of event: RecordedEvent, after time: Timestamp?) throws(EventCodecError) -> [String]
+    /// The event, with whatever will be asked of it more than once.
+    static func prepared(_ event: RecordedEvent) -> RecordedEvent
     /// Applies the next event of the stream to the rows it concerns, as far as there are any.
     ///
     /// - Throws: for an event that it cannot take in, before it has changed anything. The stream's rows stand still then,
@@ -42,6 +49,12 @@ package protocol WideProjection: Sendable {
     static func decode(_ row: Runtime.Row) throws(PostgresError) -> Row
     /// Inserts or replaces the rows.
     static func store(_ rows: [Row], generation: Int32) -> BoundStatement
+    /// Rows that the table does not have yet, for a COPY; nil for a view that knows no such thing.
+    static func copy(_ rows: [Row], generation: Int32) -> (statement: Statement, rows: CopyBuffer)?
+    /// From when to when a row is the one that is changed; nil for rows that are changed for ever.
+    static func life(of row: Row) -> RowLife?
+    /// How many of its rows take the memory of one row of `devices`.
+    static var rowsPerUnit: Int { get }
     /// Row count, and a digest of all rows that does not depend on their order.
     static func digest(generation: Int32) -> BoundStatement
     /// Deletes at most so many rows of a generation.
@@ -55,7 +68,29 @@ package protocol WideProjection: Sendable {
     static func texts(of ids: [String], generation: Int32) -> BoundStatement
 }
 
+/// The time of which a row is, where each is of a stretch of time.
+package struct RowLife: Sendable {
+    package var stream: String
+    /// The newest that it was made of.
+    package var newest: Timestamp
+    /// Nothing from then on changes it.
+    package var end: Timestamp
+}
+
 extension WideProjection {
+    package static func rowCount(of event: RecordedEvent) throws(EventCodecError) -> Int { try ids(of: event).count }
+
+    package static func ids(of event: RecordedEvent, after time: Timestamp?) throws(EventCodecError) -> [String] {
+        try ids(of: event)
+    }
+
+    package static func prepared(_ event: RecordedEvent) -> RecordedEvent { event }
+
+    package static func copy(_ rows: [Row], generation: Int32) -> (statement: Statement, rows: CopyBuffer)? { nil }
+
+    package static func life(of row: Row) -> RowLife? { nil }
+
+    package static var rowsPerUnit: Int { 1 }
     package static var definition: Int32 { 1 }
     package static var isNarrow: Bool { false }
     package static func lateness(of event: RecordedEvent, onto rows: ViewRows<Row>) -> Lateness? { nil }

@@ -81,6 +81,31 @@ package enum TelemetryProjection: WideProjection {
         }
     }
 
+    package static func rowCount(of event: RecordedEvent) throws(EventCodecError) -> Int {
+        switch try Device.codec.decode(event) {
+        case .telemetryRecorded(let fact): fact.metrics.count * WindowLength.allCases.count
+        // From one window to another.
+        case .readingsRedated(let fact): fact.readings.count * fact.metrics.count * WindowLength.allCases.count * 2
+        default: 0
+        }
+    }
+
+    /// No reading is in a window that begins after all of them. One that is dated anew may be in any.
+    package static func ids(of event: RecordedEvent, after time: Timestamp?) throws(EventCodecError) -> [String] {
+        guard let time else { return [] }
+        guard case .telemetryRecorded(let fact) = try Device.codec.decode(event) else { return try ids(of: event) }
+        return windows(of: fact, event).compactMap { $0.start > time ? nil : id(of: $0) }
+    }
+
+    package static func prepared(_ event: RecordedEvent) -> RecordedEvent {
+        event.decoded(by: { event throws(EventCodecError) in try Device.codec.decode(event) })
+    }
+
+    package static func life(of row: TelemetryWindow) -> RowLife? {
+        RowLife(
+            stream: row.device, newest: row.summary.lastTime, end: row.start + .seconds(Int64(row.length.rawValue)))
+    }
+
     package static func evolve(
         _ rows: inout ViewRows<TelemetryWindow>, with event: RecordedEvent
     ) throws(EventCodecError) {
@@ -213,6 +238,25 @@ package enum TelemetryProjection: WideProjection {
     private static func id(
         _ device: String, _ account: String, _ length: WindowLength, _ start: Timestamp, _ metric: String
     ) -> String {
-        "\(device)/\(account)/\(length.rawValue)/\(start.microseconds / 1_000_000)/\(metric)"
+        // A rebuild makes millions of them, so each is put together in one place.
+        var id = ""
+        id.reserveCapacity(device.utf8.count + account.utf8.count + metric.utf8.count + 20)
+        id += device
+        id += "/"
+        id += account
+        id += length.partOfID
+        id += String(start.microseconds / 1_000_000)
+        id += "/"
+        id += metric
+        return id
+    }
+}
+
+extension WindowLength {
+    fileprivate var partOfID: String {
+        switch self {
+        case .minute: "/60/"
+        case .hour: "/3600/"
+        }
     }
 }

@@ -113,6 +113,45 @@ extension TelemetryProjection {
     }
 }
 
+extension TelemetryProjection {
+    /// About three rows of `devices`.
+    package static var rowsPerUnit: Int { 4 }
+
+    private static let copied = Statement.unprepared(
+        "copy_telemetry",
+        """
+        copy telemetry_windows (
+            generation, device, metric, length, start, account, count, minimum, maximum, last, last_time, sum, squares,
+            unsummed, provisional)
+        from stdin (format binary)
+        """, effect: .writes)
+
+    package static func copy(
+        _ rows: [TelemetryWindow], generation: Int32
+    ) -> (statement: Statement, rows: CopyBuffer)? {
+        var buffer = CopyBuffer(capacity: rows.count * 220)
+        for row in rows {
+            buffer.row(15)
+            buffer.integer(generation)
+            buffer.text(row.device)
+            buffer.text(row.metric)
+            buffer.integer(row.length.rawValue)
+            buffer.timestamp(row.start)
+            buffer.text(row.account)
+            buffer.integer(row.summary.count)
+            buffer.float8(row.summary.minimum)
+            buffer.float8(row.summary.maximum)
+            buffer.float8(row.summary.last)
+            buffer.timestamp(row.summary.lastTime)
+            buffer.numeric(row.summary.sum)
+            buffer.numeric(row.summary.squares)
+            buffer.integer(row.summary.unsummed)
+            buffer.json(row.provisional.map { ViewJSON.encode($0) })
+        }
+        return (copied, buffer)
+    }
+}
+
 /// What a window's id says.
 private struct WindowKey {
     var device: String

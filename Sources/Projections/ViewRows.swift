@@ -6,7 +6,7 @@ package struct ViewRows<Row: Sendable>: Sendable {
     private var rows: ContiguousArray<Row?> = []
     private var ids: ContiguousArray<String> = []
     private var isTouched: ContiguousArray<Bool> = []
-    /// Whether there was a row when the rows were read or stored.
+    /// Whether the table has a row with this id.
     private var isStored: ContiguousArray<Bool> = []
     private var touched: [Int] = []
 
@@ -43,12 +43,22 @@ package struct ViewRows<Row: Sendable>: Sendable {
 
     /// The ids of those that were stored and do not exist any more.
     var gone: [String] { touched.filter { isStored[$0] && rows[$0] == nil }.map { ids[$0] }.sorted() }
+    /// The same, apart from each other: those that the table has under their ids, and those that it has not.
+    var changedByStorage: (stored: [Row], new: [Row]) {
+        var (stored, new): ([Row], [Row]) = ([], [])
+        for place in touched.sorted(by: { ids[$0] < ids[$1] }) {
+            guard let row = rows[place] else { continue }
+            if isStored[place] { stored.append(row) } else { new.append(row) }
+        }
+        return (stored, new)
+    }
 
     /// All that exist, with their ids.
     var all: some Sequence<(id: String, row: Row)> {
         zip(ids, rows).lazy.compactMap { id, row in row.map { (id, $0) } }
     }
 
+    /// The changes are in the table.
     mutating func forgetChanges() {
         for place in touched { (isTouched[place], isStored[place]) = (false, rows[place] != nil) }
         touched.removeAll(keepingCapacity: true)

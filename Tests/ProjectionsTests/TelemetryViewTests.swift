@@ -247,8 +247,14 @@ private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
                     }
                 }
             }
-            let comparison = try #require(try await log.rebuild("telemetry").comparison)
-            #expect(comparison.isIdentical, "\(comparison.sample)")
+            for rows in [0, 10, 150_000] {
+                var pace = RebuildPace.eager
+                (pace.rows, pace.copyChunk) = (rows, 7)
+                let begun = try await log.rebuilds().start("telemetry", eventLimit: 500, askedBy: "a test")
+                let rebuild = try await log.withRebuilding(pace: pace) { try await log.end(of: begun) }
+                let comparison = try #require(rebuild.comparison)
+                #expect(comparison.isIdentical, "\(rows): \(comparison.sample)")
+            }
         }
     }
 
@@ -274,6 +280,33 @@ private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
                 }
             }
             #expect(try #require(try await log.rebuild("telemetry").comparison).isIdentical)
+        }
+    }
+
+    @Test(arguments: [0, 10, 150_000]) func `is rebuilt the same, however few of its windows stay in memory`(
+        _ rows: Int
+    ) async throws {
+        try await PostgresLog.with { log in
+            var random = Random(state: 11)
+            for (number, device) in ["a", "b", "c"].enumerated() {
+                // Most come in time; a few are of any time before.
+                let readings = (0..<120).map { place in
+                    let late = place.isMultiple(of: 9) ? Int64.random(in: 0..<7_200, using: &random) : 0
+                    return Sent(
+                        value: .number(Double.random(in: -5e12...5e12, using: &random)),
+                        time: noon + .seconds(Int64(60 * place + number) - late))
+                }
+                try await record(readings, of: number == 2 ? "x/y" : "temperature", by: device, in: log)
+            }
+            try await withView(log) { _ in }
+            var pace = RebuildPace.eager
+            pace.rows = rows
+            pace.copyChunk = 7
+            // Throttled, it is folded in parts of 50 events.
+            let begun = try await log.rebuilds().start("telemetry", eventLimit: 200, askedBy: "a test")
+            let rebuild = try await log.withRebuilding(pace: pace) { try await log.end(of: begun) }
+            let comparison = try #require(rebuild.comparison)
+            #expect(comparison.isIdentical && comparison.nextRows > 300)
         }
     }
 

@@ -30,7 +30,7 @@ struct PageFold<P: WideProjection>: Sendable {
             }
             watch?.begin(event.position)
             do throws(EventCodecError) {
-                let count = P.isNarrow ? 1 : try P.ids(of: event).count
+                let count = P.isNarrow ? 1 : try P.rowCount(of: event)
                 guard count <= bounds.rows else {
                     stop(event, "it concerns \(count) rows, more than \(bounds.rows)")
                     continue

@@ -134,10 +134,11 @@ package struct PastBuilder: Service {
     }
 
     private func store<P: WideProjection>(_ shard: RebuildShard<P>, _ generation: Int32) async throws {
-        let (rows, gone, _) = shard.takeChanged()
-        if !gone.isEmpty {
-            _ = try await pool.withConnection { try await $0.query(P.remove(gone, generation: generation)) }
+        let changed = shard.takeChanged()
+        if !changed.gone.isEmpty {
+            _ = try await pool.withConnection { try await $0.query(P.remove(changed.gone, generation: generation)) }
         }
+        let rows = changed.stored + changed.new
         for start in stride(from: 0, to: rows.count, by: 2_000) {
             let chunk = Array(rows[start..<min(start + 2_000, rows.count)])
             _ = try await pool.withConnection { try await $0.query(P.store(chunk, generation: generation)) }

@@ -10,6 +10,8 @@ package struct RebuildPace: Sendable {
     package var rows = 150_000
     /// Rows a statement.
     package var chunk = 2_000
+    /// Rows a COPY.
+    package var copyChunk = 20_000
     /// Shards that are folded side by side.
     package var shards = 2
     /// Positions between two generations that are near enough to be brought together while one of them waits.

@@ -9,6 +9,17 @@ final class RebuildShard<P: WideProjection>: Sendable {
         var fold: PageFold<P>
         /// Nothing is stored that is not here.
         var isComplete: Bool
+        /// The newest that stored rows are made of, by stream; nil if not all of them were stored from here.
+        var newest: [String: Timestamp]?
+
+        /// The rows that the event concerns and that may be stored.
+        func ids(of event: RecordedEvent) -> [String] {
+            // What cannot be taken in is met again when it is folded.
+            let ids = newest.map { newest in
+                try? P.ids(of: event, after: newest[event.stream.id])
+            } ?? (try? P.ids(of: event))
+            return ids ?? []
+        }
     }
     private let state: Mutex<State>
     private let thread = FoldThread()
@@ -20,7 +31,10 @@ final class RebuildShard<P: WideProjection>: Sendable {
     ///   - position: up to where events were folded.
     init(isComplete: Bool, stuck: [StuckEntity], after position: Int64, bounds: FoldBounds = FoldBounds()) {
         self.bounds = bounds
-        state = Mutex(State(fold: PageFold(stuck: stuck, after: position, bounds: bounds), isComplete: isComplete))
+        state = Mutex(
+            State(
+                fold: PageFold(stuck: stuck, after: position, bounds: bounds), isComplete: isComplete,
+                newest: isComplete ? [:] : nil))
     }
 
     var rowCount: Int { state.withLock { $0.fold.rows.count } }
@@ -28,7 +42,12 @@ final class RebuildShard<P: WideProjection>: Sendable {
     /// The ids that must be read before these events can be folded.
     func missing(for events: [RecordedEvent]) -> [String] {
         state.withLock { state in
-            state.isComplete ? [] : PageFold<P>.ids(of: events).filter { !state.fold.rows.isKnown($0) }
+            if state.isComplete { return [] }
+            var ids: Set<String> = []
+            for event in events {
+                for id in state.ids(of: event) where !state.fold.rows.isKnown(id) { ids.insert(id) }
+            }
+            return ids.sorted()
         }
     }
 
@@ -50,20 +69,33 @@ final class RebuildShard<P: WideProjection>: Sendable {
     }
 
     /// What was folded since the last time: rows, the ids of those that are to go, and what has come to a stop.
-    func takeChanged() -> (rows: [P.Row], gone: [String], stuck: [StuckEntity]) {
+    func takeChanged() -> (stored: [P.Row], new: [P.Row], gone: [String], stuck: [StuckEntity]) {
         state.withLock { state in
             defer {
                 state.fold.rows.forgetChanges()
                 state.fold.forgetFailures()
             }
-            return (state.fold.rows.changed, state.fold.rows.gone, state.fold.failures)
+            let (stored, new) = state.fold.rows.changedByStorage
+            return (stored, new, state.fold.rows.gone, state.fold.failures)
         }
     }
 
-    /// Gives its memory back; what is needed again is read again.
-    func forget() {
+    /// Gives its memory back, all of whose changes are stored; what is needed again is read again.
+    ///
+    /// - Parameter most: so many rows may stay, if they are those that the next events will change.
+    func forget(allBut most: Int = 0) {
         state.withLock { state in
-            state.fold.rows = ViewRows()
+            for (_, row) in state.fold.rows.all {
+                guard let life = P.life(of: row) else { break }
+                let newest = state.newest?[life.stream]
+                state.newest?[life.stream] = newest.map { max($0, life.newest) } ?? life.newest
+            }
+            var kept = ViewRows<P.Row>()
+            for (id, row) in state.fold.rows.all where kept.count <= most {
+                guard let life = P.life(of: row), let newest = state.newest?[life.stream] else { continue }
+                if life.end > newest { kept.load(row, id: id) }
+            }
+            state.fold.rows = kept.count <= most ? kept : ViewRows()
             state.isComplete = false
         }
     }

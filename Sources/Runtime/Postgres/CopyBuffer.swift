@@ -29,6 +29,14 @@ package struct CopyBuffer: Sendable {
         }
     }
 
+    /// As `jsonb`, whose binary form is a version and the text.
+    package mutating func json(_ value: String?) {
+        guard let value else { return append(-1 as Int32) }
+        append(Int32(value.utf8.count + 1))
+        append(1 as Int8)
+        bytes.append(contentsOf: value.utf8)
+    }
+
     /// As `numeric`, which Postgres keeps as digits of ten thousand each, the highest first, without zeros at the end.
     package mutating func numeric(_ value: Int128) {
         var (rest, digits) = (value.magnitude, [Int16]())

@@ -85,10 +85,7 @@ package final class LogFeed: LogSource, Service {
 
     /// What cannot be decoded stays as it is: whoever wants it meets the failure himself.
     private func decode(_ event: RecordedEvent) -> RecordedEvent {
-        guard let decoder = decoders[event.stream.category], let payload = try? decoder(event) else { return event }
-        var event = event
-        event.decoded = DecodedPayload(payload)
-        return event
+        decoders[event.stream.category].map { event.decoded(by: $0) } ?? event
     }
 
     // MARK: Subscribers
