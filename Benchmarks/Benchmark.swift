@@ -93,7 +93,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .webhooks: try await WebhooksBenchmark().run(progress: progress, report: report)
         case .fleet:
             try await FleetBenchmark(devices: devices, minutes: minutes).run(progress: progress, report: report)
-        case .growth: try await GrowthBenchmark(sizes: sizes.isEmpty ? [10] : sizes).run(progress: progress, report: report)
+        case .growth:
+            let sizes = sizes.isEmpty ? [10] : sizes
+            try await GrowthBenchmark(sizes: sizes).run(progress: progress, report: report)
         }
     }
 }

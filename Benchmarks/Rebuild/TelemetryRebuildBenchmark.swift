@@ -45,7 +45,8 @@ struct TelemetryRebuildBenchmark {
     }
 
     private func fill(_ url: String) async throws {
-        try await FilledLog(events: events, devices: Self.devices, areRegistered: true, interval: .seconds(60)).fill(url)
+        try await FilledLog(events: events, devices: Self.devices, areRegistered: true, interval: .seconds(60)).fill(
+            url)
         // The first one makes what is live.
         try await BenchLog.with(url) { _ = try await RebuiltView<TelemetryProjection>($0).rebuild() }
     }

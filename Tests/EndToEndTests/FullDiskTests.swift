@@ -58,7 +58,9 @@ extension EndToEnd {
                 guard resumed.status < 300 else {
                     throw Wrong("the resumption was answered \(resumed.status) \(resumed.text)")
                 }
-                try await eventually(within: .seconds(60), "the rebuild says what it waits for", every: .milliseconds(200)) {
+                try await eventually(
+                    within: .seconds(60), "the rebuild says what it waits for", every: .milliseconds(200)
+                ) {
                     let now = try await status(of: api)
                     return now.state == "running" && now.failure?.contains("The disk of Postgres is full") == true
                 }

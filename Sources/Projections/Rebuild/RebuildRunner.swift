@@ -124,7 +124,9 @@ package struct RebuildRunner: Service {
     /// What it waits for, where somebody has to see to it; it is tried again all the time.
     private static func passingReason(of error: any Error) -> String? {
         guard (error as? PostgresError)?.sqlState == .diskFull else { return nil }
-        return "The disk of Postgres is full. Make room, and it goes on by itself; or cancel it, and its rows are deleted."
+        return """
+            The disk of Postgres is full. Make room, and it goes on by itself; or cancel it, and its rows are deleted.
+            """
     }
 
     /// As far as a disk that is full takes this, which is to say mostly: the row is changed where it lies.

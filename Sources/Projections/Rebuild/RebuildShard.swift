@@ -15,10 +15,8 @@ final class RebuildShard<P: WideProjection>: Sendable {
         /// The rows that the event concerns and that may be stored.
         func ids(of event: RecordedEvent) -> [String] {
             // What cannot be taken in is met again when it is folded.
-            let ids = newest.map { newest in
-                try? P.ids(of: event, after: newest[event.stream.id])
-            } ?? (try? P.ids(of: event))
-            return ids ?? []
+            guard let newest else { return (try? P.ids(of: event)) ?? [] }
+            return (try? P.ids(of: event, after: newest[event.stream.id])) ?? []
         }
     }
     private let state: Mutex<State>

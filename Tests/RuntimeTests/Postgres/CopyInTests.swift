@@ -96,7 +96,8 @@ import Testing
     }
 
     @Test(arguments: [
-        0, 1, -1, 9_999, 10_000, -10_000, 123_456_789, 100_000_000, Int128.max, Int128.min, 10_000_000_000_000_000_000_001,
+        0, 1, -1, 9_999, 10_000, -10_000, 123_456_789, 100_000_000, Int128.max, Int128.min,
+        10_000_000_000_000_000_000_001,
     ]) func `takes a whole number as it is`(_ number: Int128) async throws {
         try await TestPostgres.withConnection { connection in
             try await connection.runScript("create temp table copied (s numeric)")
