@@ -33,7 +33,7 @@ struct ServedGateway: Sendable {
         let store = PostgresEventStore(url: url, pool: pool, thread: appending, logger: silent)
         let snapshots = PostgresSnapshotStore(pool: pool, logger: silent)
         let devices = Directory<Device>(store: store, snapshots: snapshots)
-        let tokens = PostgresTokenStore(pool: pool)
+        let tokens = PostgresTokenStore(pool: pool, store: store)
         let gateway = gateway(store, pool, snapshots, devices, tokens)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await store.run() }
@@ -61,7 +61,8 @@ struct ServedGateway: Sendable {
             serials: PostgresSerialNumbers(pool: pool),
             notifications: PostgresNotificationLedger(pool: pool, pump: Bell()),
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: NoBroker(),
-            deviceKeys: PostgresDeviceKeys(pool: pool), rebuilds: PostgresRebuilds(views, store: store, pool: pool),
+            deviceKeys: PostgresDeviceKeys(pool: pool), reads: ReadRecorder(store: store),
+            rebuilds: PostgresRebuilds(views, store: store, pool: pool),
             progress: ViewProgress(), readiness: AlwaysReady(), metrics: PrometheusMetrics(), logger: silent)
     }
 }
