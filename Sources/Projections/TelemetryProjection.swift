@@ -63,8 +63,9 @@ package struct TelemetryWindow: Sendable, Hashable {
 
 /// The view `telemetry`: what each device has measured, by minute and hour of the corrected observed time.
 ///
-/// A late reading corrects the window in which it belongs, and one that is dated anew leaves its window for another. Numbers are summed up, and `true` and `false` as 1 and 0; texts
-/// are in the log only. A window goes only with its generation: that telemetry has left the log is no reason.
+/// A late reading corrects the window in which it belongs, and one that is dated anew leaves its window for another. Numbers
+/// are summed up, and `true` and `false` as 1 and 0; texts are in the log only. A window that has readings goes only with its
+/// generation: that telemetry has left the log is no reason.
 package enum TelemetryProjection: WideProjection {
     package static let name = "telemetry"
     package static let category = Device.category
