@@ -4,6 +4,7 @@ import json
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 
 def explorer(page, device):
@@ -108,3 +109,8 @@ def activity(page, device):
     assert not page.all(".wide b img, .wide .event-data b"), "data must never become markup"
     page.driver.find_element(By.LINK_TEXT, "Next page").click()
     page.wait("what was done before", lambda: positions(page) and positions(page)[0] < shown[-1])
+    Select(page.one("#activity-reads")).select_by_value("true")
+    page.one("form[aria-label=Activity] button[type=submit]").click()
+    page.wait("who read personal data", lambda: "reads=true" in page.fragment() and page.all(".wide li")
+              and all("PersonalDataRead" in text for text in texts(page, ".wide li")))
+    page.shoot("activity-reads")

@@ -10,7 +10,8 @@ export class ActivityPage {
 
   constructor(context) {
     this.search = new Search("activity",
-      [{ name: "principal", label: "Done by", hint: "user:…" }, { name: "account", label: "Account" }, { name: "reads", label: "Reads instead", hint: "true" }], "Activity");
+      [{ name: "principal", label: "Done by", hint: "user:…" }, { name: "account", label: "Account" },
+       { name: "reads", label: "Show", options: [["", "What was done"], ["true", "Who read personal data"]] }], "Activity");
     this.pages = new Pages(context, { item: (event) => eventRow(event), empty: "Nobody has done anything like it.", label: "What people did, newest first" });
     this.node = element(
       "article", {}, head("activity", "Activity"), element("section", { class: "card" }, this.search.form),
