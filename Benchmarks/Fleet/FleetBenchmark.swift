@@ -67,7 +67,10 @@ struct FleetBenchmark {
                     Double(others.count) / 60, for: .seconds(minutes * 60), from: 0)
             }
             let end = Timestamp.now()
-            try await write(calm.usage, watch.latencies(from: begin, to: end), report)
+            let latencies = try await watch.latencies(from: begin, to: end)
+            let slowest = latencies.map { String(Int($0.percentile(99) / .milliseconds(1))) }
+            progress("fleet: 99th percentile of each minute, in ms: \(slowest.joined(separator: " "))")
+            try write(calm.usage, latencies.reduce(into: Latencies()) { $0.add($1) }, report)
             progress("fleet: ten times as much for a minute")
             let rate = Double(devices) / 60 * Self.timesInBurst
             let sent = try await publisher.publish(rate, for: Self.burst, from: calm.value)
@@ -94,7 +97,7 @@ struct FleetBenchmark {
 
     private func write(
         _ usage: FleetUsage.Figures, _ latencies: Latencies, _ report: @Sendable (Measure) throws -> Void
-    ) async throws {
+    ) throws {
         for (name, percentile) in [("p50", 50), ("p99", 99), ("p999", 99.9)] {
             let latency = latencies.percentile(percentile) / .milliseconds(1)
             try report(Measure("fleet.\(devices).visible.\(name)", unit: "ms", of: .one(latency), beside: .one(250)))

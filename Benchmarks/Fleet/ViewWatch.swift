@@ -64,10 +64,11 @@ final class ViewWatch: Sendable {
             })
     }
 
-    /// From the device's own time of each reading between the two until the view was seen beyond it.
-    func latencies(from begin: Timestamp, to end: Timestamp) async throws -> Latencies {
+    /// From the device's own time of each reading between the two until the view was seen beyond it, minute by minute.
+    func latencies(from begin: Timestamp, to end: Timestamp) async throws -> [Latencies] {
         let seen = seen.withLock { $0 }
-        var (latencies, next) = (Latencies(), 0)
+        let minutes = Int((end.microseconds - begin.microseconds) / 60_000_000) + 1
+        var (latencies, next) = ([Latencies](repeating: Latencies(), count: minutes), 0)
         var position: Int64 = 0
         while true {
             let rows = try await pool.withConnection { [position] in
@@ -79,7 +80,8 @@ final class ViewWatch: Sendable {
                 let time = try row.timestamp(1)
                 while next < seen.count, seen[next].position < position { next += 1 }
                 guard begin <= time, time < end, next < seen.count else { continue }
-                latencies.add(.microseconds(seen[next].time.microseconds - time.microseconds))
+                latencies[Int((time.microseconds - begin.microseconds) / 60_000_000)].add(
+                    .microseconds(seen[next].time.microseconds - time.microseconds))
             }
         }
     }
