@@ -89,6 +89,7 @@ var targets: [Target] = [
             .embedInCode("0035-head-mailboxes.sql"),
             .embedInCode("0036-past-views.sql"),
             .embedInCode("0037-provisional-readings.sql"),
+            .embedInCode("0038-state-beside-the-view.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -136,6 +136,30 @@ import Testing
         }
     }
 
+    @Test func `finds a device that becomes active without a new narrow row`() async throws {
+        try await PostgresLog.with { log in
+            var random = SeededNumbers(state: 10)
+            var rows = (0..<3).map { someDevice($0, &random) }
+            for number in rows.indices { (rows[number].state, rows[number].name) = (.provisioned, "n\(number)") }
+            func narrow() async throws -> [String] {
+                try await log.pool.withConnection {
+                    try await $0.query(
+                        Statement.unprepared("narrow", "select id || xmin::text from device_search order by id")())
+                }.map { try $0.text(0) }
+            }
+            try await store(rows, in: log)
+            let before = try await narrow()
+            rows[1].state = .active
+            rows[1].connectivity.hear()
+            try await store(rows, in: log)
+            #expect(try await narrow() == before)
+            try await compare(rows, in: log)
+            rows[2].name = "other"
+            try await store(rows, in: log)
+            #expect(try await narrow() != before)
+        }
+    }
+
     @Test func `leaves nothing behind when a generation goes`() async throws {
         try await PostgresLog.with { log in
             var random = SeededNumbers(state: 9)

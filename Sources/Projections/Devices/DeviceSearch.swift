@@ -35,14 +35,14 @@ struct DeviceSearch {
         let sorted = "order by " + keys.map { $0 + direction }.joined(separator: ", ") + " limit $1"
         let found = """
             device_search as s (
-                s_generation, s_id, s_account, s_serial, s_name, s_type, s_state, s_registered_time, s_labels, s_place,
-                s_place_name, s_words)
+                s_generation, s_id, s_account, s_serial, s_name, s_type, s_registered_time, s_labels, s_place, s_place_name,
+                s_words)
             """
         let same = "on generation = s_generation and id = s_id"
         let chosen = narrow.joined(separator: " and ")
         // Where the narrow rows say all of it, no other is looked at but those of the page.
         let sql =
-            wide.isEmpty && order.key != .lastReading
+            wide.isEmpty && isNarrow
             ? """
             select \(DevicesProjection.columns)
             from (select * from \(found) where \(chosen) \(sorted)) s join devices \(same) \(sorted)
@@ -71,7 +71,7 @@ struct DeviceSearch {
             narrow.append("s_labels @> \(bind(.text(ViewJSON.encode(filter.labels))))::text::jsonb")
         }
         if let type = filter.type { narrow.append("s_type = \(bind(.text(type.rawValue)))") }
-        if let state = filter.state { narrow.append("s_state = \(bind(.text(state.rawValue)))") }
+        if let state = filter.state { wide.append("state = \(bind(.text(state.rawValue)))") }
         switch filter.connectivity {
         case nil: break
         case .flapping:
@@ -118,10 +118,13 @@ struct DeviceSearch {
         bounds.append(bind(.text(place.id)))
         let sign = order.isDescending ? "<" : ">"
         let behind = "(\(keys.joined(separator: ", "))) \(sign) (\(bounds.joined(separator: ", ")))"
-        if order.key == .lastReading { wide.append(behind) } else { narrow.append(behind) }
+        if isNarrow { narrow.append(behind) } else { wide.append(behind) }
         // Where both tables are walked by id, both begin there.
         if order.key == .id { start = "id \(sign) $\(values.count)" }
     }
+
+    /// Whether the narrow rows hold what the devices are sorted by.
+    private var isNarrow: Bool { order.key != .lastReading && order.key != .state }
 
     /// What an order sorts by; each but the last reading has an index of its own.
     private var keys: [String] {
@@ -129,7 +132,7 @@ struct DeviceSearch {
         case .id: ["s_id"]
         case .name: ["s_name", "s_id"]
         case .serial: ["s_serial", "s_id"]
-        case .state: ["s_state", "s_id"]
+        case .state: ["state", "s_id"]
         case .registered: ["s_registered_time", "s_id"]
         case .lastReading: ["last_observed_hour", "coalesce(last_observed_time, '-infinity')", "s_id"]
         }
