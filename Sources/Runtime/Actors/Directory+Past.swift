@@ -23,7 +23,7 @@ extension Directory {
     /// Most events in one page.
     private static var mostPage: Int { 1_000 }
     /// Events in the first page on the way to an instant: how many there are up to it is not known.
-    private static var firstPage: Int { 128 }
+    private static var firstPage: Int { 256 }
 
     /// What the aggregate was at a point in time: the nearest snapshot before it, and the events from there. Its actor
     /// takes no part in it.

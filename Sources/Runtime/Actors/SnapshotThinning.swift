@@ -1,13 +1,14 @@
 /// Which snapshots of a stream are kept: dense behind its newest one, ever sparser towards its beginning.
 ///
 /// The age of a version is its distance from the newest snapshot. Going from the newest to the oldest, a snapshot is
-/// given up if the stretch between its two neighbours is then no longer than half the age of the newer one; version 0
-/// counts as the oldest neighbour, since the empty state is always at hand. Ages only grow, so that a stretch, once
-/// allowed, stays allowed. Hence:
+/// given up if the stretch between its two neighbours is then no longer than half the age of the newer one, nor than
+/// ``longestStretch``; version 0 counts as the oldest neighbour, since the empty state is always at hand. Ages only grow,
+/// so that a stretch, once allowed, stays allowed. Hence:
 ///
-/// - From any version back to the nearest snapshot it is at most half of that version's age, or as far as it was
-///   between two snapshots when they were offered.
-/// - Of `n` events at most `2 * log(n) / log(1.5) + 3` snapshots are kept: the age grows by half with every second one.
+/// - From any version back to the nearest snapshot it is at most half of that version's age and at most
+///   ``longestStretch``, or as far as it was between two snapshots when they were offered.
+/// - Of `n` events at most `2 * log(n) / log(1.5) + 2 * n / longestStretch + 4` snapshots are kept: with every second
+///   one the age grows by half, or by the longest stretch.
 /// - The newest two always stay, so that a damaged one has another before it.
 package enum SnapshotThinning {
     /// What decides about a snapshot.
@@ -25,6 +26,10 @@ package enum SnapshotThinning {
         }
     }
 
+    /// The most events that are folded on the way to a past state: some milliseconds. A snapshot of a device takes as
+    /// much room as a few of its events, so that keeping one for at least 500 of them costs little beside the log.
+    package static let longestStretch: Int64 = 1_000
+
     /// The versions, of snapshots of one state version, that the law does not keep.
     ///
     /// - Parameter versions: in any order, none twice.
@@ -35,7 +40,11 @@ package enum SnapshotThinning {
         var newer = newest
         for index in sorted.indices.dropFirst() {
             let older = index + 1 < sorted.count ? sorted[index + 1] : 0
-            if newer - older <= (newest - newer) / 2 { surplus.append(sorted[index]) } else { newer = sorted[index] }
+            if newer - older <= min((newest - newer) / 2, longestStretch) {
+                surplus.append(sorted[index])
+            } else {
+                newer = sorted[index]
+            }
         }
         return surplus
     }

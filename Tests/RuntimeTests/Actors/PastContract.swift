@@ -168,7 +168,9 @@ struct PastContract {
             #expect(counting.reads.events == Int(distance))
             // Or as far as it was between two snapshots when they were offered: with 4,096 commands remembered, a
             // snapshot is worth some 430 events, and these come by the hundred.
-            #expect(distance <= max(500, (10_000 - version) / 2), "version \(version)")
+            #expect(
+                distance <= min(SnapshotThinning.longestStretch, max(500, (10_000 - version) / 2)), "version \(version)"
+            )
         }
     }
 

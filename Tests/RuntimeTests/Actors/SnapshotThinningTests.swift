@@ -40,16 +40,25 @@ import Testing
     }
 
     @Test(arguments: 0..<12 as Range<UInt64>)
-    func `are as many as the logarithm of the events`(_ seed: UInt64) {
-        _ = keep(offers(seed, count: 2_000)) { kept in
-            let limit = 2 * log(Double(kept.last ?? 1)) / log(1.5) + 3
+    func `are never further apart than a past state may take to fold`(_ seed: UInt64) {
+        _ = keep(offers(seed, count: 1_500)) { kept in
+            let longest = zip([0] + kept, kept).map { $1 - $0 }.max() ?? 0
+            #expect(longest <= SnapshotThinning.longestStretch)
+        }
+    }
+
+    @Test(arguments: 0..<12 as Range<UInt64>)
+    func `are as many as the logarithm of the events, and one for each thousand`(_ seed: UInt64) {
+        _ = keep(offers(seed, count: 1_500)) { kept in
+            let events = Double(kept.last ?? 1)
+            let limit = 2 * log(events) / log(1.5) + 2 * events / Double(SnapshotThinning.longestStretch) + 4
             #expect(Double(kept.count) <= limit)
         }
     }
 
     @Test func `keep the newest two, whatever comes`() {
         for seed in 0..<8 as Range<UInt64> {
-            let offered = offers(seed, count: 300)
+            let offered = offers(seed, count: 120)
             for end in 2...offered.count {
                 #expect(keep(Array(offered[..<end])).suffix(2) == offered[end - 2..<end])
             }
