@@ -4,6 +4,17 @@ package enum PointInTime: Sendable, Hashable {
     case version(Int64)
     /// After the last event that the log had recorded at this instant.
     case recorded(Timestamp)
+    /// After the last event that the log had when it ended at this position.
+    case position(Int64)
+
+    /// Whether the event comes after it; of a version, it is counted instead.
+    fileprivate func precedes(_ event: RecordedEvent) -> Bool {
+        switch self {
+        case .version: false
+        case .recorded(let time): event.recordedTime > time
+        case .position(let position): event.position > position
+        }
+    }
 }
 
 /// What an aggregate was at a point in time.
@@ -56,13 +67,13 @@ extension Directory {
             let limit: Int
             switch point {
             case .version(let version): limit = Int(min(Int64(Self.mostPage), version - memory.version))
-            case .recorded: limit = page
+            case .recorded, .position: limit = page
             }
             if limit == 0 { return .stood(memory) }
             let events = try await store.readTail(
                 StreamPlace(stream, at: memory.version, position: memory.position), limit: limit)
             for event in events {
-                if case .recorded(let time) = point, event.recordedTime > time { return memory.asPast }
+                if point.precedes(event) { return memory.asPast }
                 do throws(EventCodecError) {
                     try memory.fold(event)
                 } catch {
@@ -84,11 +95,15 @@ extension Directory {
         switch point {
         case .version(let wanted): version = wanted
         case .recorded(let wanted): time = wanted
+        // Where a snapshot's last event lies is known when it is read; there are few of a stream.
+        case .position: break
         }
         while let snapshot = try await snapshots.newest(
             of: stream, notAfter: version, recordedBy: time, stateVersion: D.stateVersion)
         {
-            if let memory = AggregateMemory<D>(snapshot) { return memory }
+            if let memory = AggregateMemory<D>(snapshot) {
+                guard case .position(let position) = point, memory.position > position else { return memory }
+            }
             version = snapshot.version - 1
         }
         return nil

@@ -93,6 +93,10 @@ struct PastContract {
             try memory.fold(event)
             if index % 11 == 0 || index > events.count - 3 {
                 #expect(try await directory.recall(id, at: .version(event.version)) == .stood(memory))
+                let end = (events.indices.contains(index + 1) ? events[index + 1].position : event.position + 2) - 1
+                for position in [event.position, end] {
+                    #expect(try await directory.recall(id, at: .position(position)) == .stood(memory))
+                }
             }
             let next = events.indices.contains(index + 1) ? events[index + 1].recordedTime : nil
             guard next != event.recordedTime else { continue }
@@ -111,10 +115,10 @@ struct PastContract {
         await settle()
         let first = try await store.readStream(StreamName(category: "tally", id: id), from: 1, limit: 1)[0]
         let before = Timestamp(microseconds: first.recordedTime.microseconds - 1)
-        for point in [.version(0), .version(.min), .recorded(before)] as [PointInTime] {
+        for point in [.version(0), .version(.min), .recorded(before), .position(first.position - 1)] as [PointInTime] {
             #expect(try await directory.recall(id, at: point) == .nothingYet)
         }
-        for point in [.version(1), .recorded(Timestamp(microseconds: .max / 2))] as [PointInTime] {
+        for point in [.version(1), .recorded(Timestamp(microseconds: .max / 2)), .position(.max)] as [PointInTime] {
             #expect(try await directory.recall(nobody, at: point) == .nothingYet)
         }
         let head = try await directory.recall(id)
@@ -122,6 +126,7 @@ struct PastContract {
             #expect(try await directory.recall(id, at: .version(version)) == .notReached(head: head))
         }
         #expect(try await directory.recall(id, at: .recorded(Timestamp(microseconds: .max / 2))) == .stood(head))
+        #expect(try await directory.recall(id, at: .position(.max)) == .stood(head))
     }
 
     func damaged() async throws {
