@@ -90,6 +90,7 @@ var targets: [Target] = [
             .embedInCode("0036-past-views.sql"),
             .embedInCode("0037-provisional-readings.sql"),
             .embedInCode("0038-state-beside-the-view.sql"),
+            .embedInCode("0039-past-streams.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -68,12 +68,8 @@ package struct AlertCount: Sendable, Hashable {
 }
 
 extension PostgresFleetQueries: FleetOverviewQueries {
-    private func generation(of view: String) -> PostgresValue {
-        past?.numbers[view].map { .int4($0) } ?? .null
-    }
-
     package func fleetCounts() async throws(QueryError) -> [FleetCount] {
-        try await read(OverviewStatements.devices(generation(of: DevicesProjection.name))) {
+        try await read(OverviewStatements.devices(try generation(of: DevicesProjection.name))) {
             row throws(PostgresError) in
             guard let state = Device.Status(rawValue: try row.text(2)),
                 let presence = Connectivity.Presence(rawValue: try row.text(3))
@@ -101,7 +97,8 @@ extension PostgresFleetQueries: FleetOverviewQueries {
     }
 
     package func alertCounts() async throws(QueryError) -> [AlertCount] {
-        try await read(OverviewStatements.alerts(generation(of: AlertsProjection.name))) { row throws(PostgresError) in
+        try await read(OverviewStatements.alerts(try generation(of: AlertsProjection.name))) {
+            row throws(PostgresError) in
             guard let state = Alert.Status(rawValue: try row.text(1)),
                 let severity = Severity(rawValue: try row.text(2))
             else { throw .decoding(.init(column: 1, wanted: "an alert's state", found: "another text")) }

@@ -15,6 +15,9 @@ package protocol FleetQueries: AlertQueries {
     func projections() async throws(QueryError) -> [ProjectionStatus]
 }
 
+/// The questions that all views answer together.
+package typealias ViewQueries = FleetQueries & RolloutQueries & TelemetryQueries & FleetOverviewQueries
+
 extension FleetQueries {
     /// Devices in the order of their ids, after `id` if given.
     package func devices(

@@ -18,17 +18,20 @@ package struct PostgresFleetQueries: FleetQueries {
     ) async throws(QueryError) -> [DeviceRow] {
         let search = DeviceSearch(
             filter, scope: scope, in: order, after: place, limit: limit,
-            generation: past?.numbers[DevicesProjection.name])
+            generation: try pastGeneration(of: DevicesProjection.name), position: past?.position)
         return try await read(search.statement, DevicesProjection.decode)
     }
 
     package func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow? {
-        let rows = try await read(Statements.device(.text(id)), DevicesProjection.decode)
+        let rows = try await read(
+            Statements.device(.text(id), try generation(of: DevicesProjection.name)), DevicesProjection.decode)
         return rows.first { scope.includes($0.account) }
     }
 
     package func driftedClocks() async throws(QueryError) -> Int64 {
-        try await read(Statements.driftedClocks()) { row throws(PostgresError) in try row.int8(0) }.first ?? 0
+        try await read(Statements.driftedClocks(try generation(of: DevicesProjection.name))) {
+            row throws(PostgresError) in try row.int8(0)
+        }.first ?? 0
     }
 
     package func accounts(
@@ -37,7 +40,9 @@ package struct PostgresFleetQueries: FleetQueries {
         switch scope {
         case .all:
             return try await read(
-                Statements.accounts(.text(id ?? ""), .int8(Int64(limit))), AccountsProjection.decode)
+                Statements.accounts(
+                    .text(id ?? ""), .int8(Int64(limit)), try generation(of: AccountsProjection.name)),
+                AccountsProjection.decode)
         case .only(let own):
             guard limit > 0, own.rawValue > id ?? "", let row = try await account(own.rawValue, scope: scope) else {
                 return []
@@ -48,7 +53,9 @@ package struct PostgresFleetQueries: FleetQueries {
 
     package func account(_ id: String, scope: AccountScope) async throws(QueryError) -> AccountRow? {
         guard scope.includes(AccountID(id)) else { return nil }
-        return try await read(Statements.account(.text(id)), AccountsProjection.decode).first
+        return try await read(
+            Statements.account(.text(id), try generation(of: AccountsProjection.name)), AccountsProjection.decode
+        ).first
     }
 
     package func projections() async throws(QueryError) -> [ProjectionStatus] {
@@ -64,6 +71,20 @@ package struct PostgresFleetQueries: FleetQueries {
                 tether: .init(events: max(0, try row.int8(3) - position), seconds: max(0, try row.float8(4))),
                 failure: failure ?? pause, stuckCount: try row.int8(7), content: try ViewContent(row))
         }
+    }
+
+    /// Which generation is asked; the live one if null.
+    func generation(of view: String) throws(QueryError) -> PostgresValue {
+        try pastGeneration(of: view).map { .int4($0) } ?? .null
+    }
+
+    private func pastGeneration(of view: String) throws(QueryError) -> Int32? {
+        guard let past else { return nil }
+        // The present must never be taken for the past.
+        guard let number = past.numbers[view] else {
+            throw .unavailable(reason: "the view \(view) as of \(past.position) was not asked for")
+        }
+        return number
     }
 
     func read<Value: Sendable>(
@@ -82,25 +103,36 @@ package struct PostgresFleetQueries: FleetQueries {
     }
 
     private enum Statements {
-        static let liveDevices = """
-            select \(DevicesProjection.columns) from devices
-            where generation = (select live_generation from projections where name = 'devices')
-            """
         static let driftedClocks = Statement(
             "count_drifted_clocks",
             """
             select count(*) from devices
-            where generation = (select live_generation from projections where name = 'devices')
+            where generation = coalesce($1::int4, (select live_generation from projections where name = 'devices'))
                 and clock_drift is not null
             """)
-        static let device = Statement("query_device", liveDevices + " and id = $1")
-
-        static let liveAccounts = """
-            select \(AccountsProjection.columns) from accounts
-            where generation = (select live_generation from projections where name = 'accounts')
+        static let device = Statement(
+            "query_device",
             """
-        static let accounts = Statement("query_accounts", liveAccounts + " and id > $1 order by id limit $2")
-        static let account = Statement("query_account", liveAccounts + " and id = $1")
+            select \(DevicesProjection.columns) from devices
+            where generation = coalesce($2::int4, (select live_generation from projections where name = 'devices'))
+                and id = $1
+            """)
+
+        static let accounts = Statement(
+            "query_accounts",
+            """
+            select \(AccountsProjection.columns) from accounts
+            where generation = coalesce($3::int4, (select live_generation from projections where name = 'accounts'))
+                and id > $1
+            order by id limit $2
+            """)
+        static let account = Statement(
+            "query_account",
+            """
+            select \(AccountsProjection.columns) from accounts
+            where generation = coalesce($2::int4, (select live_generation from projections where name = 'accounts'))
+                and id = $1
+            """)
     }
 }
 

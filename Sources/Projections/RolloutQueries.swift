@@ -33,13 +33,15 @@ extension PostgresFleetQueries: RolloutQueries {
         if case .only(let own) = scope { account = .text(own.rawValue) }
         return try await read(
             RolloutStatements.rollouts(
-                .text(id ?? ""), .int8(Int64(limit)), account, state.map { .text($0.rawValue) } ?? .null),
+                try generation(of: RolloutsProjection.name), .text(id ?? ""), .int8(Int64(limit)), account,
+                state.map { .text($0.rawValue) } ?? .null),
             RolloutsProjection.decode)
     }
 
     package func rollout(_ id: String, scope: AccountScope) async throws(QueryError) -> RolloutRow? {
-        try await read(RolloutStatements.rollout(.text(id)), RolloutsProjection.decode)
-            .first { scope.includes($0.account) }
+        try await read(
+            RolloutStatements.rollout(try generation(of: RolloutsProjection.name), .text(id)), RolloutsProjection.decode
+        ).first { scope.includes($0.account) }
     }
 
     package func devices(
@@ -47,14 +49,17 @@ extension PostgresFleetQueries: RolloutQueries {
     ) async throws(QueryError) -> [RolloutDeviceRow] {
         try await read(
             RolloutStatements.devices(
-                .text(id), .text(device ?? ""), .int8(Int64(limit)), state.map { .text($0.rawValue) } ?? .null),
+                try generation(of: RolloutDevicesProjection.name), .text(id), .text(device ?? ""), .int8(Int64(limit)),
+                state.map { .text($0.rawValue) } ?? .null),
             RolloutDevicesProjection.decode)
     }
 
     package func devices(
         selectedBy selection: DeviceSelection, account: AccountID, limit: Int
     ) async throws(QueryError) -> [String] {
-        let page: [PostgresValue] = [.text(account.rawValue), .int8(Int64(limit))]
+        let page: [PostgresValue] = [
+            try generation(of: DevicesProjection.name), .text(account.rawValue), .int8(Int64(limit)),
+        ]
         let statement =
             switch selection {
             case .ids(let ids): RolloutStatements.devicesByID.bind(page + [.textArray(ids)])
@@ -66,36 +71,36 @@ extension PostgresFleetQueries: RolloutQueries {
 }
 
 private enum RolloutStatements {
-    private static let liveRollouts = """
+    private static let rows = """
         select \(RolloutsProjection.columns) from rollouts
-        where generation = (select live_generation from projections where name = 'rollouts')
+        where generation = coalesce($1::int4, (select live_generation from projections where name = 'rollouts'))
         """
     static let rollouts = Statement(
         "query_rollouts",
-        liveRollouts + """
-             and id > $1 and ($3::text is null or account = $3) and ($4::text is null or state = $4)
-            order by id limit $2
+        rows + """
+             and id > $2 and ($4::text is null or account = $4) and ($5::text is null or state = $5)
+            order by id limit $3
             """)
-    static let rollout = Statement("query_rollout", liveRollouts + " and id = $1")
+    static let rollout = Statement("query_rollout", rows + " and id = $2")
 
     static let devices = Statement(
         "query_rollout_devices",
         """
         select \(RolloutDevicesProjection.columns) from rollout_devices
-        where generation = (select live_generation from projections where name = 'rollout-devices')
-            and rollout = $1 and device > $2 and ($4::text is null or state = $4)
-        order by device limit $3
+        where generation = coalesce($1::int4, (select live_generation from projections where name = 'rollout-devices'))
+            and rollout = $2 and device > $3 and ($5::text is null or state = $5)
+        order by device limit $4
         """)
 
     private static let selectable = """
         select id from devices
-        where generation = (select live_generation from projections where name = 'devices')
-            and account = $1 and state in ('provisioned', 'active')
+        where generation = coalesce($1::int4, (select live_generation from projections where name = 'devices'))
+            and account = $2 and state in ('provisioned', 'active')
         """
     static let devicesByID = Statement(
-        "select_devices_by_id", selectable + " and id = any ($3) order by id limit $2")
+        "select_devices_by_id", selectable + " and id = any ($4) order by id limit $3")
     static let devicesByType = Statement(
-        "select_devices_by_type", selectable + " and type = $3 order by id limit $2")
+        "select_devices_by_type", selectable + " and type = $4 order by id limit $3")
     static let devicesByLabels = Statement(
-        "select_devices_by_labels", selectable + " and labels @> $3::text::jsonb order by id limit $2")
+        "select_devices_by_labels", selectable + " and labels @> $4::text::jsonb order by id limit $3")
 }

@@ -79,7 +79,7 @@ extension PostgresFleetQueries: TelemetryQueries {
             statement.bind([
                 .text(wanted.device), .textArray(wanted.metrics), .int4(stored.rawValue), .timestamp(wanted.from),
                 .timestamp(wanted.to), account, .text(place?.metric ?? ""), .timestamp(place?.start ?? wanted.from),
-                .text(place?.account ?? ""), .int8(Int64(wanted.limit)),
+                .text(place?.account ?? ""), .int8(Int64(wanted.limit)), try generation(of: TelemetryProjection.name),
             ])
         ) { row throws(PostgresError) in
             MetricWindow(
@@ -94,7 +94,7 @@ private enum WindowStatements {
     private static let found = """
         from unnest($2::text[]) as wanted (name) join telemetry_windows w on
             (w.metric = wanted.name or (w.metric > wanted.name || '.' and w.metric < wanted.name || '/'))
-        where w.generation = (select live_generation from projections where name = 'telemetry')
+        where w.generation = coalesce($11::int4, (select live_generation from projections where name = 'telemetry'))
             and w.device = $1 and w.length = $3 and w.start >= $4 and w.start < $5 and ($6::text is null or w.account = $6)
         """
 

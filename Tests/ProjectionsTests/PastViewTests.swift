@@ -1,28 +1,15 @@
 import Aggregates
-import Logging
 import Projections
 import Runtime
 import Support
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct `A past view` {
-    private let views: [any WideProjection.Type] = [DevicesProjection.self, AlertsProjection.self]
-
     private func withBuilder(
         _ fleet: Fleet, _ change: (inout PastBuilder.Bounds) -> Void = { _ in },
         _ body: @Sendable (PostgresPastViews) async throws -> Void
     ) async throws {
-        var bounds = PastBuilder.Bounds()
-        bounds.looks = .milliseconds(20)
-        change(&bounds)
-        let builder = PastBuilder(
-            views, store: fleet.log.store, pool: fleet.log.pool, bounds: bounds, logger: Logger(label: "test"))
-        let past = PostgresPastViews(views, pool: fleet.log.pool, patience: .seconds(60))
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await builder.run() }
-            defer { group.cancelAll() }
-            try await body(past)
-        }
+        try await fleet.log.withPasts(change, body)
     }
 
     private func generations(_ fleet: Fleet) async throws -> Int64? {
@@ -125,8 +112,7 @@ import Testing
                 _ = try await past.views(["devices"], asOf: 1)
                 try await log.asSuperuser(
                     """
-                    insert into retained_ranges (first_position, end_position, cutoff, events)
-                    values (1, 2, now(), 1)
+                    insert into stream_floors (stream, version, position) values ('device-a', 1, 1)
                     """)
                 for position: Int64 in [1, 2] {
                     await #expect(throws: PastViewError.retained) {
@@ -135,6 +121,12 @@ import Testing
                 }
                 await #expect(throws: PastViewError.retained) {
                     _ = try await past.difference(from: 1, to: 2, scope: .all, after: nil, limit: 9)
+                }
+                // Of other streams nothing has left.
+                _ = try await past.views(["alerts", "accounts", "rollouts"], asOf: 2)
+                _ = try await past.views(["telemetry"], of: StreamName("device-b"), asOf: 2)
+                await #expect(throws: PastViewError.retained) {
+                    _ = try await past.views(["telemetry"], of: StreamName("device-a"), asOf: 2)
                 }
             }
         }

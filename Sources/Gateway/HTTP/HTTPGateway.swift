@@ -22,7 +22,7 @@ package struct HTTPGateway: Service {
         feed: (any LogSource)? = nil,
         devices: Directory<Device>,
         accounts: Directory<Account>, alerts: Directory<Alert>, rollouts: Directory<Rollout>,
-        queries: any FleetQueries & RolloutQueries & TelemetryQueries & FleetOverviewQueries, past: any PastViews,
+        queries: any ViewQueries, past: any PastViews,
         seals: any SealQueries,
         serials: any SerialNumbers,
         notifications: any NotificationLedger,
@@ -50,7 +50,7 @@ package struct HTTPGateway: Service {
             heartbeatInterval: configuration.heartbeatInterval,
             logger: logger)
         let standings = AccountStandings(store: store, accounts: accounts)
-        let pasts = PastQuestion(search: search, past: past)
+        let pasts = PastQuestion(store: store, search: search, past: past)
         let deviceRoutes = DeviceRoutes(
             store: store, devices: devices, accounts: standings,
             serials: DeviceSerials(numbers: serials, store: store), queries: queries, credentials: credentials,
@@ -75,11 +75,11 @@ package struct HTTPGateway: Service {
                 past: pasts
             ).all
             + FleetDifferenceRoutes(past: pasts).all
-            + MetricRoutes(devices: deviceRoutes, queries: queries, catalog: catalog).all
+            + MetricRoutes(devices: deviceRoutes, queries: queries, catalog: catalog, past: pasts).all
             + ClaimCodeRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
-            + AccountRoutes(store: store, accounts: accounts, queries: queries).all
-            + AlertRoutes(store: store, alerts: alerts, queries: queries).all
-            + RolloutRoutes(store: store, rollouts: rollouts, queries: queries).all
+            + AccountRoutes(store: store, accounts: accounts, queries: queries, past: pasts).all
+            + AlertRoutes(store: store, alerts: alerts, queries: queries, past: pasts).all
+            + RolloutRoutes(store: store, rollouts: rollouts, queries: queries, past: pasts).all
             + AccountSettingsRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
             + DeviceTypeRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
             + MailboxRoutes(changes: AccountChanges(store: store, accounts: accounts)).all

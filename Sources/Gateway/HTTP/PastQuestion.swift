@@ -2,10 +2,13 @@ import HTTPTypes
 import Projections
 import Runtime
 
-/// Which past a request asks for, where it asks for views: as of a position, or of what the log held at an instant.
+/// Which past a request asks for: of views, as of a position or of what the log held at an instant; of one aggregate, at a
+/// version too.
 struct PastQuestion: Sendable {
     static let parameters = ["asOf", "at"]
+    static let parametersOfOne = parameters + ["version"]
 
+    let store: any EventStore
     let search: any LogSearch
     let past: any PastViews
 
@@ -13,11 +16,7 @@ struct PastQuestion: Sendable {
     func position(_ query: QueryParameters) async throws(Problem) -> Int64? {
         switch (query["asOf"], query["at"]) {
         case (nil, nil): return nil
-        case (let text?, nil):
-            guard let position = Int64(text), position >= 0 else {
-                throw .malformed("asOf", "asOf must be a position, a number from 0.")
-            }
-            return position
+        case (let text?, nil): return try await position(text)
         case (nil, _?):
             guard let time = try query.time("at") else { return nil }
             do throws(EventStoreError) {
@@ -29,11 +28,46 @@ struct PastQuestion: Sendable {
         }
     }
 
+    /// The point in the life of an aggregate that the request names; nil if it asks for the present.
+    func point(_ query: QueryParameters) async throws(Problem) -> PointInTime? {
+        guard let text = query["asOf"] else { return try query.pointInTime() }
+        guard query["at"] == nil, query["version"] == nil else {
+            throw .malformed("asOf", "Give one of asOf, at and version.")
+        }
+        return .position(try await position(text))
+    }
+
+    /// The instant of the past that the request asks for.
+    func time(of position: Int64, _ exchange: Exchange) async throws(Problem) -> Timestamp {
+        if let time = try exchange.query.time("at") { return min(time, exchange.time) }
+        do throws(EventStoreError) {
+            let page = try await store.readLog(after: max(0, position - 1), where: .everything, limit: 1)
+            return page.events.first?.recordedTime ?? exchange.time
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    private func position(_ text: String) async throws(Problem) -> Int64 {
+        guard let position = Int64(text), position >= 0 else {
+            throw .malformed("asOf", "asOf must be a position, a number from 0.")
+        }
+        let head: Int64
+        do throws(EventStoreError) {
+            head = try await store.head().position
+        } catch {
+            throw Problem(error)
+        }
+        guard position <= head else { throw Problem(PastViewError.notReached(head: head)) }
+        return position
+    }
+
+    /// - Parameter stream: all that the views hold if nil.
     func views(
-        _ names: [String], asOf position: Int64
-    ) async throws(Problem) -> any FleetQueries & FleetOverviewQueries {
+        _ names: [String], of stream: StreamName? = nil, asOf position: Int64
+    ) async throws(Problem) -> any ViewQueries {
         do throws(PastViewError) {
-            return try await past.views(names, asOf: position)
+            return try await past.views(names, of: stream, asOf: position)
         } catch {
             throw Problem(error)
         }
@@ -52,8 +86,10 @@ extension Problem {
         case .retained:
             self = Problem(
                 .gone, "retained", "It has left the log",
-                "Some of the log has left, so that the views cannot be folded as of the past. Single devices can: ?at=."
-            )
+                """
+                Some of what the view would be folded from has left the log. A single device, account, alert or rollout \
+                can still be read as it was, with at.
+                """)
         case .beingBuilt:
             self = Problem(
                 .serviceUnavailable, "past-being-built", "The past is being folded",

@@ -14,17 +14,24 @@ struct DeviceSearch {
     /// Where the view's rows begin.
     private var start: String?
     private var values: [PostgresValue]
+    /// The present of what is asked.
+    private var now = "now()"
 
-    /// - Parameter generation: the live one if nil.
+    /// - Parameters:
+    ///   - generation: the live one if nil.
+    ///   - position: as of which it is, if it is not the live one.
     init(
         _ filter: DeviceFilter, scope: AccountScope, in order: DeviceOrder, after place: DevicePlace?, limit: Int,
-        generation: Int32?
+        generation: Int32?, position: Int64? = nil
     ) {
         self.order = order
         values = [.int8(Int64(limit))]
         let wanted =
             generation.map { bind(.int4($0)) } ?? "(select live_generation from projections where name = 'devices')"
         narrow.append("s_generation = \(wanted)")
+        if filter.connectivity == .flapping, let position {
+            now = "(select recorded_time from events where position = \(bind(.int8(position))))"
+        }
         add(scope)
         add(filter)
         if let place { add(place) }
@@ -75,7 +82,7 @@ struct DeviceSearch {
         switch filter.connectivity {
         case nil: break
         case .flapping:
-            wide.append("connectivity ? 'flappingUntil' and (connectivity ->> 'flappingUntil')::timestamptz > now()")
+            wide.append("connectivity ? 'flappingUntil' and (connectivity ->> 'flappingUntil')::timestamptz > \(now)")
         case .unknown?, .online?, .offline?:
             wide.append("connectivity ->> 'presence' = \(bind(.text(filter.connectivity?.rawValue ?? "")))")
         }

@@ -8,7 +8,7 @@ package struct PastBuilder: Service {
     /// What one may cost.
     package struct Bounds: Sendable {
         package var time = Duration.seconds(300)
-        /// Rows kept in memory; beyond it they are stored, and read again.
+        /// Rows of `devices` kept in memory, or as much of others; beyond it they are stored, and read again.
         package var rows = 50_000
         /// How long one is kept after it was asked for last.
         package var keep = Duration.seconds(600)
@@ -63,8 +63,14 @@ package struct PastBuilder: Service {
         try await pool.withTransaction { connection in
             guard try await connection.query(PastStatements.lock()).first?.bool(0) == true else { return }
             try await sweep()
-            for row in try await asked() { try await build(row) }
+            // What is asked for meanwhile may be what is soon done.
+            while let next = try await asked().first(where: { projection(of: $0) != nil }) { try await build(next) }
         }
+    }
+
+    /// Nil if another definition is asked for, which is left to a program of its own.
+    private func projection(of asked: Asked) -> (any WideProjection.Type)? {
+        projections.first { $0.name == asked.projection && $0.definition == asked.definition }
     }
 
     private struct Asked {
@@ -72,6 +78,8 @@ package struct PastBuilder: Service {
         var projection: String
         var definition: Int32
         var position: Int64
+        /// All streams if nil.
+        var stream: StreamName?
     }
 
     private func asked() async throws -> [Asked] {
@@ -79,23 +87,23 @@ package struct PastBuilder: Service {
             try await connection.query(PastStatements.asked()).map {
                 Asked(
                     generation: try $0.int4(0), projection: try $0.text(1), definition: try $0.int4(2),
-                    position: try $0.int8(3))
+                    position: try $0.int8(3), stream: StreamName(try $0.text(4)))
             }
         }
     }
 
     private func build(_ asked: Asked) async throws {
-        // One of another definition is left to a program of its own.
-        guard let projection = projections.first(where: { $0.name == asked.projection }),
-            projection.definition == asked.definition
-        else { return }
+        guard let projection = projection(of: asked) else { return }
         var reason: String?
         do {
             try await fold(asked, projection)
         } catch Failure.tooLong {
-            reason = "to fold the log up to there takes longer than \(bounds.time)"
+            let what = asked.stream == nil ? "the log" : "its events"
+            reason = "to fold \(what) up to there takes longer than \(bounds.time)"
         } catch Failure.stuck(let position) {
             reason = "the view's code does not return from the event at position \(position)"
+        } catch EventStoreError.retained {
+            reason = "some of it has left the log"
         } catch let error as PostgresError where ["22", "23", "42", "53"].contains(error.sqlState?.classCode) {
             // The database will not take these rows a second later either, and others wait.
             reason = "the database does not take its rows"
@@ -112,16 +120,34 @@ package struct PastBuilder: Service {
         try await delete(asked.generation, of: projection)
         let end = ContinuousClock.now + bounds.time
         let shard = RebuildShard<P>(isComplete: true, stuck: [], after: 0)
-        try await store.streamLog(after: 0, through: asked.position, category: P.category) { page in
+        try await events(of: asked, P.category) { events in
             guard ContinuousClock.now < end else { throw Failure.tooLong }
-            if page.events.isEmpty { return }
-            let rows: [P.Row] = try await load(shard.missing(for: page.events), asked.generation, projection)
-            if let lost = try await shard.fold(page.events, onto: rows) { throw Failure.stuck(position: lost.position) }
-            guard shard.rowCount > bounds.rows else { return }
+            if events.isEmpty { return }
+            let rows: [P.Row] = try await load(shard.missing(for: events), asked.generation, projection)
+            if let lost = try await shard.fold(events, onto: rows) { throw Failure.stuck(position: lost.position) }
+            guard shard.rowCount > bounds.rows * P.rowsPerUnit else { return }
             try await store(shard, asked.generation)
             shard.forget()
         }
         try await store(shard, asked.generation)
+    }
+
+    private func events(
+        of asked: Asked, _ category: String, _ body: ([RecordedEvent]) async throws -> Void
+    ) async throws {
+        guard let stream = asked.stream else {
+            return try await store.streamLog(after: 0, through: asked.position, category: category) { page in
+                try await body(page.events)
+            }
+        }
+        var place = StreamPlace(stream, at: 0, position: 0)
+        while true {
+            let page = try await store.readTail(place, limit: 1_000)
+            let events = page.filter { $0.position <= asked.position }
+            try await body(events)
+            guard events.count == 1_000, let last = events.last else { return }
+            place = StreamPlace(stream, at: last.version, position: last.position)
+        }
     }
 
     private func load<P: WideProjection>(

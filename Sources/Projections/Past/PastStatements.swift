@@ -2,9 +2,16 @@ import Runtime
 
 /// The statements about past views.
 enum PastStatements {
-    /// Where the log ends, and whether something has left it.
+    /// Where the log ends, and whether something has left it of the stream, or of any stream of these categories.
     static let reach = Statement(
-        "past_reach", "select position, exists (select from retained_ranges) from log_head")
+        "past_reach",
+        """
+        select position, case when $2::text is not null then exists (select from stream_floors where stream = $2)
+            else exists (
+                select from unnest($1::text[]) as c (name) join stream_floors f
+                    on f.stream > c.name || '-' collate "C" and f.stream < c.name || '.' collate "C") end
+        from log_head
+        """)
 
     /// Finds what is there and keeps it, or asks for it; no row if too many are.
     static let ask = Statement(
@@ -12,13 +19,14 @@ enum PastStatements {
         """
         with found as (
             update past_views set used_time = clock_timestamp()
-            where projection = $1 and definition = $2 and position = $3 and state <> 'dropped'
+            where projection = $1 and definition = $2 and position = $3 and stream = $5 and state <> 'dropped'
             returning generation, state, failure
         ), added as (
-            insert into past_views (projection, definition, position)
-            select $1, $2, $3
-            where not exists (select from found) and (select count(*) from past_views where projection = $1) < $4
-            on conflict (projection, position, definition) where state <> 'dropped'
+            insert into past_views (projection, definition, position, stream)
+            select $1, $2, $3, $5
+            where not exists (select from found)
+                and (select count(*) from past_views where projection = $1 and (stream = '') = ($5 = '')) < $4
+            on conflict (projection, stream, position, definition) where state <> 'dropped'
                 do update set used_time = clock_timestamp()
             returning generation, state, failure
         )
@@ -34,10 +42,13 @@ enum PastStatements {
             where state in ('asked', 'dropped') or used_time < clock_timestamp() - $1::float8 * interval '1 second')
         """)
 
-    /// The oldest that nobody has folded yet.
+    /// What nobody has folded yet; single streams first, since they are soon done.
     static let asked = Statement(
         "asked_past_views",
-        "select generation, projection, definition, position from past_views where state = 'asked' order by used_time")
+        """
+        select generation, projection, definition, position, stream from past_views where state = 'asked'
+        order by stream = '', used_time
+        """)
 
     static let end = Statement(
         "end_past_view",

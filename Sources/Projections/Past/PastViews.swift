@@ -2,14 +2,23 @@ package import Runtime
 
 /// The views as they were when the log ended at a position.
 package protocol PastViews: Sendable {
+    /// Only these views can then be asked; of a stream, only what they hold of it.
+    ///
+    /// - Parameter stream: the whole views if nil, which costs as much as the whole log.
     /// - Throws: ``PastViewError/beingBuilt`` while they are being folded; asked again, they may be there.
     func views(
-        _ names: [String], asOf position: Int64
-    ) async throws(PastViewError) -> any FleetQueries & FleetOverviewQueries
+        _ names: [String], of stream: StreamName?, asOf position: Int64
+    ) async throws(PastViewError) -> any ViewQueries
     /// How the devices in scope differ between two positions, those after `id` if given.
     func difference(
         from: Int64, to: Int64, scope: AccountScope, after id: String?, limit: Int
     ) async throws(PastViewError) -> FleetDifference
+}
+
+extension PastViews {
+    package func views(_ names: [String], asOf position: Int64) async throws(PastViewError) -> any ViewQueries {
+        try await views(names, of: nil, asOf: position)
+    }
 }
 
 package enum PastViewError: Error, Sendable, Hashable {
@@ -36,6 +45,8 @@ struct PastGenerations: Sendable, Hashable {
 package struct PostgresPastViews: PastViews {
     /// How many of a view are kept at once.
     private static let most: Int32 = 8
+    /// How many of single streams of a view are kept besides.
+    private static let mostOfStreams: Int32 = 32
 
     private let projections: [any WideProjection.Type]
     let pool: PostgresPool
@@ -49,19 +60,28 @@ package struct PostgresPastViews: PastViews {
     }
 
     package func views(
-        _ names: [String], asOf position: Int64
-    ) async throws(PastViewError) -> any FleetQueries & FleetOverviewQueries {
-        PostgresFleetQueries(pool: pool, past: try await past(names, asOf: position))
+        _ names: [String], of stream: StreamName?, asOf position: Int64
+    ) async throws(PastViewError) -> any ViewQueries {
+        PostgresFleetQueries(pool: pool, past: try await past(names, of: stream, asOf: position))
     }
 
-    func past(_ names: [String], asOf position: Int64) async throws(PastViewError) -> PastGenerations {
+    func past(
+        _ names: [String], of stream: StreamName? = nil, asOf position: Int64
+    ) async throws(PastViewError) -> PastGenerations {
         let end = ContinuousClock.now + patience
         do {
-            try await check(position)
+            let wanted = try names.map { try projection($0) }
+            try await check(wanted, stream, position)
             var past = PastGenerations(position: position, numbers: [:])
             while true {
-                for name in names where past.numbers[name] == nil { past.numbers[name] = try await ask(name, position) }
-                if past.numbers.count == names.count { return past }
+                for view in wanted where past.numbers[view.name] == nil {
+                    past.numbers[view.name] = try await ask(view, stream, position)
+                }
+                if past.numbers.count == wanted.count {
+                    // Something may have left while they were folded.
+                    try await check(wanted, stream, position)
+                    return past
+                }
                 guard ContinuousClock.now < end else { throw PastViewError.beingBuilt }
                 // Another server may be at it, of which this one hears nothing.
                 try await Task.sleep(for: .milliseconds(50))
@@ -73,8 +93,18 @@ package struct PostgresPastViews: PastViews {
         }
     }
 
-    private func check(_ position: Int64) async throws {
-        let rows = try await pool.withConnection { try await $0.query(PastStatements.reach()) }
+    private func projection(_ name: String) throws -> any WideProjection.Type {
+        guard let projection = projections.first(where: { $0.name == name }) else {
+            throw PastViewError.failed(reason: "there is no view \(name)")
+        }
+        return projection
+    }
+
+    private func check(_ wanted: [any WideProjection.Type], _ stream: StreamName?, _ position: Int64) async throws {
+        // A stream of which something has left has a floor, from before that.
+        let reach = PastStatements.reach(
+            .textArray(Set(wanted.map { $0.category }).sorted()), stream.map { .text($0.description) } ?? .null)
+        let rows = try await pool.withConnection { try await $0.query(reach) }
         guard let row = rows.first else { return }
         guard try !row.bool(1) else { throw PastViewError.retained }
         let head = try row.int8(0)
@@ -82,14 +112,13 @@ package struct PostgresPastViews: PastViews {
     }
 
     /// The generation, if it is ready; otherwise it is asked for.
-    private func ask(_ name: String, _ position: Int64) async throws -> Int32? {
-        guard let projection = projections.first(where: { $0.name == name }) else {
-            throw PastViewError.failed(reason: "there is no view \(name)")
-        }
-        let rows = try await pool.withConnection { connection in
-            try await connection.query(
-                PastStatements.ask(.text(name), .int4(projection.definition), .int8(position), .int4(Self.most)))
-        }
+    private func ask(
+        _ projection: any WideProjection.Type, _ stream: StreamName?, _ position: Int64
+    ) async throws -> Int32? {
+        let ask = PastStatements.ask(
+            .text(projection.name), .int4(projection.definition), .int8(position),
+            .int4(stream == nil ? Self.most : Self.mostOfStreams), .text(stream?.description ?? ""))
+        let rows = try await pool.withConnection { try await $0.query(ask) }
         guard let row = rows.first else { throw PastViewError.tooMany }
         switch try row.text(1) {
         case "ready": return try row.int4(0)

@@ -6,11 +6,11 @@ struct FoldedPast: PastViews {
     let store: any EventStore
 
     func views(
-        _ names: [String], asOf position: Int64
-    ) async throws(PastViewError) -> any FleetQueries & FleetOverviewQueries {
+        _ names: [String], of stream: StreamName?, asOf position: Int64
+    ) async throws(PastViewError) -> any ViewQueries {
         let head = (try? await store.head().position) ?? 0
         guard position <= head else { throw .notReached(head: head) }
-        return FoldedQueries(store: store, through: position)
+        return FoldedQueries(store: store, through: position, of: stream)
     }
 
     func difference(

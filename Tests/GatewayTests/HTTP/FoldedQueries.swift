@@ -16,10 +16,13 @@ final class FoldedQueries: FleetQueries {
 
     /// Events up to there count.
     private let end: Int64
+    /// The only one that they know anything of, if not nil.
+    private let stream: StreamName?
 
-    init(store: any EventStore, through end: Int64 = .max) {
+    init(store: any EventStore, through end: Int64 = .max, of stream: StreamName? = nil) {
         self.store = store
         self.end = end
+        self.stream = stream
     }
 
     func devices(
@@ -77,7 +80,7 @@ final class FoldedQueries: FleetQueries {
     func events(_ category: String) async throws(QueryError) -> [String: [RecordedEvent]] {
         if let failure = failure.withLock({ $0 }) { throw failure }
         if isEmpty.withLock({ $0 }) { return [:] }
-        let filter = LogFilter(category: category, scope: .all)
+        let filter = LogFilter(category: category, scope: .all, stream: stream)
         let page = try? await store.readLog(after: 0, where: filter, limit: .max)
         return Dictionary(grouping: (page?.events ?? []).filter { $0.position <= end }, by: \.stream.id)
     }

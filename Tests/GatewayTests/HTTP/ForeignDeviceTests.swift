@@ -28,7 +28,7 @@ import Testing
         let span = "from=2026-01-01T00:00:00Z&to=2036-01-01T00:00:00Z"
         let paths = [
             "GET /api/v1/devices/{id}/diff": ["?" + span],
-            "GET /api/v1/devices/{id}": ["", "?version=1", "?version=1000", "?at=2036-01-01T00:00:00Z"],
+            "GET /api/v1/devices/{id}": ["", "?version=1", "?version=1000", "?at=2036-01-01T00:00:00Z", "?asOf=9"],
             "GET /api/v1/devices/{id}/config": ["", "?version=1"],
         ]
         let below = gateway.gateway.routes.filter { $0.path.hasPrefix("/api/v1/devices/{id}") }.flatMap { route in
@@ -40,6 +40,8 @@ import Testing
             "/api/v1/streams/device-{id}/events", "/api/v1/streams/device-{id}/events?after=1&limit=1",
             "/api/v1/events?device_id={id}", "/api/v1/metrics/temperature?device_id={id}&resolution=raw",
             "/api/v1/metrics/temperature?device_id={id}&resolution=1d",
+            "/api/v1/metrics/temperature?device_id={id}&resolution=1d&asOf=9",
+            "/api/v1/metrics/temperature?device_id={id}&resolution=raw&asOf=9",
         ].map { Question(method: .get, path: $0) }
         return below + others
     }

@@ -14,6 +14,7 @@ struct AccountRoutes: Sendable {
     let store: any EventStore
     let accounts: Directory<Account>
     let queries: any FleetQueries
+    let past: PastQuestion
 
     var all: [Route] {
         [
@@ -26,15 +27,18 @@ struct AccountRoutes: Sendable {
     }
 
     private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit")
+        try exchange.query.allow(["after", "limit"] + PastQuestion.parameters)
         let (after, limit) = (
             try ListCursor.decode(exchange.query["after"], of: "accounts"), try exchange.query.limit()
         )
+        let position = try await past.position(exchange.query)
+        let views: any FleetQueries =
+            if let position { try await past.views(["accounts"], asOf: position) } else { queries }
         let found: [AccountRow]
         let headers: HTTPFields
         do throws(QueryError) {
-            found = try await queries.accounts(scope: caller.scope, after: after, limit: limit + 1)
-            headers = try await queries.positionHeader(of: "accounts")
+            found = try await views.accounts(scope: caller.scope, after: after, limit: limit + 1)
+            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "accounts") }
         } catch {
             throw Problem(error)
         }
@@ -45,8 +49,8 @@ struct AccountRoutes: Sendable {
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("at", "version")
-        if let point = try exchange.query.pointInTime() { return try await readPast(exchange, caller, point) }
+        try exchange.query.allow(PastQuestion.parametersOfOne)
+        if let point = try await past.point(exchange.query) { return try await readPast(exchange, caller, point) }
         let row = try await row(exchange.parameter("id"), scope: caller.scope)
         exchange.shows(account: row.id)
         let tag = EntityTag(version: row.version)

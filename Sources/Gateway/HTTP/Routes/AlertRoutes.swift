@@ -9,6 +9,7 @@ struct AlertRoutes: Sendable {
     let store: any EventStore
     let alerts: Directory<Alert>
     let queries: any FleetQueries
+    let past: PastQuestion
 
     var all: [Route] {
         [
@@ -19,15 +20,18 @@ struct AlertRoutes: Sendable {
     }
 
     private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("state", "device", "account", "after", "limit")
+        try exchange.query.allow(["state", "device", "account", "after", "limit"] + PastQuestion.parameters)
         let filter = AlertFilter(state: try Self.state(exchange.query["state"]), device: exchange.query["device"])
         let scope = try caller.scope.narrowed(by: exchange.query["account"])
         let (after, limit) = (try AlertCursor.decode(exchange.query["after"]), try exchange.query.limit())
+        let position = try await past.position(exchange.query)
+        let views: any FleetQueries =
+            if let position { try await past.views(["alerts"], asOf: position) } else { queries }
         let found: [AlertRow]
         let headers: HTTPFields
         do throws(QueryError) {
-            found = try await queries.alerts(filter, scope: scope, after: after, limit: limit + 1)
-            headers = try await queries.positionHeader(of: "alerts")
+            found = try await views.alerts(filter, scope: scope, after: after, limit: limit + 1)
+            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "alerts") }
         } catch {
             throw Problem(error)
         }
@@ -46,7 +50,8 @@ struct AlertRoutes: Sendable {
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow()
+        try exchange.query.allow(PastQuestion.parametersOfOne)
+        if let point = try await past.point(exchange.query) { return try await readPast(exchange, caller, point) }
         let row = try await row(exchange.parameter("id"), scope: caller.scope)
         exchange.shows("\(Alert.category)-\(row.id)", of: row.account)
         let tag = EntityTag(version: row.version)
@@ -58,6 +63,16 @@ struct AlertRoutes: Sendable {
             throw Problem(error)
         }
         return try .json(AlertAnswer(row), headers: headers)
+    }
+
+    private func readPast(
+        _ exchange: Exchange, _ caller: Caller, _ point: PointInTime
+    ) async throws(Problem) -> Response {
+        let id = exchange.parameter("id")
+        let memory = try await alerts.past(id, at: point, for: caller, missing: .noAlert)
+        let row = try await folded(id, upTo: memory.version, scope: caller.scope)
+        exchange.shows("\(Alert.category)-\(row.id)", of: row.account)
+        return try memory.answer(AlertAnswer(row), to: exchange)
     }
 
     private func acknowledge(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {

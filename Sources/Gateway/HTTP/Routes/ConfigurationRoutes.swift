@@ -18,10 +18,10 @@ struct ConfigurationRoutes: Sendable {
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("at", "version")
+        try exchange.query.allow(PastQuestion.parametersOfOne)
         let id = exchange.parameter("id")
         let memory: AggregateMemory<Device>
-        if let point = try exchange.query.pointInTime() {
+        if let point = try await devices.past.point(exchange.query) {
             memory = try await devices.past(id, at: point, caller)
         } else {
             memory = try await devices.memory(of: id, caller)

@@ -51,8 +51,8 @@ struct DeviceRoutes: Sendable {
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("at", "version")
-        if let point = try exchange.query.pointInTime() { return try await readPast(exchange, caller, point) }
+        try exchange.query.allow(PastQuestion.parametersOfOne)
+        if let point = try await past.point(exchange.query) { return try await readPast(exchange, caller, point) }
         guard let row = try await row(exchange.parameter("id"), scope: caller.scope) else { throw .noDevice }
         exchange.shows(device: row.id, of: row.account)
         return try await answer(DeviceAnswer(row), to: exchange)

@@ -20,59 +20,64 @@ struct FleetRoutes: Sendable {
     }
 
     private func fleet(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow(["account"] + PastQuestion.parameters)
-        guard let position = try await past.position(exchange.query) else {
-            return try .json(FleetAnswer(try await presentCounts(exchange, caller).counts))
-        }
-        let scope = try caller.scope.narrowed(by: exchange.query["account"])
-        let views = try await past.views(["devices", "alerts"], asOf: position)
-        let counts: FleetOverview.Counts
-        do throws(QueryError) {
-            counts = FleetOverview.Counts(
-                devices: try await views.fleetCounts(), traffic: try await views.recentTraffic(),
-                alerts: try await views.alertCounts())
-        } catch {
-            throw Problem(error)
-        }
-        return try .json(FleetAnswer(counts.within(scope)), headers: .asOf(position))
+        let found = try await counted(exchange, caller, by: ["devices", "alerts"])
+        return try .json(FleetAnswer(found.counts), headers: found.headers)
     }
 
     private func devices(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try .json(DevicesDashboard(try await counts(exchange, caller).counts.devices))
+        let found = try await counted(exchange, caller, by: ["devices"])
+        return try .json(DevicesDashboard(found.counts.devices), headers: found.headers)
     }
 
     private func metrics(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        let counts = try await counts(exchange, caller).counts
-        return try .json(MetricsDashboard(counts.devices, counts.traffic))
+        let found = try await counted(exchange, caller, by: ["devices"])
+        return try .json(MetricsDashboard(found.counts.devices, found.counts.traffic), headers: found.headers)
     }
 
     private func alerts(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        let (counts, scope) = try await counts(exchange, caller)
+        let found = try await counted(exchange, caller, by: ["alerts"])
         let newest: [AlertRow]
         do throws(QueryError) {
-            newest = try await queries.alerts(AlertFilter(state: .open), scope: scope, after: nil, limit: 10)
+            newest = try await found.views.alerts(AlertFilter(state: .open), scope: found.scope, after: nil, limit: 10)
         } catch {
             throw Problem(error)
         }
         for account in Set(newest.map(\.account)) { exchange.shows(of: account) }
-        return try .json(AlertsDashboard(counts.alerts, newest: newest))
+        return try .json(AlertsDashboard(found.counts.alerts, newest: newest), headers: found.headers)
     }
 
-    private func counts(
-        _ exchange: Exchange, _ caller: Caller
-    ) async throws(Problem) -> (counts: FleetOverview.Counts, scope: AccountScope) {
-        try exchange.query.allow("account")
-        return try await presentCounts(exchange, caller)
+    /// Counts of the present or of a past, and the views that they are of.
+    private struct Counted {
+        var counts: FleetOverview.Counts
+        var scope: AccountScope
+        var views: any FleetQueries
+        var headers: HTTPFields = [:]
     }
 
-    private func presentCounts(
-        _ exchange: Exchange, _ caller: Caller
-    ) async throws(Problem) -> (counts: FleetOverview.Counts, scope: AccountScope) {
+    /// - Parameter names: the views that the answer is made of; of a past, only they are folded and counted.
+    private func counted(
+        _ exchange: Exchange, _ caller: Caller, by names: Set<String>
+    ) async throws(Problem) -> Counted {
+        try exchange.query.allow(["account"] + PastQuestion.parameters)
         let scope = try caller.scope.narrowed(by: exchange.query["account"])
+        guard let position = try await past.position(exchange.query) else {
+            do throws(QueryError) {
+                return Counted(counts: try await overview.counts().within(scope), scope: scope, views: queries)
+            } catch {
+                throw Problem(error)
+            }
+        }
+        let views = try await past.views(names.sorted(), asOf: position)
+        var counts = FleetOverview.Counts(devices: [], traffic: [], alerts: [])
         do throws(QueryError) {
-            return (try await overview.counts().within(scope), scope)
+            if names.contains("devices") {
+                counts.devices = try await views.fleetCounts()
+                counts.traffic = try await views.recentTraffic()
+            }
+            if names.contains("alerts") { counts.alerts = try await views.alertCounts() }
         } catch {
             throw Problem(error)
         }
+        return Counted(counts: counts.within(scope), scope: scope, views: views, headers: .asOf(position))
     }
 }

@@ -44,16 +44,17 @@ struct MetricQuestion {
     /// The metrics that the name stands for; those nested below them belong to it as well.
     var metrics: [String] { metric == "location" ? ["location", "latitude", "longitude", "altitude"] : [metric] }
 
-    init(_ exchange: Exchange) throws(Problem) {
+    /// - Parameter now: where it ends if it does not say so.
+    init(_ exchange: Exchange, now: Timestamp) throws(Problem) {
         let query = exchange.query
-        try query.allow("device_id", "from", "to", "resolution", "after", "limit")
+        try query.allow(["device_id", "from", "to", "resolution", "after", "limit"] + PastQuestion.parameters)
         metric = exchange.parameter("metric")
         guard (1...128).contains(metric.utf8.count) else { throw .unknownMetric }
         guard let device = query["device_id"] else {
             throw .malformed("device_id", "device_id must name the device whose readings are wanted.")
         }
         self.device = device
-        to = try query.time("to") ?? exchange.time
+        to = try query.time("to") ?? now
         from = try query.time("from") ?? to - .seconds(86_400)
         guard from < to else { throw .malformed("from", "from must be before to.") }
         let seconds = (to - from).components.seconds

@@ -9,45 +9,92 @@ struct MetricRoutes: Sendable {
     let devices: DeviceRoutes
     let queries: any TelemetryQueries & FleetQueries
     let catalog: TelemetryCatalog?
+    let past: PastQuestion
 
     var all: [Route] { [.guarded(.get, "/api/v1/metrics/{metric}", needs: .readFleet, shows: .readings, read)] }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        let question = try MetricQuestion(exchange)
-        guard let device = try await devices.row(question.device, scope: caller.scope) else { throw .noDevice }
-        let schemas = catalog?.current ?? .readyMade
-        let defined = schemas.metrics(of: device.type, account: device.account)
-        guard defined.keys.contains(where: question.includes) || device.readings.keys.contains(where: question.includes)
+        let position = try await past.position(exchange.query)
+        let now = if let position { try await past.time(of: position, exchange) } else { exchange.time }
+        let question = try MetricQuestion(exchange, now: now)
+        let device = try await measured(question.device, asOf: position, caller)
+        guard
+            device.defined.keys.contains(where: question.includes) || device.reported.contains(where: question.includes)
         else { throw .unknownMetric }
         exchange.shows(device: question.device, of: device.account)
-        let units = defined.compactMapValues(\.unit)
+        let units = device.defined.compactMapValues(\.unit)
         guard let resolution = question.resolution.windows else {
-            return try await readings(question, exchange, caller, device, units)
+            let answer = try await readings(question, exchange, caller, device, units)
+            return try .json(answer, headers: position.map { .asOf($0) } ?? [:])
         }
+        let stream = StreamName(category: Device.category, id: question.device)
+        let views: any TelemetryQueries =
+            if let position { try await past.views(["telemetry"], of: stream, asOf: position) } else { queries }
         let wanted = WindowsWanted(
             device: question.device, metrics: question.metrics, resolution: resolution, from: question.from,
             to: question.to, after: try WindowCursor.decode(exchange.query["after"]), limit: question.limit + 1)
         let answer: MetricAnswer<WindowAnswer>
         let headers: HTTPFields
         do throws(QueryError) {
-            let found = try await queries.windows(wanted, scope: caller.scope)
+            let found = try await views.windows(wanted, scope: caller.scope)
             let items = found.prefix(question.limit)
             answer = MetricAnswer(
                 device: question.device, resolution: resolution.rawValue, from: question.from, to: question.to,
                 items: items.map { WindowAnswer($0, unit: units[$0.metric]) },
                 next: found.count > question.limit ? items.last.map { WindowCursor.encode($0.place) } : nil)
-            headers = try await queries.positionHeader(of: "telemetry")
+            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "telemetry") }
         } catch {
             throw Problem(error)
         }
         return try .json(answer, headers: headers)
     }
 
+    /// What an answer depends on of the device, as it is or was.
+    private struct Measured {
+        var account: AccountID
+        var defined: [String: MetricDefinition]
+        var reported: Set<String>
+        /// How far its stream had come, as far as is known.
+        var version: Int64
+        /// Whether events behind that are none of its business.
+        var isPast: Bool
+
+        func includes(_ event: RecordedEvent) -> Bool { !isPast || event.version <= version }
+    }
+
+    private func measured(
+        _ id: String, asOf position: Int64?, _ caller: Caller
+    ) async throws(Problem) -> Measured {
+        guard let position else {
+            guard let row = try await devices.row(id, scope: caller.scope) else { throw .noDevice }
+            let schemas = catalog?.current ?? .readyMade
+            return Measured(
+                account: row.account, defined: schemas.metrics(of: row.type, account: row.account),
+                reported: Set(row.readings.keys), version: row.version, isPast: false)
+        }
+        let memory = try await devices.past(id, at: .position(position), caller)
+        let (account, type) = (memory.state.account, memory.state.type)
+        // What the account had said of the type by then.
+        let past: PastMemory<Account>
+        do throws(DispatchError<Account.Rejection>) {
+            past = try await devices.accounts.accounts.recall(account.rawValue, at: .position(position))
+        } catch {
+            throw Problem(undecided: error)
+        }
+        var schemas = TelemetrySchemas.readyMade
+        if case .stood(let owner) = past, let schema = owner.state.deviceTypes[type.rawValue] {
+            schemas = schemas.defining(type, schema, in: account)
+        }
+        return Measured(
+            account: account, defined: schemas.metrics(of: type, account: account),
+            reported: Set(memory.state.readings.keys), version: memory.version, isPast: true)
+    }
+
     /// In the order in which they were recorded; `next` is the version to go on after.
     private func readings(
-        _ question: MetricQuestion, _ exchange: Exchange, _ caller: Caller, _ device: DeviceRow,
+        _ question: MetricQuestion, _ exchange: Exchange, _ caller: Caller, _ device: Measured,
         _ units: [String: String]
-    ) async throws(Problem) -> Response {
+    ) async throws(Problem) -> MetricAnswer<ReadingAnswer> {
         let after = try exchange.query.after()
         let stream = StreamName(category: Device.category, id: question.device)
         var next = after > 0 ? after : try await lastVersion(of: stream, before: question.from, through: device.version)
@@ -57,13 +104,14 @@ struct MetricRoutes: Sendable {
         // A request looks at a bounded stretch, since late readings may be anywhere behind.
         pages: for _ in 0..<Self.pagesOfSearch {
             let page = try await events(of: stream, from: next + 1, limit: Self.searchPage)
+                .filter { device.includes($0) }
             for event in page {
                 if items.count >= question.limit { break pages }
                 next = event.version
                 if caller.scope.includes(event.metadata.account) {
                     guard case .telemetryRecorded(let fact)? = try? Device.codec.decode(event) else { continue }
                     if redatings == nil, fact.provisional == true {
-                        redatings = try await self.redatings(of: stream, caller)
+                        redatings = try await self.redatings(of: stream, device, caller)
                     }
                     let time = redatings?.time(of: fact, event) ?? fact.correctedTime(event.observedTime)
                     items += Self.answers(to: question, fact, madeAt: time, event, units)
@@ -72,10 +120,9 @@ struct MetricRoutes: Sendable {
             isAtEnd = page.count < Self.searchPage
             if isAtEnd { break }
         }
-        return try .json(
-            MetricAnswer(
-                device: question.device, resolution: MetricQuestion.Resolution.raw.rawValue, from: question.from,
-                to: question.to, items: items, next: isAtEnd ? nil : String(next)))
+        return MetricAnswer(
+            device: question.device, resolution: MetricQuestion.Resolution.raw.rawValue, from: question.from,
+            to: question.to, items: items, next: isAtEnd ? nil : String(next))
     }
 
     private static let searchPage = 1_000
@@ -104,14 +151,16 @@ struct MetricRoutes: Sendable {
     }
 
     /// What the device's clock, once it was known, has made of readings.
-    private func redatings(of stream: StreamName, _ caller: Caller) async throws(Problem) -> Redatings {
+    private func redatings(
+        of stream: StreamName, _ device: Measured, _ caller: Caller
+    ) async throws(Problem) -> Redatings {
         let filter = LogFilter(type: Redatings.type, scope: caller.scope, stream: stream)
         var redatings = Redatings()
         do throws(EventStoreError) {
             var position: Int64 = 0
             for _ in 0..<Self.pagesOfSearch {
                 let page = try await devices.store.readLog(after: position, where: filter, limit: Self.searchPage)
-                for event in page.events { redatings.take(event) }
+                for event in page.events where device.includes(event) { redatings.take(event) }
                 if page.end == position || page.events.count < Self.searchPage { break }
                 position = page.end
             }

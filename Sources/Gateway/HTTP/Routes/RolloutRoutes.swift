@@ -9,6 +9,7 @@ struct RolloutRoutes: Sendable {
     let store: any EventStore
     let rollouts: Directory<Rollout>
     let queries: any FleetQueries & RolloutQueries
+    let past: PastQuestion
 
     var all: [Route] {
         [
@@ -22,17 +23,20 @@ struct RolloutRoutes: Sendable {
     }
 
     private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "account", "state")
+        try exchange.query.allow(["after", "limit", "account", "state"] + PastQuestion.parameters)
         let scope = try caller.scope.narrowed(by: exchange.query["account"])
         let state: Rollout.Status? = try exchange.query.oneOf("state", not: .uncreated)
         let (after, limit) = (
             try ListCursor.decode(exchange.query["after"], of: "rollouts"), try exchange.query.limit()
         )
+        let position = try await past.position(exchange.query)
+        let views: any RolloutQueries =
+            if let position { try await past.views(["rollouts"], asOf: position) } else { queries }
         let found: [RolloutRow]
         let headers: HTTPFields
         do throws(QueryError) {
-            found = try await queries.rollouts(scope: scope, state: state, after: after, limit: limit + 1)
-            headers = try await queries.positionHeader(of: "rollouts")
+            found = try await views.rollouts(scope: scope, state: state, after: after, limit: limit + 1)
+            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "rollouts") }
         } catch {
             throw Problem(error)
         }
@@ -42,8 +46,8 @@ struct RolloutRoutes: Sendable {
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("at", "version")
-        if let point = try exchange.query.pointInTime() { return try await readPast(exchange, caller, point) }
+        try exchange.query.allow(PastQuestion.parametersOfOne)
+        if let point = try await past.point(exchange.query) { return try await readPast(exchange, caller, point) }
         let row = try await row(exchange.parameter("id"), scope: caller.scope)
         let tag = EntityTag(version: row.version)
         var headers: HTTPFields = [.eTag: tag.description]
@@ -70,24 +74,38 @@ struct RolloutRoutes: Sendable {
     }
 
     private func devices(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "state")
+        try exchange.query.allow(["after", "limit", "state"] + PastQuestion.parameters)
         let state: InstallationState? = try exchange.query.oneOf("state")
         let (after, limit) = (
             try ListCursor.decode(exchange.query["after"], of: "rollout-devices"), try exchange.query.limit()
         )
-        let rollout = try await row(exchange.parameter("id"), scope: caller.scope)
+        let id = exchange.parameter("id")
+        let position = try await past.position(exchange.query)
+        let groupSize: Int
+        let views: any RolloutQueries
+        if let position {
+            // Nothing is folded for whoever may not know of it.
+            let memory = try await rollouts.past(id, at: .position(position), for: caller, missing: .noRollout)
+            groupSize = try await answer(id, memory).groupSize
+            let stream = StreamName(category: Rollout.category, id: id)
+            views = try await past.views(["rollout-devices"], of: stream, asOf: position)
+        } else {
+            groupSize = try await row(id, scope: caller.scope).groupSize
+            views = queries
+        }
         let found: [RolloutDeviceRow]
         let headers: HTTPFields
         do throws(QueryError) {
-            found = try await queries.devices(ofRollout: rollout.id, state: state, after: after, limit: limit + 1)
-            headers = try await queries.positionHeader(of: "rollout-devices")
+            found = try await views.devices(ofRollout: id, state: state, after: after, limit: limit + 1)
+            headers =
+                if let position { .asOf(position) } else { try await queries.positionHeader(of: "rollout-devices") }
         } catch {
             throw Problem(error)
         }
         let rows = found.prefix(limit)
         let next = found.count > limit ? rows.last.map { ListCursor.encode($0.device, of: "rollout-devices") } : nil
         return try .json(
-            ListAnswer(items: rows.map { RolloutDeviceAnswer($0, groupSize: rollout.groupSize) }, next: next),
+            ListAnswer(items: rows.map { RolloutDeviceAnswer($0, groupSize: groupSize) }, next: next),
             headers: headers)
     }
 
