@@ -58,6 +58,28 @@ import Testing
         }
     }
 
+    @Test func `has the devices flapping that were then, though that is long over`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.register("a")
+            let before = try await log.store.head().position
+            for change in 0..<Connectivity.mostChanges {
+                let report = StatusReport(isOnline: change % 2 == 0)
+                try await fleet.send(.reportStatus(report), to: "a", at: .now() - .seconds(43_200))
+            }
+            let head = try await log.store.head().position
+            try await log.tamper("update events set recorded_time = recorded_time - interval '1 day'")
+            try await withBuilder(fleet) { past in
+                let flapping = DeviceFilter(connectivity: .flapping)
+                for (position, wanted) in [(before, []), (head, ["a"])] {
+                    let views = try await past.views(["devices"], asOf: position)
+                    let found = try await views.devices(scope: .all, where: flapping, after: nil, limit: 9)
+                    #expect(found.map(\.id) == wanted)
+                }
+            }
+        }
+    }
+
     @Test func `is compared with another one`() async throws {
         try await PostgresLog.with { log in
             let fleet = Fleet(log)

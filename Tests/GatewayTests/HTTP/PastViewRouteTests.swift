@@ -93,15 +93,20 @@ extension TestGateway {
                 try await gateway.raise(name, account: name)
             }
             let position = try await gateway.store.head().position
-            for (path, wanted) in [("accounts", ["a", "b", "c", "default"]), ("alerts", ["c", "b", "a"])] {
+            var later = 0
+            for (path, wanted) in [
+                ("accounts?limit=2", ["a", "b", "c", "default"]), ("alerts?limit=2&state=open", ["c", "b", "a"]),
+            ] {
                 var (found, after): ([String], String?) = ([], nil)
                 repeat {
                     let cursor = after.map { "&after=\($0)" } ?? ""
-                    let page = try await gateway.ask("GET", "/api/v1/\(path)?limit=2&asOf=\(position)\(cursor)")
+                    let page = try await gateway.ask("GET", "/api/v1/\(path)&asOf=\(position)\(cursor)")
                     found += page.items.compactMap { $0["id"] as? String }
                     after = page[text: "next"]
-                    try await gateway.open("bb-\(found.count)-\(path)")
-                    try await gateway.raise("bb-\(found.count)-\(path)")
+                    // What comes later is no part of it, and what goes stays.
+                    later += 1
+                    try await gateway.open("bb-\(later)")
+                    try await gateway.clear("a")
                 } while after != nil && found.count < 9
                 #expect(found == wanted)
             }
