@@ -13,6 +13,11 @@ extension EndToEnd {
             var items: [Item]
         }
 
+        private struct Items: Decodable {
+            struct Item: Decodable {}
+            var items: [Item]
+        }
+
         private struct Overview: Decodable {
             struct Devices: Decodable {
                 var total: Int
@@ -58,6 +63,18 @@ extension EndToEnd {
                     let counts = try await overview(query, api)
                     guard counts.total == 3, counts.byState["retired"] == nil else {
                         throw Wrong("\(query): \(counts)")
+                    }
+                }
+                // Each view, and single streams, by the server's own role.
+                _ = try await api.send("POST", "/api/v1/accounts", #"{"name":"North","id":"north"}"#)
+                for (path, count) in [
+                    ("accounts", 1), ("alerts", 0), ("rollouts", 0),
+                    ("metrics/temperature?device_id=\(ids[0])&resolution=1h", 0),
+                ] {
+                    let question = "/api/v1/\(path)\(path.contains("?") ? "&" : "?")asOf=\(position)"
+                    let answer = try await api.send("GET", question)
+                    guard answer.status == 200, try answer.value(Items.self).items.count == count else {
+                        throw Wrong("\(question) is answered \(answer.status) \(answer.text)")
                     }
                 }
                 let present = try await devices("", api)
