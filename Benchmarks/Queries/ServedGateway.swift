@@ -21,38 +21,31 @@ struct ServedGateway: Sendable {
     static func with<Value: Sendable>(
         _ url: String, _ body: @Sendable (ServedGateway) async throws -> Value
     ) async throws -> Value {
-        let url = try DatabaseURL(url)
-        let (appending, reading) = (try PollThread(name: "bench-append"), try PollThread(name: "bench-read"))
-        defer {
-            appending.shutdown()
-            reading.shutdown()
-        }
         // As many connections as the server has unless told otherwise.
-        let pool = PostgresPool(url: url, size: 8, threads: [reading], logger: silent)
-        defer { pool.close() }
-        let store = PostgresEventStore(url: url, pool: pool, thread: appending, logger: silent)
-        let snapshots = PostgresSnapshotStore(pool: pool, logger: silent)
-        let devices = Directory<Device>(store: store, snapshots: snapshots)
-        let tokens = PostgresTokenStore(pool: pool, store: store)
-        let gateway = gateway(store, pool, snapshots, devices, tokens)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await store.run() }
-            group.addTask { try await gateway.run() }
-            defer { group.cancelAll() }
-            guard let port = await gateway.listening.port else { throw BenchmarkFailed("the server does not listen") }
-            guard let token = try await tokens.createAdminToken() else { throw BenchmarkFailed("there is a token") }
-            return try await body(
-                ServedGateway(
-                    log: BenchLog(store: store, pool: pool), devices: devices, snapshots: snapshots, port: port,
-                    token: token))
+        try await BenchLog.with(url, connections: 8) { log in
+            let snapshots = PostgresSnapshotStore(pool: log.pool, logger: silent)
+            let devices = Directory<Device>(store: log.store, snapshots: snapshots)
+            let tokens = PostgresTokenStore(pool: log.pool, store: log.store)
+            let gateway = gateway(over: log, snapshots, devices, tokens)
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await gateway.run() }
+                defer { group.cancelAll() }
+                guard let port = await gateway.listening.port else {
+                    throw BenchmarkFailed("the server does not listen")
+                }
+                guard let token = try await tokens.createAdminToken() else { throw BenchmarkFailed("there is a token") }
+                return try await body(
+                    ServedGateway(log: log, devices: devices, snapshots: snapshots, port: port, token: token))
+            }
         }
     }
 
     private static func gateway(
-        _ store: PostgresEventStore, _ pool: PostgresPool, _ snapshots: PostgresSnapshotStore,
-        _ devices: Directory<Device>, _ tokens: PostgresTokenStore
+        over log: BenchLog, _ snapshots: PostgresSnapshotStore, _ devices: Directory<Device>,
+        _ tokens: PostgresTokenStore
     ) -> HTTPGateway {
-        HTTPGateway(
+        let (store, pool) = (log.store, log.pool)
+        return HTTPGateway(
             configuration: HTTPConfiguration(port: 0), store: store, search: PostgresLogSearch(pool: pool),
             devices: devices, accounts: Directory(store: store, snapshots: snapshots),
             alerts: Directory(store: store, snapshots: snapshots),

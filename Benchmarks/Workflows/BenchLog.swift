@@ -8,7 +8,7 @@ struct BenchLog: Sendable {
     let pool: PostgresPool
 
     static func with<Value: Sendable>(
-        _ url: String, _ body: @Sendable (BenchLog) async throws -> Value
+        _ url: String, connections: Int = 4, _ body: @Sendable (BenchLog) async throws -> Value
     ) async throws -> Value {
         let url = try DatabaseURL(url)
         let (appending, reading) = (try PollThread(name: "bench-append"), try PollThread(name: "bench-read"))
@@ -16,7 +16,7 @@ struct BenchLog: Sendable {
             appending.shutdown()
             reading.shutdown()
         }
-        let pool = PostgresPool(url: url, size: 4, threads: [reading], logger: silent)
+        let pool = PostgresPool(url: url, size: connections, threads: [reading], logger: silent)
         defer { pool.close() }
         let log = BenchLog(
             store: PostgresEventStore(url: url, pool: pool, thread: appending, logger: silent), pool: pool)

@@ -26,20 +26,13 @@ struct CertifyCommand: AsyncParsableCommand {
     @Option(help: "Ends the device's other keys and certificates after as many seconds; without it they stay.")
     var overlap: Int?
 
-    @Option(help: "Certificate of the authority; the installation's without it.")
+    @Option(help: "Certificate of the authority; without it that of the installation under --folder.")
     var ca: String?
 
-    @Option(help: "Private key of the authority; the installation's without it.")
+    @Option(help: "Private key of the authority; without it that of the installation under --folder.")
     var caKey: String?
 
-    @Option(help: "Address of the server.")
-    var api = "http://127.0.0.1:8080"
-
-    @Option(help: "API token; without it FLEETLOG_TOKEN, or the admin token of the installation under --folder.")
-    var token: String?
-
-    @Option(help: "Folder of the private installation whose authority and admin token are used.")
-    var folder = ".fleetlog"
+    @OptionGroup var server: APIOptions
 
     private var certificateFile: String { "\(out)/\(device).crt" }
     private var keyFile: String { "\(out)/\(device).key" }
@@ -59,10 +52,10 @@ struct CertifyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let token = try AccessToken.found(token, folder: folder)
+        let (address, token) = (try server.address(), try server.accessToken())
         let authority =
             if let ca, let caKey { DeviceCertificateAuthority(certificate: ca, key: caKey) } else {
-                DeviceCertificateAuthority(of: folder)
+                DeviceCertificateAuthority(of: server.folder)
             }
         guard authority.isAtHand else {
             throw SettingsError(
@@ -74,16 +67,16 @@ struct CertifyCommand: AsyncParsableCommand {
         let text = try await issued(by: authority)
         do {
             try Data(text.utf8).write(to: URL(fileURLWithPath: certificateFile), options: .withoutOverwriting)
-            try await register(text, token: token)
+            try await register(text, at: address, token: token)
         } catch {
             removeFiles()
             throw error
         }
         Console.say("Certificate: \(certificateFile)" + (request == nil ? ", private key: \(keyFile)" : ""))
-        if let port = PrivateBroker.certificatePort(in: folder) {
+        if let port = PrivateBroker.certificatePort(in: server.folder) {
             Console.say("Send a reading:")
             Console.say(
-                "  mosquitto_pub -V mqttv5 -q 1 -h localhost -p \(port) --cafile \(folder)/mosquitto/tls/ca.crt "
+                "  mosquitto_pub -V mqttv5 -q 1 -h localhost -p \(port) --cafile \(server.folder)/mosquitto/tls/ca.crt "
                     + "--cert \(certificateFile) --key \(request == nil ? keyFile : "DEVICE.key") "
                     + "-t devices/\(device)/telemetry -m '{\"temperature\":21.5}'")
         }
@@ -115,18 +108,17 @@ struct CertifyCommand: AsyncParsableCommand {
         if request == nil { try? FileManager.default.removeItem(atPath: keyFile) }
     }
 
-    private func register(_ certificate: String, token: String) async throws {
+    private func register(_ certificate: String, at address: URL, token: String) async throws {
         struct Body: Encodable {
             var certificate: String
             var overlapSeconds: Int?
         }
         struct Problem: Decodable { var detail: String }
-        guard let base = URL(string: api) else { throw ValidationError("--api '\(api)' is not a URL") }
         let path = "api/v1/devices/\(device)/credentials" + (overlap == nil ? "" : "/rotate")
         do throws(BlockingPost.Failed) {
             let body = try? JSONEncoder().encode(Body(certificate: certificate, overlapSeconds: overlap))
             let answer = try await BlockingPost.send(
-                body ?? Data(), to: base.appendingPathComponent(path).absoluteString, token: token)
+                body ?? Data(), to: address.appendingPathComponent(path).absoluteString, token: token)
             guard answer.status != 201 else { return }
             let problem = try? JSONDecoder().decode(Problem.self, from: answer.body)
             throw BlockingPost.Failed(reason: problem?.detail ?? "it answered \(answer.status)")

@@ -31,18 +31,11 @@ struct DevicesCommand: AsyncParsableCommand {
         @Option(help: "Where refused lines are written to.")
         var refused: String?
 
-        @Option(help: "Address of the server.")
-        var api = "http://127.0.0.1:8080"
-
-        @Option(help: "API token; without it FLEETLOG_TOKEN, or the admin token of the installation under --folder.")
-        var token: String?
-
-        @Option(help: "Folder of the private installation whose admin token is used.")
-        var folder = ".fleetlog"
+        @OptionGroup var server: APIOptions
 
         func run() async throws {
-            guard let address = URL(string: api) else { throw ValidationError("--api '\(api)' is not a URL") }
-            let token = try AccessToken.found(token, folder: folder)
+            let address = try server.address()
+            let token = try server.accessToken()
             let bytes = try contents()
             let lines = try DeviceLines(bytes, as: try known(format))
             let name = file == "-" ? "devices" : file

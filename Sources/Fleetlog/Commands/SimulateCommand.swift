@@ -27,17 +27,13 @@ struct SimulateCommand: AsyncParsableCommand {
     @Flag(help: "Roll new firmware out to the fleet, in groups of a few devices; takes a couple of minutes.")
     var rollout = false
 
-    @Option(help: "Address of the server.")
-    var api = "http://127.0.0.1:8080"
+    @OptionGroup var server: APIOptions
 
     @Option(help: "Address of the broker.")
     var mqttHost = "127.0.0.1"
 
     @Option(help: "Port of the broker.")
     var mqttPort = 1_883
-
-    @Option(help: "API token; without it FLEETLOG_TOKEN, or the admin token of the installation under --folder.")
-    var token: String?
 
     @Option(help: "The account the devices are registered in; the token's, or 'default', without it.")
     var account: String?
@@ -48,15 +44,10 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(help: "File that remembers the fleet with its keys (mode 0600), to go on with the same devices.")
     var state: String?
 
-    @Option(help: "Folder of the private installation whose admin token is used.")
-    var folder = ".fleetlog"
-
     func run() async throws {
-        guard let address = URL(string: api) else { throw ValidationError("--api '\(api)' is not a URL") }
         var settings = SimulationSettings(
-            api: address, token: try AccessToken.found(token, folder: folder), mqttHost: mqttHost, mqttPort: mqttPort,
-            devices: devices,
-            rate: rate)
+            api: try server.address(), token: try server.accessToken(), mqttHost: mqttHost, mqttPort: mqttPort,
+            devices: devices, rate: rate)
         settings.maxDevices = try limit()
         settings.duration = seconds.map { .seconds($0) }
         settings.account = account
