@@ -23,7 +23,7 @@ import Testing
                 #expect(other.status == 422)
                 #expect(try await gateway.ask("GET", "\(path)/\(id)").body == first.body)
                 #expect(
-                    try await PostgresCommandOutbox(pool: log.pool).waiting(at: .now(), 9).map(\.device) == [device])
+                    try await PostgresCommandOutbox(pool: log.pool).waiting(at: .now(), 9).map(\.id) == [device])
 
                 let second = try await gateway.ask("POST", path, #"{"name":"stop"}"#)[text: "id"]
                 let page = try await gateway.ask("GET", path + "?limit=1")

@@ -34,7 +34,7 @@ import Testing
                 let next = try await gateway.ask("PUT", path, #"{"interval":20}"#, ["If-Match": "\"1\""])
                 #expect(next.status == 200 && next.headers["etag"] == "\"2\"")
                 let waiting = try await PostgresConfigurationOutbox(pool: log.pool).waiting(9)
-                #expect(waiting == [WaitingConfiguration(device: id, revision: 2)])
+                #expect(waiting == [WaitingDevice(id, revision: 2)])
             }
         }
     }

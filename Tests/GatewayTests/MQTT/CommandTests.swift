@@ -72,7 +72,7 @@ import Workflows
             try await fleet.issue("a", timeout: 600)
             let now = Timestamp.now()
             let waiting = try await outbox.waiting(at: now, 9)
-            #expect(waiting == [WaitingCommands(device: "d1", revision: 1)])
+            #expect(waiting == [WaitingDevice("d1", revision: 1)])
             try await outbox.delivered(waiting.map { DeliveredCommands($0, due: now + .seconds(60)) })
             #expect(try await outbox.waiting(at: now + .seconds(59), 9).isEmpty)
             #expect(try await outbox.waiting(at: now + .seconds(60), 9) == waiting)

@@ -10,78 +10,61 @@ import Workflows
 /// has acknowledged them. The message expires at the broker with the first of its commands, so that none is handed out
 /// after its time even if no server is there; then a message with the others takes its place.
 struct CommandDelivery: Sendable {
-    private static let batch = 500
-    /// Changes by other servers and reports of devices ring no bell here.
-    private static let pollInterval = Duration.seconds(1)
     /// The broker counts whole seconds, and the message takes a moment to reach it.
     private static let margin = Duration.seconds(1)
     /// After which a device that could not be read is tried again.
     private static let patience = Duration.seconds(60)
 
-    let outbox: any CommandOutbox
-    let bell: Bell
-    let devices: Directory<Device>
-    let link: any DevicePublishing & LinkState
-    let logger: Logger
+    private let outbox: any CommandOutbox
+    private let devices: Directory<Device>
+    private let delivery: RetainedDelivery
+
+    init(
+        outbox: any CommandOutbox, bell: Bell, devices: Directory<Device>, link: any DevicePublishing & LinkState,
+        logger: Logger
+    ) {
+        self.outbox = outbox
+        self.devices = devices
+        // Reports of devices ring no bell either.
+        delivery = RetainedDelivery(
+            bell: bell, pollInterval: .seconds(1), link: link, complaint: "Commands wait to be delivered",
+            logger: logger)
+    }
 
     func runUntilCancelled() async {
-        var backoff = Backoff(first: .milliseconds(100), limit: .seconds(10))
-        var connection: ContinuousClock.Instant?
-        while !Task.isCancelled {
-            let heard = bell.heard
-            do {
-                if let present = link.connectedSince, present != connection {
-                    try await outbox.startAgain(at: .now())
-                    connection = present
-                }
-                let delivered = connection == nil ? 0 : try await deliver()
-                if delivered == 0 { await bell.wait(past: heard, atMost: Self.pollInterval) }
-                backoff.reset()
-            } catch {
-                if Task.isCancelled { return }
-                logger.warning("Commands wait to be delivered", metadata: ["reason": "\(String(reflecting: error))"])
-                if (try? await Task.sleep(for: backoff.next())) == nil { return }
-            }
+        await delivery.runUntilCancelled {
+            try await outbox.startAgain(at: .now())
+        } deliver: {
+            try await deliver()
         }
     }
 
     /// Returns for how many devices something was delivered.
     private func deliver() async throws -> Int {
-        let waiting = try await outbox.waiting(at: .now(), Self.batch)
+        let waiting = try await outbox.waiting(at: .now(), RetainedDelivery.batch)
         if waiting.isEmpty { return 0 }
         var messages: [DeviceMessage] = []
         var delivered: [DeliveredCommands] = []
         var sent: [(id: String, envelopes: [CommandEnvelope<Device.Command>])] = []
         for device in waiting {
-            let known = try await open(of: device.device)
+            let state = try await delivery.state(of: device.id, in: devices)
             let now = Timestamp.now()
-            guard let open = known else {
+            guard let open = state?.commands.deliverable(at: now) else {
                 delivered.append(DeliveredCommands(device, due: now + Self.patience))
                 continue
             }
             // What ends within the margin is not worth the risk that it arrives too late.
             let timely = open.filter { now + Self.margin + .seconds(1) <= $0.expires }
             messages.append(
-                .commands(timely, of: device.device, lasting: timely.map { now.whole(until: $0.expires) }.min()))
+                .commands(timely, of: device.id, lasting: timely.map { now.whole(until: $0.expires) }.min()))
             delivered.append(DeliveredCommands(device, due: timely.map(\.expires).min()))
             let queued = timely.filter { $0.status == .queued }.map(\.id)
-            if !queued.isEmpty { sent.append((device.device, [.noting(sent: queued, at: now)])) }
+            if !queued.isEmpty { sent.append((device.id, [.noting(sent: queued, at: now)])) }
         }
-        try await link.publish(messages)
+        try await delivery.link.publish(messages)
         try await note(sent)
         try await outbox.delivered(delivered)
         return waiting.count
-    }
-
-    /// Nil for a device that cannot be read: it must not hold the others back.
-    private func open(of device: String) async throws(DispatchError<Device.Rejection>) -> [DeviceCommand]? {
-        do throws(DispatchError<Device.Rejection>) {
-            return try await devices.recallLatest(device).state.commands.deliverable(at: .now())
-        } catch {
-            guard case .broken(let reason) = error else { throw error }
-            logger.error("A device cannot be read", metadata: ["device": "\(device)", "reason": "\(reason)"])
-            return nil
-        }
     }
 
     private func note(_ sent: [(id: String, envelopes: [CommandEnvelope<Device.Command>])]) async throws {

@@ -3,29 +3,19 @@ package import Runtime
 /// Which devices' open commands the broker does not have as they are.
 package protocol CommandOutbox: Sendable {
     /// Some of those that have changed, or of whose commands one is over by that time.
-    func waiting(at time: Timestamp, _ limit: Int) async throws -> [WaitingCommands]
+    func waiting(at time: Timestamp, _ limit: Int) async throws -> [WaitingDevice]
     /// The broker has them; those that have changed meanwhile go on waiting.
     func delivered(_ devices: [DeliveredCommands]) async throws
     /// The broker may have lost what it had: all wait again of whom it may still hold something.
     func startAgain(at time: Timestamp) async throws
 }
 
-package struct WaitingCommands: Sendable, Hashable {
-    package var device: String
-    package var revision: Int64
-
-    package init(device: String, revision: Int64) {
-        self.device = device
-        self.revision = revision
-    }
-}
-
 package struct DeliveredCommands: Sendable, Hashable {
-    package var waiting: WaitingCommands
+    package var waiting: WaitingDevice
     /// When the first of the commands that were delivered is over; nil if there were none.
     package var due: Timestamp?
 
-    package init(_ waiting: WaitingCommands, due: Timestamp?) {
+    package init(_ waiting: WaitingDevice, due: Timestamp?) {
         self.waiting = waiting
         self.due = due
     }
@@ -36,16 +26,16 @@ package struct PostgresCommandOutbox: CommandOutbox {
 
     package init(pool: PostgresPool) { self.pool = pool }
 
-    package func waiting(at time: Timestamp, _ limit: Int) async throws -> [WaitingCommands] {
+    package func waiting(at time: Timestamp, _ limit: Int) async throws -> [WaitingDevice] {
         try await query(Self.waiting(.int8(Int64(limit)), .timestamp(time))).map { row in
-            WaitingCommands(device: try row.text(0), revision: try row.int8(1))
+            WaitingDevice(try row.text(0), revision: try row.int8(1))
         }
     }
 
     package func delivered(_ devices: [DeliveredCommands]) async throws {
         _ = try await query(
             Self.delivered(
-                .textArray(devices.map(\.waiting.device)), .int8Array(devices.map(\.waiting.revision)),
+                .textArray(devices.map(\.waiting.id)), .int8Array(devices.map(\.waiting.revision)),
                 .nullableTimestampArray(devices.map(\.due))))
     }
 

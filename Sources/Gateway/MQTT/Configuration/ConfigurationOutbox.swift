@@ -2,22 +2,12 @@ package import Runtime
 
 /// Which devices' configurations the broker does not have yet.
 package protocol ConfigurationOutbox: Sendable {
-    /// Some of them, with the revision that is to be noted as delivered.
-    func waiting(_ limit: Int) async throws -> [WaitingConfiguration]
+    /// Some of them.
+    func waiting(_ limit: Int) async throws -> [WaitingDevice]
     /// The broker has them; those that have changed meanwhile go on waiting.
-    func delivered(_ configurations: [WaitingConfiguration]) async throws
+    func delivered(_ devices: [WaitingDevice]) async throws
     /// The broker may have lost what it had: all wait again.
     func startAgain() async throws
-}
-
-package struct WaitingConfiguration: Sendable, Hashable {
-    package var device: String
-    package var revision: Int64
-
-    package init(device: String, revision: Int64) {
-        self.device = device
-        self.revision = revision
-    }
 }
 
 package struct PostgresConfigurationOutbox: ConfigurationOutbox {
@@ -25,15 +15,14 @@ package struct PostgresConfigurationOutbox: ConfigurationOutbox {
 
     package init(pool: PostgresPool) { self.pool = pool }
 
-    package func waiting(_ limit: Int) async throws -> [WaitingConfiguration] {
+    package func waiting(_ limit: Int) async throws -> [WaitingDevice] {
         try await query(Self.waiting(.int8(Int64(limit)))).map { row in
-            WaitingConfiguration(device: try row.text(0), revision: try row.int8(1))
+            WaitingDevice(try row.text(0), revision: try row.int8(1))
         }
     }
 
-    package func delivered(_ configurations: [WaitingConfiguration]) async throws {
-        _ = try await query(
-            Self.delivered(.textArray(configurations.map(\.device)), .int8Array(configurations.map(\.revision))))
+    package func delivered(_ devices: [WaitingDevice]) async throws {
+        _ = try await query(Self.delivered(.textArray(devices.map(\.id)), .int8Array(devices.map(\.revision))))
     }
 
     package func startAgain() async throws { _ = try await query(Self.startAgain()) }
