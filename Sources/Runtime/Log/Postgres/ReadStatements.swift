@@ -84,30 +84,46 @@ enum ReadStatements {
         bounds(.text(String(start)), .text(String(end)), .text(category ?? ""))
     }
 
+    /// Every condition that may be asked for; one whose parameter is null is not. They fold away when the statement is
+    /// planned, which it is with its values: a prepared one for each combination would be planned for any.
+    private static let log = Statement.unprepared(
+        "read_log",
+        columns
+            + """
+             where position > $1 and position <= $2
+                and ($4::text is null or stream = $4)
+                and ($5::text is null or category = $5)
+                and ($6::text is null or type = $6)
+                and ($7::text is null or account = $7)
+                and ($8::uuid is null or correlation_id = $8)
+                and ($9::text is null or principal = $9)
+                and (not $10::boolean or \(byPeople))
+                and ($11::boolean or class in (0, 2))
+            order by position limit $3
+            """)
+
     /// The events of the window that pass the filter, the first of them up to the limit.
     static func log(
         in window: ReadWindow, where filter: LogFilter, limit: Int, telemetry: Bool
     ) -> BoundStatement {
-        var parameters: [PostgresValue] = [.int8(window.start), .int8(window.end), .int8(Int64(limit))]
-        var conditions = ""
-        func require(_ column: String, _ value: PostgresValue?) {
-            guard let value else { return }
-            parameters.append(value)
-            conditions += " and \(column) = $\(parameters.count)"
+        // Without this Postgres does not know that the index over what people did holds the answer.
+        let isByPeople = if case .user? = filter.principal { true } else { false }
+        return log(
+            .int8(window.start), .int8(window.end), .int8(Int64(limit)),
+            filter.stream.map { .text($0.description) } ?? .null, filter.category.map { .text($0) } ?? .null,
+            filter.type.map { .text($0) } ?? .null, filter.scope.parameter,
+            filter.correlationID.map { .uuid($0) } ?? .null, filter.principal.map { .text($0.description) } ?? .null,
+            .bool(isByPeople), .bool(telemetry))
+    }
+}
+
+extension AccountScope {
+    /// The account; null for all.
+    package var parameter: PostgresValue {
+        switch self {
+        case .all: .null
+        case .only(let account): .text(account.rawValue)
         }
-        require("stream", filter.stream.map { .text($0.description) })
-        require("category", filter.category.map { .text($0) })
-        require("type", filter.type.map { .text($0) })
-        if case .only(let account) = filter.scope { require("account", .text(account.rawValue)) }
-        require("correlation_id", filter.correlationID.map { .uuid($0) })
-        require("principal", filter.principal.map { .text($0.description) })
-        // Without it Postgres does not know that the index over what people did holds the answer.
-        if case .user? = filter.principal { conditions += " and \(byPeople)" }
-        return Statement.unprepared(
-            "read_log",
-            columns + " where position > $1 and position <= $2" + conditions + (telemetry ? "" : withoutTelemetry)
-                + " order by position limit $3"
-        ).bind(parameters)
     }
 }
 

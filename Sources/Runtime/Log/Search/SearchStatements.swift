@@ -41,22 +41,24 @@ enum SearchStatements {
         ReadStatements.columns + " where causation_id = any($1)" + ReadStatements.withoutTelemetry
             + " order by position limit $2")
 
+    /// A condition whose parameter is null is not asked for, and folds away.
+    private static let acts = Statement.unprepared(
+        "search_acts",
+        ReadStatements.columns
+            + """
+             where position < $1 and \(ReadStatements.byPeople)
+                and ($3::text is null or account = $3)
+                and ($4::text is null or principal = $4)
+                and ($5::text is null or category = $5)
+                and ($6::text is null or category <> $6)\(ReadStatements.withoutTelemetry)
+            order by position desc limit $2
+            """)
+
     static func acts(_ filter: ActFilter, before position: Int64?, limit: Int) -> BoundStatement {
-        var values: [PostgresValue] = [.int8(position ?? .max), .int8(Int64(limit))]
-        var conditions = ""
-        func require(_ column: String, is comparison: String = "=", _ value: String) {
-            values.append(.text(value))
-            conditions += " and \(column) \(comparison) $\(values.count)"
-        }
-        if case .only(let account) = filter.scope { require("account", account.rawValue) }
-        if let principal = filter.principal { require("principal", principal.description) }
-        if let category = filter.category { require("category", category) }
-        if let category = filter.leavesOut { require("category", is: "<>", category) }
-        return Statement.unprepared(
-            "search_acts",
-            ReadStatements.columns + " where position < $1 and " + ReadStatements.byPeople + conditions
-                + ReadStatements.withoutTelemetry + " order by position desc limit $2"
-        ).bind(values)
+        acts(
+            .int8(position ?? .max), .int8(Int64(limit)), filter.scope.parameter,
+            filter.principal.map { .text($0.description) } ?? .null, filter.category.map { .text($0) } ?? .null,
+            filter.leavesOut.map { .text($0) } ?? .null)
     }
 
     static let position = Statement("search_position", "select fleetlog_position_at($1)")
