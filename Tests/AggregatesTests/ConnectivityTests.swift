@@ -53,6 +53,13 @@ private func after(_ seconds: Int) -> Timestamp { .noon + .seconds(seconds) }
         silent.when(silence, at: after(901)).thenNothing()
         let back = silent.and(reading, at: after(1_000)).state.connectivity
         #expect(back.presence == .online && back.since == nil)
+        // The reading that brings it back says so, and no other.
+        let report = Device.Command.recordTelemetry(Telemetry(metrics: ["a": .number(1)], seq: nil, clock: .server))
+        var returning = TelemetryRecorded(metrics: ["a": .number(1)], clock: .server)
+        silent.and(.telemetryRecorded(returning), at: after(1_000)).when(report, at: after(1_001)).then(
+            .telemetryRecorded(returning))
+        returning.returned = true
+        silent.when(report, at: after(1_000)).then(.telemetryRecorded(returning))
         // Its session is over, so that it opens one when it says so.
         silent.and(reading, at: after(1_000)).when(says(true), at: after(1_001)).then(connected)
     }

@@ -42,7 +42,8 @@ import Testing
             flags: flags(&random),
             offset: Bool.random(using: &random) ? Int64.random(in: -9...9, using: &random) : nil,
             provisional: Bool.random(using: &random) ? Bool.random(using: &random) : nil,
-            repetitions: Bool.random(using: &random) ? Int64.random(in: 1...9, using: &random) : nil)
+            repetitions: Bool.random(using: &random) ? Int64.random(in: 1...9, using: &random) : nil,
+            returned: Bool.random(using: &random) ? true : nil)
     }
 
     private func flags(_ random: inout Random) -> ReadingFlags? {

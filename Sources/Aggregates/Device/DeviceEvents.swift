@@ -78,10 +78,13 @@ package struct TelemetryRecorded: Sendable, Codable, Equatable {
     package var provisional: Bool?
     /// How many readings since the last event of one were taken for repetitions; absent if none.
     package var repetitions: Int64?
+    /// Whether the device counted as offline until it sent this; absent if not.
+    package var returned: Bool?
 
     package init(
         metrics: [String: MetricValue], seq: Int64? = nil, clock: ObservationClock, delay: Int64? = nil,
-        flags: ReadingFlags? = nil, offset: Int64? = nil, provisional: Bool? = nil, repetitions: Int64? = nil
+        flags: ReadingFlags? = nil, offset: Int64? = nil, provisional: Bool? = nil, repetitions: Int64? = nil,
+        returned: Bool? = nil
     ) {
         self.metrics = metrics
         self.seq = seq
@@ -91,6 +94,7 @@ package struct TelemetryRecorded: Sendable, Codable, Equatable {
         self.offset = offset
         self.provisional = provisional
         self.repetitions = repetitions
+        self.returned = returned
     }
 }
 

@@ -23,12 +23,14 @@ private struct CanonicalCursor {
             let flags = skip(#","flags":{"#) ? readingFlags() : .some(nil), skip(#","metrics":{"#),
             let metrics = metrics(), let offset = integer(after: #","offset":"#),
             let provisional = skip(#","provisional":true"#) ? .some(Bool?.some(true)) : .some(nil),
-            let repetitions = integer(after: #","repetitions":"#), let seq = integer(after: #","seq":"#), skip("}"),
+            let repetitions = integer(after: #","repetitions":"#),
+            let returned = skip(#","returned":true"#) ? .some(Bool?.some(true)) : .some(nil),
+            let seq = integer(after: #","seq":"#), skip("}"),
             next == bytes.count
         else { return nil }
         return TelemetryRecorded(
             metrics: metrics, seq: seq, clock: clock, delay: delay, flags: flags, offset: offset,
-            provisional: provisional, repetitions: repetitions)
+            provisional: provisional, repetitions: repetitions, returned: returned)
     }
 
     /// The inner nil if the key is not there, the outer one if no integer follows.

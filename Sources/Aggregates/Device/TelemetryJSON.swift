@@ -37,6 +37,9 @@ enum TelemetryJSON {
             bytes += #","repetitions":"#.utf8
             bytes += String(repetitions).utf8
         }
+        if let returned = fact.returned {
+            bytes += (returned ? #","returned":true"# : #","returned":false"#).utf8
+        }
         if let seq = fact.seq {
             bytes += #","seq":"#.utf8
             bytes += String(seq).utf8
