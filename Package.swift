@@ -91,6 +91,7 @@ var targets: [Target] = [
             .embedInCode("0037-provisional-readings.sql"),
             .embedInCode("0038-state-beside-the-view.sql"),
             .embedInCode("0039-past-streams.sql"),
+            .embedInCode("0040-states.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -15,7 +15,7 @@ struct ServedGateway: Sendable {
 
     static let views: [any WideProjection.Type] = [
         DevicesProjection.self, AccountsProjection.self, AlertsProjection.self, TelemetryProjection.self,
-        RolloutsProjection.self, RolloutDevicesProjection.self,
+        StatesProjection.self, RolloutsProjection.self, RolloutDevicesProjection.self,
     ]
 
     static func with<Value: Sendable>(

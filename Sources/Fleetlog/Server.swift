@@ -71,6 +71,8 @@ struct Server {
             AlertsProjection.self, log: feed, pool: pool, logger: logger, progress: progress)
         let telemetryView = ProjectionRunner(
             TelemetryProjection.self, log: feed, pool: pool, logger: logger, progress: progress)
+        let statesView = ProjectionRunner(
+            StatesProjection.self, log: feed, pool: pool, logger: logger, progress: progress)
         let rolloutsView = ProjectionRunner(
             RolloutsProjection.self, log: feed, pool: pool, logger: logger, progress: progress)
         let rolloutDevicesView = ProjectionRunner(
@@ -147,8 +149,8 @@ struct Server {
 
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            telemetryView, rolloutsView, rolloutDevicesView, rebuilder, viewCount, pasts, sealer, purge, driftWatch,
-            diskWatch,
+            telemetryView, statesView, rolloutsView, rolloutDevicesView, rebuilder, viewCount, pasts, sealer, purge,
+            driftWatch, diskWatch,
             catalog, pump,
             dispatcher,
             workflows, mqtt, http,

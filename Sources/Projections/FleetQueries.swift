@@ -16,7 +16,7 @@ package protocol FleetQueries: AlertQueries {
 }
 
 /// The questions that all views answer together.
-package typealias ViewQueries = FleetQueries & RolloutQueries & TelemetryQueries & FleetOverviewQueries
+package typealias ViewQueries = FleetQueries & RolloutQueries & TelemetryQueries & StateQueries & FleetOverviewQueries
 
 extension FleetQueries {
     /// Devices in the order of their ids, after `id` if given.

@@ -20,6 +20,8 @@ package protocol WideProjection: Sendable {
     /// The SQL expression for a row's id.
     static var key: String { get }
 
+    /// Whether the event may concern any row, asked before anything else is done for it; what cannot be read may.
+    static func concerns(_ event: RecordedEvent) -> Bool
     /// Whether each event concerns one row at most.
     static var isNarrow: Bool { get }
     /// The ids of the rows that the event concerns.
@@ -78,6 +80,8 @@ package struct RowLife: Sendable {
 }
 
 extension WideProjection {
+    package static func concerns(_ event: RecordedEvent) -> Bool { true }
+
     package static func rowCount(of event: RecordedEvent) throws(EventCodecError) -> Int { try ids(of: event).count }
 
     package static func ids(of event: RecordedEvent, after time: Timestamp?) throws(EventCodecError) -> [String] {

@@ -18,19 +18,20 @@ struct ProjectionStep<P: WideProjection>: Sendable {
     /// Applies a page in a transaction of its own: checkpoint and rows together.
     func apply(_ page: LogPage, from position: Int64, on connection: PostgresConnection) async throws -> Outcome {
         let move = moving(from: position, to: page)
+        let events = page.events.filter { P.concerns($0) }
         // Rows and checkpoint are lost together if Postgres crashes, and are made again of the log.
         let begin = [Statement.begin(), Statement.letCommitBeLate()]
-        if page.events.isEmpty {
+        if events.isEmpty {
             return try await connection.run(begin + [move, Statement.commit()])[2].affected == 1
                 ? .moved(stuck: 0, lateness: Lateness()) : .overtaken
         }
-        let opened = try await connection.run(begin + [move] + loading(page.events))
+        let opened = try await connection.run(begin + [move] + loading(events))
         guard opened[2].affected == 1 else {
             _ = try await connection.query(Statement.rollback())
             return .overtaken
         }
         do {
-            let (statements, result) = try await folded(page.events, onto: opened[4], stuck: opened[3], after: position)
+            let (statements, result) = try await folded(events, onto: opened[4], stuck: opened[3], after: position)
             _ = try await connection.run(statements + [Statement.commit()])
             return .moved(stuck: result.failures.count, lateness: result.lateness ?? Lateness())
         } catch {

@@ -4,6 +4,10 @@ package import Runtime
 package protocol TelemetryQueries: Sendable {
     /// The windows of a device that begin within the bounds, by metric and then by time.
     func windows(_ wanted: WindowsWanted, scope: AccountScope) async throws(QueryError) -> [MetricWindow]
+    /// The minutes of one metric that begin within the bounds, and have readings, in order.
+    func minutes(
+        of metric: String, device: String, from: Timestamp, to: Timestamp, scope: AccountScope
+    ) async throws(QueryError) -> [MinuteSum]
 }
 
 package struct WindowsWanted: Sendable, Hashable {
@@ -87,6 +91,19 @@ extension PostgresFleetQueries: TelemetryQueries {
                 summary: try WindowSummary(row, from: 3))
         }
     }
+
+    package func minutes(
+        of metric: String, device: String, from: Timestamp, to: Timestamp, scope: AccountScope
+    ) async throws(QueryError) -> [MinuteSum] {
+        let account: PostgresValue = if case .only(let account) = scope { .text(account.rawValue) } else { .null }
+        return try await read(
+            WindowStatements.minutes(.text(device), .text(metric), .timestamp(from), .timestamp(to), account)
+        ) { row throws(PostgresError) in
+            MinuteSum(
+                start: try row.timestamp(0), count: try row.int8(1), sum: Int128(try row.text(2)) ?? 0,
+                unsummed: try row.int8(3))
+        }
+    }
 }
 
 private enum WindowStatements {
@@ -104,6 +121,16 @@ private enum WindowStatements {
         select metric, start, account, count, minimum, maximum, last, last_time, sum::text, squares::text, unsummed
         \(found) and (w.metric, w.start, w.account) > ($7, $8, $9)
         order by metric, start, account limit $10
+        """)
+
+    static let minutes = Statement(
+        "query_minutes",
+        """
+        select start, sum(count)::int8, sum(sum)::text, sum(unsummed)::int8 from telemetry_windows
+        where generation = (select live_generation from projections where name = 'telemetry')
+            and device = $1 and metric = $2 and length = 60 and start >= $3 and start < $4
+            and ($5::text is null or account = $5)
+        group by start order by start
         """)
 
     /// Sums of whole numbers are the same whoever adds them.

@@ -91,7 +91,7 @@ extension EndToEnd {
                 for device in devices[..<3] { try await thermometers.report(80, of: device) }
                 try await eventually("three letters have come") { mailbox.letters.count == 3 }
 
-                for view in ["devices", "accounts", "alerts", "telemetry", "rollouts", "rollout-devices"] {
+                for view in ["devices", "accounts", "alerts", "telemetry", "states", "rollouts", "rollout-devices"] {
                     try await system.viewEqualsRebuild(view)
                 }
                 _ = try await Executable.run(["audit", "--database-url", system.database.serverURL])

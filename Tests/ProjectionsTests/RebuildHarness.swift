@@ -7,7 +7,7 @@ import Testing
 /// A server's views.
 let views: [any WideProjection.Type] = [
     DevicesProjection.self, AccountsProjection.self, AlertsProjection.self, TelemetryProjection.self,
-    RolloutsProjection.self, RolloutDevicesProjection.self,
+    StatesProjection.self, RolloutsProjection.self, RolloutDevicesProjection.self,
 ]
 
 /// The role, for whoever asks.

@@ -38,12 +38,13 @@ enum KnownEvents {
     /// Every view.
     static let views: [any WideProjection.Type] = [
         DevicesProjection.self, AccountsProjection.self, AlertsProjection.self, TelemetryProjection.self,
-        RolloutsProjection.self, RolloutDevicesProjection.self,
+        StatesProjection.self, RolloutsProjection.self, RolloutDevicesProjection.self,
     ]
 
     static let folds: [any StreamLaw] = [
         ViewFold(DevicesProjection.self), ViewFold(AccountsProjection.self), ViewFold(AlertsProjection.self),
-        ViewFold(TelemetryProjection.self), ViewFold(RolloutsProjection.self), ViewFold(RolloutDevicesProjection.self),
+        ViewFold(TelemetryProjection.self), ViewFold(StatesProjection.self), ViewFold(RolloutsProjection.self),
+        ViewFold(RolloutDevicesProjection.self),
     ]
 
     /// How the events of aggregates are decoded for all who follow the log.

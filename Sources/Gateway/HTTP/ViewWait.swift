@@ -15,7 +15,8 @@ package struct ViewWait: Sendable {
         "/api/v1/alerts": ["alerts"], "/api/v1/alerts/{id}": ["alerts"],
         "/api/v1/rollouts": ["rollouts"], "/api/v1/rollouts/{id}": ["rollouts"],
         "/api/v1/rollouts/{id}/devices": ["rollouts", "rollout-devices"],
-        "/api/v1/metrics/{metric}": ["telemetry"],
+        "/api/v1/metrics/{metric}": ["telemetry"], "/api/v1/devices/{id}/rolling": ["telemetry"],
+        "/api/v1/devices/{id}/states": ["states"],
     ]
 
     package init(_ progress: ViewProgress, atMost limit: Duration) {

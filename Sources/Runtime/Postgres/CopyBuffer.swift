@@ -29,6 +29,11 @@ package struct CopyBuffer: Sendable {
         }
     }
 
+    package mutating func bytea(_ value: [UInt8]) {
+        append(Int32(value.count))
+        bytes.append(contentsOf: value)
+    }
+
     /// As `jsonb`, whose binary form is a version and the text.
     package mutating func json(_ value: String?) {
         guard let value else { return append(-1 as Int32) }

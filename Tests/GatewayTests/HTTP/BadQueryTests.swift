@@ -60,6 +60,7 @@ import Testing
             let required = [
                 "/api/v1/devices/{id}/diff": [instant], "/api/v1/accounts/{id}/diff": [instant],
                 "/api/v1/rollouts/{id}/diff": [instant], "/api/v1/fleet/diff": [instant],
+                "/api/v1/devices/{id}/rolling": [("metric", "temperature")],
                 "/api/v1/metrics/{metric}": [("device_id", device)], "/api/v1/audit/proof": [("position", "1")],
                 "/api/v1/audit/consistency": [("from", "1"), ("to", "1")],
             ]

@@ -30,6 +30,19 @@ extension FoldedQueries: TelemetryQueries {
     }
 }
 
+extension FoldedQueries {
+    func minutes(
+        of metric: String, device: String, from: Timestamp, to: Timestamp, scope: AccountScope
+    ) async throws(QueryError) -> [MinuteSum] {
+        let wanted = WindowsWanted(
+            device: device, metrics: [metric], resolution: .minute, from: from, to: to, after: nil, limit: .max)
+        return try await windows(wanted, scope: scope).filter { $0.metric == metric }.map {
+            MinuteSum(
+                start: $0.start, count: $0.summary.count, sum: $0.summary.sum, unsummed: $0.summary.unsummed)
+        }
+    }
+}
+
 extension FoldedQueries: FleetOverviewQueries {
     func fleetCounts() async throws(QueryError) -> [FleetCount] {
         try await devices(scope: .all, where: DeviceFilter(), after: nil, limit: .max).map { device in

@@ -30,6 +30,8 @@ import Testing
             "GET /api/v1/devices/{id}/diff": ["?" + span],
             "GET /api/v1/devices/{id}": ["", "?version=1", "?version=1000", "?at=2036-01-01T00:00:00Z", "?asOf=9"],
             "GET /api/v1/devices/{id}/config": ["", "?version=1"],
+            "GET /api/v1/devices/{id}/states": ["", "?metric=temperature", "?at=2026-11-21T00:00:00Z"],
+            "GET /api/v1/devices/{id}/rolling": ["?metric=temperature"],
         ]
         let below = gateway.gateway.routes.filter { $0.path.hasPrefix("/api/v1/devices/{id}") }.flatMap { route in
             let name = "\(route.method.rawValue) \(route.path)"

@@ -16,6 +16,8 @@ import Workflows
             "/api/v1/devices/{id}/config": "\(device)/config", "/api/v1/devices/{id}/commands": "\(device)/commands",
             "/api/v1/devices/{id}/commands/{command}": "\(device)/commands/\(place.command)",
             "/api/v1/devices/{id}/diff": "\(device)/diff?from=\(instant)",
+            "/api/v1/devices/{id}/states": "\(device)/states",
+            "/api/v1/devices/{id}/rolling": "\(device)/rolling?metric=temperature",
             "/api/v1/metrics/{metric}": "/api/v1/metrics/temperature?device_id=\(place.device)",
             "/api/v1/accounts": "/api/v1/accounts", "/api/v1/accounts/{id}": "/api/v1/accounts/default",
             "/api/v1/accounts/{id}/diff": "/api/v1/accounts/default/diff?from=\(instant)",
