@@ -97,7 +97,9 @@ extension PostgresFleetQueries: TelemetryQueries {
     ) async throws(QueryError) -> [MinuteSum] {
         let account: PostgresValue = if case .only(let account) = scope { .text(account.rawValue) } else { .null }
         return try await read(
-            WindowStatements.minutes(.text(device), .text(metric), .timestamp(from), .timestamp(to), account)
+            WindowStatements.minutes(
+                .text(device), .text(metric), .timestamp(from), .timestamp(to), account,
+                try generation(of: TelemetryProjection.name))
         ) { row throws(PostgresError) in
             MinuteSum(
                 start: try row.timestamp(0), count: try row.int8(1), sum: Int128(try row.text(2)) ?? 0,
@@ -127,7 +129,7 @@ private enum WindowStatements {
         "query_minutes",
         """
         select start, sum(count)::int8, sum(sum)::text, sum(unsummed)::int8 from telemetry_windows
-        where generation = (select live_generation from projections where name = 'telemetry')
+        where generation = coalesce($6::int4, (select live_generation from projections where name = 'telemetry'))
             and device = $1 and metric = $2 and length = 60 and start >= $3 and start < $4
             and ($5::text is null or account = $5)
         group by start order by start

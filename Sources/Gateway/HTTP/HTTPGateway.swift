@@ -76,8 +76,8 @@ package struct HTTPGateway: Service {
             ).all
             + FleetDifferenceRoutes(past: pasts).all
             + MetricRoutes(devices: deviceRoutes, queries: queries, catalog: catalog, past: pasts).all
-            + StateRoutes(devices: deviceRoutes, queries: queries, catalog: catalog).all
-            + RollingRoutes(devices: deviceRoutes, queries: queries, catalog: catalog).all
+            + StateRoutes(devices: deviceRoutes, queries: queries, catalog: catalog, past: pasts).all
+            + RollingRoutes(devices: deviceRoutes, queries: queries, catalog: catalog, past: pasts).all
             + ClaimCodeRoutes(changes: AccountChanges(store: store, accounts: accounts)).all
             + AccountRoutes(store: store, accounts: accounts, queries: queries, past: pasts).all
             + AlertRoutes(store: store, alerts: alerts, queries: queries, past: pasts).all

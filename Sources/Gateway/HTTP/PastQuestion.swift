@@ -40,15 +40,20 @@ struct PastQuestion: Sendable {
     /// The instant of the past that the request asks for.
     func time(of position: Int64, _ exchange: Exchange) async throws(Problem) -> Timestamp {
         if let time = try exchange.query.time("at") { return min(time, exchange.time) }
+        return try await recordedTime(of: position) ?? exchange.time
+    }
+
+    /// When the log came to a position; nil for the position of an empty one.
+    func recordedTime(of position: Int64) async throws(Problem) -> Timestamp? {
         do throws(EventStoreError) {
             let page = try await store.readLog(after: max(0, position - 1), where: .everything, limit: 1)
-            return page.events.first?.recordedTime ?? exchange.time
+            return page.events.first?.recordedTime
         } catch {
             throw Problem(error)
         }
     }
 
-    private func position(_ text: String) async throws(Problem) -> Int64 {
+    func position(_ text: String) async throws(Problem) -> Int64 {
         guard let position = Int64(text), position >= 0 else {
             throw .malformed("asOf", "asOf must be a position, a number from 0.")
         }

@@ -36,6 +36,7 @@ extension PostgresFleetQueries: StateQueries {
                 .text(wanted.device), .timestamp(WindowLength.hour.start(of: wanted.from)), .timestamp(wanted.to),
                 account,
                 .textArray(path), .timestamp(wanted.from - RunsWanted.lookBack),
+                try generation(of: StatesProjection.name),
             ])
         ) { row throws(PostgresError) in
             try StateRuns.decode(try row.bytes(1), from: try row.timestamp(0))
@@ -46,7 +47,7 @@ extension PostgresFleetQueries: StateQueries {
 private enum RunStatements {
     private static let hours = """
         select s.start, s.runs #> $5 as runs from states s
-        where s.generation = (select live_generation from projections where name = 'states')
+        where s.generation = coalesce($7::int4, (select live_generation from projections where name = 'states'))
             and s.device = $1 and ($4::text is null or s.account = $4) and s.runs #> $5 is not null
         """
 

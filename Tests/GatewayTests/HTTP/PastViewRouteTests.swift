@@ -25,7 +25,7 @@ extension TestGateway {
         return [
             "accounts", "alerts", "alerts?state=open", "rollouts", "rollouts/\(rollout)/devices", "fleet",
             "dashboard/devices", "dashboard/metrics", "dashboard/alerts", "accounts/default", "alerts/\(alert)",
-            "rollouts/\(rollout)",
+            "rollouts/\(rollout)", "devices/\(device)/rolling?metric=temperature&window=1h&\(span)",
         ] + metrics
     }
 

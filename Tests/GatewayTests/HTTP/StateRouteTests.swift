@@ -60,6 +60,27 @@ import Testing
         }
     }
 
+    @Test func `are what was thought of an instant when the log ended at a position`() async throws {
+        try await TestGateway.with { gateway in
+            let path = "/api/v1/devices/\(try await reported(gateway))/states?metric=leak"
+            let head = try await gateway.store.head().position
+            func state(_ time: String, asOf position: Int64) async throws -> [String: Any] {
+                let reply = try await gateway.ask("GET", "\(path)&at=2026-11-21T\(time)Z&asOf=\(position)")
+                #expect(reply.status == 200 && reply.headers["fleetlog-position"] == "\(position)", "\(reply)")
+                return reply.json
+            }
+            // Before the reading of 12:30, and before the late one of 12:20.
+            #expect(try await state("12:35:00", asOf: head - 3)["state"] as? Bool == true)
+            #expect(try await state("12:35:00", asOf: head - 2)["state"] as? Bool == false)
+            #expect(try await state("12:25:00", asOf: head - 1)["lastTime"] as? String == "2026-11-21T12:10:00Z")
+            #expect(try await state("12:25:00", asOf: head)["lastTime"] as? String == "2026-11-21T12:20:00Z")
+            for query in ["asOf=x", "asOf=\(head + 1)"] {
+                let bad = try await gateway.ask("GET", "\(path)&\(query)")
+                #expect(bad.status == 400 && bad[text: "field"] == "asOf", "\(bad)")
+            }
+        }
+    }
+
     @Test func `without a metric are whether it was there`() async throws {
         try await TestGateway.with { gateway in
             let id = try await gateway.register()

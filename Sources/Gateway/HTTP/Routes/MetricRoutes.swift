@@ -17,10 +17,8 @@ struct MetricRoutes: Sendable {
         let position = try await past.position(exchange.query)
         let now = if let position { try await past.time(of: position, exchange) } else { exchange.time }
         let question = try MetricQuestion(exchange, now: now)
-        let device = try await measured(question.device, asOf: position, caller)
-        guard
-            device.defined.keys.contains(where: question.includes) || device.reported.contains(where: question.includes)
-        else { throw .unknownMetric }
+        let device = try await devices.measured(question.device, by: catalog, asOf: position, caller)
+        guard device.has(question.includes) else { throw .unknownMetric }
         exchange.shows(device: question.device, of: device.account)
         let units = device.defined.compactMapValues(\.unit)
         guard let resolution = question.resolution.windows else {
@@ -49,50 +47,9 @@ struct MetricRoutes: Sendable {
         return try .json(answer, headers: headers)
     }
 
-    /// What an answer depends on of the device, as it is or was.
-    private struct Measured {
-        var account: AccountID
-        var defined: [String: MetricDefinition]
-        var reported: Set<String>
-        /// How far its stream had come, as far as is known.
-        var version: Int64
-        /// Whether events behind that are none of its business.
-        var isPast: Bool
-
-        func includes(_ event: RecordedEvent) -> Bool { !isPast || event.version <= version }
-    }
-
-    private func measured(
-        _ id: String, asOf position: Int64?, _ caller: Caller
-    ) async throws(Problem) -> Measured {
-        guard let position else {
-            guard let row = try await devices.row(id, scope: caller.scope) else { throw .noDevice }
-            let schemas = catalog?.current ?? .readyMade
-            return Measured(
-                account: row.account, defined: schemas.metrics(of: row.type, account: row.account),
-                reported: Set(row.readings.keys), version: row.version, isPast: false)
-        }
-        let memory = try await devices.past(id, at: .position(position), caller)
-        let (account, type) = (memory.state.account, memory.state.type)
-        // What the account had said of the type by then.
-        let past: PastMemory<Account>
-        do throws(DispatchError<Account.Rejection>) {
-            past = try await devices.accounts.accounts.recall(account.rawValue, at: .position(position))
-        } catch {
-            throw Problem(undecided: error)
-        }
-        var schemas = TelemetrySchemas.readyMade
-        if case .stood(let owner) = past, let schema = owner.state.deviceTypes[type.rawValue] {
-            schemas = schemas.defining(type, schema, in: account)
-        }
-        return Measured(
-            account: account, defined: schemas.metrics(of: type, account: account),
-            reported: Set(memory.state.readings.keys), version: memory.version, isPast: true)
-    }
-
     /// In the order in which they were recorded; `next` is the version to go on after.
     private func readings(
-        _ question: MetricQuestion, _ exchange: Exchange, _ caller: Caller, _ device: Measured,
+        _ question: MetricQuestion, _ exchange: Exchange, _ caller: Caller, _ device: MeasuredDevice,
         _ units: [String: String]
     ) async throws(Problem) -> MetricAnswer<ReadingAnswer> {
         let after = try exchange.query.after()
@@ -152,7 +109,7 @@ struct MetricRoutes: Sendable {
 
     /// What the device's clock, once it was known, has made of readings.
     private func redatings(
-        of stream: StreamName, _ device: Measured, _ caller: Caller
+        of stream: StreamName, _ device: MeasuredDevice, _ caller: Caller
     ) async throws(Problem) -> Redatings {
         let filter = LogFilter(type: Redatings.type, scope: caller.scope, stream: stream)
         var redatings = Redatings()

@@ -9,26 +9,31 @@ struct RollingRoutes: Sendable {
     let devices: DeviceRoutes
     let queries: any TelemetryQueries & FleetQueries
     let catalog: TelemetryCatalog?
+    let past: PastQuestion
 
     var all: [Route] {
         [.guarded(.get, "/api/v1/devices/{id}/rolling", needs: .readFleet, shows: .readings, read)]
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        let question = try RollingQuestion(exchange)
+        let position = try await past.position(exchange.query)
+        let now = if let position { try await past.time(of: position, exchange) } else { exchange.time }
+        let question = try RollingQuestion(exchange, now: now)
         let id = exchange.parameter("id")
-        guard let device = try await devices.row(id, scope: caller.scope) else { throw .noDevice }
-        let defined = (catalog?.current ?? .readyMade).metrics(of: device.type, account: device.account)
-        guard defined[question.metric] != nil || device.readings[question.metric] != nil else { throw .unknownMetric }
+        let device = try await devices.measured(id, by: catalog, asOf: position, caller)
+        guard device.has({ $0 == question.metric }) else { throw .unknownMetric }
         exchange.shows(device: id, of: device.account)
+        let stream = StreamName(category: Device.category, id: id)
+        let views: any TelemetryQueries =
+            if let position { try await past.views(["telemetry"], of: stream, asOf: position) } else { queries }
         let minutes: [MinuteSum]
         let headers: HTTPFields
         do throws(QueryError) {
             let before = question.after ?? question.from
-            minutes = try await queries.minutes(
+            minutes = try await views.minutes(
                 of: question.metric, device: id, from: before - .seconds(Int64(question.minutes) * 60), to: question.to,
                 scope: caller.scope)
-            headers = try await queries.positionHeader(of: "telemetry")
+            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "telemetry") }
         } catch {
             throw Problem(error)
         }
@@ -43,7 +48,8 @@ struct RollingRoutes: Sendable {
         let items = points.prefix(question.limit)
         return try .json(
             RollingSeries(
-                device: id, metric: question.metric, unit: defined[question.metric]?.unit, window: question.window,
+                device: id, metric: question.metric, unit: device.defined[question.metric]?.unit,
+                window: question.window,
                 from: question.from, to: question.to, items: items.map { RollingAnswer($0) },
                 next: points.count > question.limit ? items.last.map { "\($0.time.microseconds)" } : nil),
             headers: headers)
@@ -63,15 +69,15 @@ struct RollingQuestion {
 
     private static let windows = ["5m": 5, "15m": 15, "1h": 60, "6h": 360, "1d": 1_440]
 
-    init(_ exchange: Exchange) throws(Problem) {
+    init(_ exchange: Exchange, now: Timestamp) throws(Problem) {
         let query = exchange.query
-        try query.allow("metric", "window", "from", "to", "after", "limit")
+        try query.allow(["metric", "window", "from", "to", "after", "limit"] + PastQuestion.parameters)
         window = query["window"] ?? "1h"
         guard let minutes = Self.windows[window] else {
             throw .malformed("window", "window must be 5m, 15m, 1h, 6h or 1d.")
         }
         self.minutes = minutes
-        to = try query.time("to") ?? exchange.time
+        to = try query.time("to") ?? now
         from = try query.time("from") ?? to - .seconds(86_400)
         guard from < to else { throw .malformed("from", "from must be before to.") }
         guard (to - from).components.seconds <= 7 * 86_400 else {

@@ -9,27 +9,33 @@ struct StateRoutes: Sendable {
     let devices: DeviceRoutes
     let queries: any StateQueries & FleetQueries
     let catalog: TelemetryCatalog?
+    let past: PastQuestion
 
     var all: [Route] {
         [.guarded(.get, "/api/v1/devices/{id}/states", needs: .readFleet, shows: .readings, read)]
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        let question = try StateQuestion(exchange)
+        // Of the two axes, at is the time of observation here, and asOf what was known by then.
+        var position: Int64?
+        if let text = exchange.query["asOf"] { position = try await past.position(text) }
+        var now = exchange.time
+        if let position, let recorded = try await past.recordedTime(of: position) { now = recorded }
+        let question = try StateQuestion(exchange, now: now)
         let id = exchange.parameter("id")
-        guard let device = try await devices.row(id, scope: caller.scope) else { throw .noDevice }
-        if let metric = question.metric {
-            let defined = (catalog?.current ?? .readyMade).metrics(of: device.type, account: device.account)
-            guard defined[metric] != nil || device.readings[metric] != nil else { throw .unknownMetric }
-        }
+        let device = try await devices.measured(id, by: catalog, asOf: position, caller)
+        if let metric = question.metric { guard device.has({ $0 == metric }) else { throw .unknownMetric } }
         exchange.shows(device: id, of: device.account)
+        let stream = StreamName(category: Device.category, id: id)
+        let views: any StateQueries =
+            if let position { try await past.views(["states"], of: stream, asOf: position) } else { queries }
         let runs: [StateRun]
         let headers: HTTPFields
         do throws(QueryError) {
-            runs = try await queries.runs(
+            runs = try await views.runs(
                 RunsWanted(device: id, subject: question.subject, from: question.from, to: question.to),
                 scope: caller.scope)
-            headers = try await queries.positionHeader(of: "states")
+            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "states") }
         } catch {
             throw Problem(error)
         }
@@ -64,9 +70,10 @@ struct StateQuestion {
 
     var subject: StateSubject { metric.map { .metric($0) } ?? .connectivity }
 
-    init(_ exchange: Exchange) throws(Problem) {
+    /// - Parameter now: when the answer is from, behind which nothing is known.
+    init(_ exchange: Exchange, now: Timestamp) throws(Problem) {
         let query = exchange.query
-        try query.allow("metric", "at", "from", "to", "after", "limit")
+        try query.allow("metric", "at", "asOf", "from", "to", "after", "limit")
         metric = query["metric"]
         if let metric { guard (1...128).contains(metric.utf8.count) else { throw .unknownMetric } }
         at = try query.time("at")
@@ -85,8 +92,7 @@ struct StateQuestion {
             (from, to) = (at - .seconds(Self.mostSeconds), at + .microseconds(1))
             return
         }
-        // Nothing is known of the future.
-        to = min(end ?? exchange.time, exchange.time)
+        to = min(end ?? now, now)
         from = asked ?? to - .seconds(86_400)
         guard from < to else { throw .malformed("from", "from must be before to, and before now.") }
         guard (to - from).components.seconds <= Self.mostSeconds else {
