@@ -1,4 +1,5 @@
 import Aggregates
+import Logging
 import Projections
 import Runtime
 import Support
@@ -182,6 +183,32 @@ private struct Answers: Equatable {
                     _ = try await views.devices(
                         selectedBy: .type("water"), account: .default, limit: 9)
                 }
+            }
+        }
+    }
+
+    @Test func `of one stream does not wait for a whole one`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.register("a")
+            try await fleet.report(1, from: "a", at: noon)
+            let holder = PostgresPool(
+                url: try DatabaseURL(log.database.superuserURL), size: 1, threads: [log.thread],
+                logger: Logger(label: "test"))
+            defer { holder.close() }
+            try await log.withPasts { past in
+                let whole = try await holder.withTransaction { connection in
+                    _ = try await connection.query(
+                        Statement.unprepared("hold", "lock table devices in share mode", effect: .writes)())
+                    let whole = Task { _ = try await past.views(["devices"], asOf: 2) }
+                    try await eventually("the builder waits") {
+                        try await log.number(
+                            "select count(*) from pg_locks where relation = 'devices'::regclass and not granted") > 0
+                    }
+                    _ = try await past.views(["telemetry"], of: StreamName("device-a"), asOf: 2)
+                    return whole
+                }
+                try await whole.value
             }
         }
     }

@@ -2,8 +2,8 @@ package import Logging
 package import Runtime
 import ServiceLifecycle
 
-/// Folds the past views that somebody has asked for, one at a time whatever the number of servers, and deletes those that
-/// nobody asks for any more.
+/// Folds the past views that somebody has asked for, and deletes those that nobody asks for any more: whole views one at a
+/// time, whatever the number of servers, and single streams one at a time beside them, since they are soon done.
 package struct PastBuilder: Service {
     /// What one may cost.
     package struct Bounds: Sendable {
@@ -42,35 +42,35 @@ package struct PastBuilder: Service {
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    try await work()
-                } catch {
-                    if Task.isCancelled { return }
-                    logger.warning("Past views are interrupted", metadata: ["error": "\(String(reflecting: error))"])
-                    try? await Task.sleep(for: .seconds(1))
-                }
-                try? await Task.sleep(for: bounds.looks)
+            await withDiscardingTaskGroup { group in
+                for extent in PastExtent.allCases { group.addTask { await follow(extent) } }
             }
+        }
+    }
+
+    private func follow(_ extent: PastExtent) async {
+        while !Task.isCancelled {
+            do {
+                try await work(extent)
+            } catch {
+                if Task.isCancelled { return }
+                logger.warning("Past views are interrupted", metadata: ["error": "\(String(reflecting: error))"])
+                try? await Task.sleep(for: .seconds(1))
+            }
+            try? await Task.sleep(for: bounds.looks)
         }
     }
 
     private var keep: PostgresValue { .float8(bounds.keep / .seconds(1)) }
 
-    private func work() async throws {
-        let isDue = try await pool.withConnection { try await $0.query(PastStatements.due(keep)).first?.bool(0) }
-        guard isDue == true else { return }
+    private func work(_ extent: PastExtent) async throws {
+        let due = PastStatements.due(keep, extent.isSingle)
+        guard try await pool.withConnection({ try await $0.query(due).first?.bool(0) }) == true else { return }
         try await pool.withTransaction { connection in
-            guard try await connection.query(PastStatements.lock()).first?.bool(0) == true else { return }
-            try await sweep()
-            // What is asked for meanwhile may be what is soon done.
-            while let next = try await asked().first(where: { projection(of: $0) != nil }) { try await build(next) }
+            guard try await connection.query(PastStatements.lock(extent.key)).first?.bool(0) == true else { return }
+            try await sweep(extent)
+            for row in try await asked(extent) { try await build(row) }
         }
-    }
-
-    /// Nil if another definition is asked for, which is left to a program of its own.
-    private func projection(of asked: Asked) -> (any WideProjection.Type)? {
-        projections.first { $0.name == asked.projection && $0.definition == asked.definition }
     }
 
     private struct Asked {
@@ -82,9 +82,9 @@ package struct PastBuilder: Service {
         var stream: StreamName?
     }
 
-    private func asked() async throws -> [Asked] {
+    private func asked(_ extent: PastExtent) async throws -> [Asked] {
         try await pool.withConnection { connection in
-            try await connection.query(PastStatements.asked()).map {
+            try await connection.query(PastStatements.asked(extent.isSingle)).map {
                 Asked(
                     generation: try $0.int4(0), projection: try $0.text(1), definition: try $0.int4(2),
                     position: try $0.int8(3), stream: StreamName(try $0.text(4)))
@@ -93,7 +93,10 @@ package struct PastBuilder: Service {
     }
 
     private func build(_ asked: Asked) async throws {
-        guard let projection = projection(of: asked) else { return }
+        // One of another definition is left to a program of its own.
+        guard let projection = projections.first(where: { $0.name == asked.projection }),
+            projection.definition == asked.definition
+        else { return }
         var reason: String?
         do {
             try await fold(asked, projection)
@@ -173,9 +176,11 @@ package struct PastBuilder: Service {
 
     // MARK: What is to go
 
-    private func sweep() async throws {
+    private func sweep(_ extent: PastExtent) async throws {
         let dropped = try await pool.withConnection { connection in
-            try await connection.query(PastStatements.expire(keep)).map { (try $0.int4(0), try $0.text(1)) }
+            try await connection.query(PastStatements.expire(keep, extent.isSingle)).map {
+                (try $0.int4(0), try $0.text(1))
+            }
         }
         for (generation, name) in dropped {
             guard let projection = projections.first(where: { $0.name == name }) else { continue }

@@ -39,15 +39,17 @@ enum PastStatements {
         """
         select exists (
             select from past_views
-            where state in ('asked', 'dropped') or used_time < clock_timestamp() - $1::float8 * interval '1 second')
+            where (stream <> '') = $2 and (
+                state in ('asked', 'dropped') or used_time < clock_timestamp() - $1::float8 * interval '1 second'))
         """)
 
-    /// What nobody has folded yet; single streams first, since they are soon done.
+    /// What nobody has folded yet, the oldest first.
     static let asked = Statement(
         "asked_past_views",
         """
-        select generation, projection, definition, position, stream from past_views where state = 'asked'
-        order by stream = '', used_time
+        select generation, projection, definition, position, stream from past_views
+        where state = 'asked' and (stream <> '') = $1
+        order by used_time
         """)
 
     static let end = Statement(
@@ -62,14 +64,31 @@ enum PastStatements {
         "expire_past_views",
         """
         update past_views set state = 'dropped'
-        where state = 'dropped' or used_time < clock_timestamp() - $1::float8 * interval '1 second'
+        where (stream <> '') = $2
+            and (state = 'dropped' or used_time < clock_timestamp() - $1::float8 * interval '1 second')
         returning generation, projection
         """)
 
     static let forget = Statement(
         "forget_past_view", "delete from past_views where generation = $1 and state = 'dropped'")
 
-    /// One builder at a time, until the transaction ends. The key is "fl-past" as a number.
+    /// One builder at a time, until the transaction ends.
     static let lock = Statement.unprepared(
-        "lock_past_views", "select pg_try_advisory_xact_lock(28829390039249780)", effect: .reads)
+        "lock_past_views", "select pg_try_advisory_xact_lock($1)", effect: .reads)
+}
+
+/// How much of a view is folded.
+enum PastExtent: CaseIterable {
+    case whole
+    case single
+
+    var isSingle: PostgresValue { .bool(self == .single) }
+
+    /// "fl-past" as a number, and the one behind it.
+    var key: PostgresValue {
+        switch self {
+        case .whole: .int8(28_829_390_039_249_780)
+        case .single: .int8(28_829_390_039_249_781)
+        }
+    }
 }
