@@ -1,8 +1,9 @@
 import Aggregates
-import Projections
-import Runtime
 import Support
 import Testing
+
+@testable import Projections
+@testable import Runtime
 
 @Suite(.timeLimit(.minutes(5))) struct `The search for devices` {
     private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
@@ -114,6 +115,81 @@ import Testing
             }
             try await compare(rows, in: log)
         }
+    }
+
+    private func plan(_ search: DeviceSearch, in log: PostgresLog) async throws -> String {
+        let bound = search.statement
+        let explained = Statement.unprepared("explain", "explain (costs off) " + bound.statement.sql)
+        let rows = try await log.pool.withConnection {
+            try await $0.query(BoundStatement(statement: explained, parameters: bound.parameters))
+        }
+        return try rows.map { try $0.text(0) }.joined(separator: "\n")
+    }
+
+    @Test func `goes by an index in every order, and asks only what it was asked`() async throws {
+        try await PostgresLog.with { log in
+            var random = SeededNumbers(state: 10)
+            try await store((0..<3_000).map { someDevice($0, &random) }, in: log)
+            try await log.asSuperuser("analyze devices, device_search")
+            var online = DeviceFilter(connectivity: .online)
+            online.type = DeviceType("smoke")
+            for order in orders {
+                for filter in [DeviceFilter(), online] {
+                    for place in [nil, someDevice(1_500, &random).place(in: order)] {
+                        let plan = try await plan(
+                            DeviceSearch(
+                                filter, scope: .all, in: order, after: place, limit: 20, generation: nil), in: log)
+                        #expect(!plan.contains("NULL"), "\(order), \(filter): \(plan)")
+                        // Here a few hours hold all devices.
+                        let goesByIndex = order.key == .lastReading || !plan.contains("Seq Scan on device")
+                        #expect(goesByIndex, "\(order), \(filter): \(plan)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// What few devices have, by the index that finds them.
+    private var rarities: [(index: String, filter: DeviceFilter)] {
+        func filter(_ change: (inout DeviceFilter) -> Void) -> DeviceFilter {
+            var filter = DeviceFilter()
+            change(&filter)
+            return filter
+        }
+        let far = noon + .seconds(100_000_000)
+        return [
+            ("words", filter { $0.text = "cellar" }), ("labels", filter { $0.labels = ["rare": "1"] }),
+            ("place", filter { $0.area = GeographicArea(west: 1, south: 1, east: 2, north: 2) }),
+            ("place", filter { $0.area = GeographicArea(west: 179.5, south: 1, east: -179.5, north: 2) }),
+            ("place_name", filter { $0.place = "attic" }), ("type", filter { $0.type = DeviceType("rare") }),
+            ("last_observed", filter { $0.hasReadingSince = far }), ("clock_drift", filter { $0.hasDrifted = true }),
+            ("flapping", filter { $0.connectivity = .flapping }), ("state", filter { $0.state = .retired }),
+        ]
+    }
+
+    @Test func `finds the few that are asked for by the index over what they have`() async throws {
+        try await PostgresLog.with { log in
+            var random = SeededNumbers(state: 11)
+            let rows = (0..<3_000).map { number in
+                var row = someDevice(number, &random)
+                (row.clock, row.connectivity, row.state) = (DeviceClock(), Connectivity(), .active)
+                return row
+            }
+            try await store(rows, in: log)
+            // Words that wait to be put into their index make it look dear.
+            try await log.asSuperuser("vacuum analyze devices, device_search")
+            for (index, filter) in rarities {
+                let plan = try await plan(
+                    DeviceSearch(filter, scope: .all, in: .byID, after: nil, limit: 100, generation: nil), in: log)
+                #expect(plan.contains("\(index)_idx"), "\(filter): \(plan)")
+            }
+        }
+    }
+
+    @Test func `has a statement for each order, over the narrow rows alone where these say it`() {
+        let statements = DeviceSearchStatement.allCases.map(\.statement)
+        #expect(Set(statements.map(\.name)).count == statements.count)
+        #expect(statements.count == 20)
     }
 
     @Test func `goes on at its place while devices change`() async throws {
