@@ -41,6 +41,8 @@ package enum Benchmark: String, CaseIterable, Sendable {
     /// Webhooks per second from notifications to the ledger, beside libcurl alone; also beside a dead receiver.
     case webhooks
 
+    /// How long a full database of before keeps appends, the view and the broker's guard waiting while it is migrated.
+    case migrate
     /// Rates of a log of many millions of events, beside one of a million.
     case growth
     /// How soon the view shows the readings of a fleet that reports once a minute for a quarter of an hour, what it takes
@@ -48,7 +50,7 @@ package enum Benchmark: String, CaseIterable, Sendable {
     case fleet
 
     /// All that end within minutes.
-    package static let short = allCases.filter { $0 != .growth && $0 != .fleet }
+    package static let short = allCases.filter { $0 != .growth && $0 != .fleet && $0 != .migrate }
 
     /// Runs of each contender; the median counts.
     static let runs = 5
@@ -56,9 +58,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
     /// Runs the benchmark and hands over each measure as it is complete.
     ///
     /// - Parameters:
-    ///   - sizes: of the log for ``growth``, ``rebuild``, ``telemetry`` and ``queries``, in millions of events; their own
+    ///   - sizes: of the log for ``growth``, ``rebuild``, ``telemetry``, ``queries`` and ``migrate``, in millions of events; their own
     ///     if empty.
-    ///   - devices: of ``fleet``.
+    ///   - devices: of ``fleet`` and ``migrate``.
     ///   - minutes: of ``fleet`` before its burst.
     ///   - progress: a line for the terminal now and then.
     package func run(
@@ -93,6 +95,9 @@ package enum Benchmark: String, CaseIterable, Sendable {
         case .webhooks: try await WebhooksBenchmark().run(progress: progress, report: report)
         case .fleet:
             try await FleetBenchmark(devices: devices, minutes: minutes).run(progress: progress, report: report)
+        case .migrate:
+            let events = Int64(sizes.first ?? 1) * 1_000_000
+            try await MigrateBenchmark(events: events, devices: devices).run(progress: progress, report: report)
         case .growth:
             let sizes = sizes.isEmpty ? [10] : sizes
             try await GrowthBenchmark(sizes: sizes).run(progress: progress, report: report)

@@ -117,7 +117,10 @@ package struct Results: Sendable {
         "- `fleet.<devices>.burst.drained`: seconds from the end of a minute of ten times as much until the view holds all of it,",
         "  each reading once. Less is better.",
         "- `fleet.<devices>.processors.<part>`, `.memory.<part>`: percent of one processor in those 15 minutes, and MiB at the",
-        "  worst moment, of server, Postgres, broker and the simulated devices; beside what the machine has.", "",
+        "  worst moment, of server, Postgres, broker and the simulated devices; beside what the machine has.",
+        "- `migrate.<number>.<who>`: milliseconds that somebody waits at most while that migration is applied to a full database",
+        "  of before, by `fleetlog bench migrate`: who appends, who looks at a device in the `view`, who looks at a `key` of one.",
+        "  Beside the aim. Less is better.", "",
     ]
 
     private static func grouped(_ value: Double) -> String {

@@ -83,6 +83,23 @@ struct ThrowawayServers: Sendable {
         }
     }
 
+    /// Lends the URLs of a fresh database with the schema of so many migrations, and drops it afterwards.
+    func withDatabase<Value: Sendable>(
+        of migrations: [Migration], _ body: (PrivatePostgres.URLs) async throws -> Value
+    ) async throws -> Value {
+        let name = Self.newName()
+        let urls = try await postgres.createDatabase(name)
+        do {
+            _ = try await Migrator.migrate(try DatabaseURL(urls.owner), migrations, logger: silent)
+            let value = try await body(urls)
+            try await postgres.dropDatabase(name)
+            return value
+        } catch {
+            try? await postgres.dropDatabase(name)
+            throw error
+        }
+    }
+
     /// Lends a fresh broker, and stops it afterwards.
     func withBroker<Value: Sendable>(
         isGuarded: Bool = true, _ body: (PrivateBroker) async throws -> Value

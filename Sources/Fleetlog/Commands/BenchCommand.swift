@@ -8,7 +8,8 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measure Fleetlog beside its ceilings, with throw-away servers of its own.")
 
-    @Argument(help: "\(Benchmark.allCases.map(\.rawValue).joined(separator: ", ")), or all (but growth and fleet).")
+    @Argument(
+        help: "\(Benchmark.allCases.map(\.rawValue).joined(separator: ", ")), or all (but growth, fleet and migrate).")
     var name = "all"
 
     @Flag(help: "Print one JSON object a line and measure.")
@@ -19,12 +20,12 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            For growth, rebuild, telemetry and queries: a size of the log, in millions of events that take about 1 GB of
+            For growth, rebuild, telemetry, queries and migrate: a size of the log, in millions of events that take about 1 GB of
             disk each.
             """)
     var size: [Int] = []
 
-    @Option(help: "For fleet: how many devices.")
+    @Option(help: "For fleet and migrate: how many devices.")
     var devices = 100_000
 
     @Option(help: "For fleet: for how many minutes they report before the burst.")
