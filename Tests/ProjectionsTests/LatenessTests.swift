@@ -59,6 +59,47 @@ import Testing
         )
     }
 
+    @Test(arguments: [(0, false), (60, false), (119, false), (120, true), (600, true)])
+    func `is late for its windows when its minute has been over for another one`(
+        _ delay: Int64, _ isLate: Bool
+    ) throws {
+        let event = try event(reading, 1, at: minute, recorded: minute + .seconds(delay))
+        let late = TelemetryProjection.lateness(of: event, onto: ViewRows())
+        #expect(late?.seconds == (isLate ? [Double(delay)] : nil))
+    }
+
+    @Test func `is late for its device by what the newest reading is younger, and not when it is read again`() throws {
+        var rows = ViewRows<DeviceRow>()
+        let registered = DeviceRegistered(
+            serial: "a", type: DeviceType("water"), name: "", labels: [:], account: .default)
+        let early = try event(reading, 2, at: minute)
+        for event in [
+            try event(.registered(registered), 1, at: minute), early, try event(reading, 3, at: minute + .seconds(60)),
+        ] { try DevicesProjection.evolve(&rows, with: event) }
+        #expect(DevicesProjection.lateness(of: early, onto: rows) == nil)
+        for (after, late) in [(30, [30.0]), (60, nil), (90, nil)] as [(Int64, [Double]?)] {
+            let next = try event(reading, 4, at: minute + .seconds(after))
+            #expect(DevicesProjection.lateness(of: next, onto: rows)?.seconds == late)
+        }
+    }
+
+    private let minute = Timestamp(microseconds: 1_795_262_400_000_000)
+    private let reading = Device.Event.telemetryRecorded(
+        TelemetryRecorded(metrics: ["level": .number(1)], clock: .device))
+
+    private func event(
+        _ fact: Device.Event, _ version: Int64, at time: Timestamp, recorded: Timestamp? = nil
+    ) throws -> RecordedEvent {
+        let encoded = try Device.codec.encode(fact)
+        return RecordedEvent(
+            position: version, stream: StreamName(category: "device", id: "a"), version: version,
+            recordedTime: recorded ?? time,
+            event: NewEvent(
+                id: .v7(), type: encoded.type, schemaVersion: encoded.schemaVersion, class: encoded.eventClass,
+                observedTime: time, data: encoded.data,
+                metadata: EventMetadata(principal: .device("a"), account: .default, commandID: .v7())))
+    }
+
     @Test func `is counted by devices if it was made before what is there, with how much`() async throws {
         try await PostgresLog.with { log in
             try await record([600, 0, 300, 10, 0], by: "a", in: log)

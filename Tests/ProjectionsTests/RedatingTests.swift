@@ -97,6 +97,23 @@ private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
         #expect(ids.isSuperset(of: differing))
     }
 
+    @Test(arguments: 0..<10) func `count the windows that were there and change as recalculated`(
+        _ seed: UInt64
+    ) async throws {
+        var random = Random(state: seed &+ 100)
+        let log = try await events(of: messages(oldest: 20_000, &random), ahead: .seconds(-1_000_000_000))
+        let place = try #require(log.firstIndex { $0.type == "ReadingsRedated" })
+        let (before, after) = (try folded(Array(log[..<place])), try folded(Array(log[...place])))
+        let late = try #require(TelemetryProjection.lateness(of: log[place], onto: before))
+        let known = Set(before.changed.map { TelemetryProjection.id(of: $0) })
+        let differing = Set(before.changed).symmetricDifference(Set(after.changed)).map {
+            TelemetryProjection.id(of: $0)
+        }
+        #expect(late.seconds.isEmpty && !late.recalculated.isEmpty)
+        #expect(late.recalculated.isSubset(of: known))
+        #expect(late.recalculated.isSuperset(of: known.intersection(differing)))
+    }
+
     @Test(arguments: 0..<10) func `are kept with their windows as they are until then`(_ seed: UInt64) async throws {
         var random = Random(state: seed &+ 1)
         let messages = messages(oldest: 20_000, &random).map { Message(made: $0.made, arrival: noon, value: $0.value) }

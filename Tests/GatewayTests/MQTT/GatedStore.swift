@@ -9,6 +9,7 @@ final class GatedStore: EventStore {
         var refusals: [StreamName: EventStoreError] = [:]
         var waiting: [CheckedContinuation<Void, Never>] = []
         var heldAppends = 0
+        var appends = 0
     }
     private let store = InMemoryEventStore()
     private let state = Mutex(State())
@@ -16,6 +17,9 @@ final class GatedStore: EventStore {
 
     /// How many appends stood at the closed gate.
     var heldAppends: Int { state.withLock { $0.heldAppends } }
+
+    /// How many appends it was asked for.
+    var appends: Int { state.withLock { $0.appends } }
 
     func hold() { state.withLock { $0.isHeld = true } }
 
@@ -36,6 +40,7 @@ final class GatedStore: EventStore {
     func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome {
         await withCheckedContinuation { continuation in
             let passes = state.withLock { state in
+                state.appends += 1
                 guard state.isHeld else { return true }
                 state.heldAppends += 1
                 state.waiting.append(continuation)

@@ -10,6 +10,12 @@ import Testing
             n bigint primary key, t text not null, r double precision not null, i timestamptz not null, s numeric not null)
         """
 
+    private static let slowly = """
+        ; create function pg_temp.wait() returns trigger language plpgsql as
+            'begin perform pg_sleep(10); return new; end';
+        create trigger wait before insert on copied for each row execute function pg_temp.wait()
+        """
+
     private func rows(_ numbers: Range<Int64>) -> CopyBuffer {
         var rows = CopyBuffer(capacity: numbers.count * 100)
         for number in numbers {
@@ -45,6 +51,34 @@ import Testing
         }
     }
 
+    @Test func `takes texts of any letters, JSON, and what is not there`() async throws {
+        try await TestPostgres.withConnection { connection in
+            try await connection.runScript("create temp table copied (t text, j jsonb)")
+            let (text, json) = ("Zürich 25 °C 🔥", #"{"ü": ["°", null]}"#)
+            var rows = CopyBuffer(capacity: 64)
+            rows.row(2)
+            rows.text(text)
+            rows.json(json)
+            rows.row(2)
+            rows.text("")
+            rows.json(nil)
+            try await connection.copyIn(Self.copy, rows)
+            let right = Statement(
+                "right", "select count(*) from copied where (t = $1 and j = $2::text::jsonb) or (t = '' and j is null)")
+            #expect(try await connection.query(right(.text(text), .text(json))).first?.int8(0) == 2)
+        }
+    }
+
+    @Test func `that takes too long is given up, and leaves nothing but a connection of use`() async throws {
+        try await TestPostgres.withConnection { connection in
+            try await connection.runScript(Self.table + Self.slowly)
+            await #expect(throws: PostgresError.timedOut) {
+                try await connection.copyIn(Self.copy, rows(0..<10), timeout: .milliseconds(100))
+            }
+            #expect(try await count(on: connection) == 0)
+        }
+    }
+
     @Test func `within a transaction goes with it`() async throws {
         try await TestPostgres.withConnection { connection in
             try await connection.runScript(Self.table)
@@ -76,12 +110,7 @@ import Testing
     @Test func `over a connection that breaks may have been committed or not`() async throws {
         try await TestPostgres.withConnection { connection in
             try await TestPostgres.withConnection { other in
-                try await connection.runScript(
-                    Self.table + """
-                        ; create function pg_temp.wait() returns trigger language plpgsql as
-                            'begin perform pg_sleep(10); return new; end';
-                        create trigger wait before insert on copied for each row execute function pg_temp.wait()
-                        """)
+                try await connection.runScript(Self.table + Self.slowly)
                 async let copied: Void = connection.copyIn(Self.copy, rows(0..<10))
                 _ = try await other.query(
                     Statement("end", "select pg_terminate_backend($1)")(.int4(connection.backendPID)))
