@@ -184,6 +184,7 @@ extension Problem {
     }
 
     static let noDevice = Problem.notFound("There is no device with this id.")
+    static let noDeviceThen = Problem.notFound("There was no device with this id then, in an account that you may see.")
     static let noCommand = Problem.notFound("The device was given no command with this id, or it is long over.")
     static let noCredential = Problem.notFound("The device has no valid key of this number.")
     static let noAccount = Problem.notFound("There is no account with this id.")

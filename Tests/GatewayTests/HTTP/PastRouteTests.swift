@@ -253,6 +253,7 @@ import Testing
             }
             let early = try await gateway.ask("GET", "\(path)?at=2001-01-01T00:00:00Z")
             #expect(early.status == 404 && early[text: "type"] == "urn:fleetlog:problem:not-found")
+            #expect(early[text: "detail"]?.contains("no device with this id then") == true)
             let late = try await gateway.ask("GET", "\(path)?version=2")
             #expect(late.status == 404 && late[text: "type"] == "urn:fleetlog:problem:version-not-reached")
             #expect(late[text: "detail"] == "Its newest version is 1.")

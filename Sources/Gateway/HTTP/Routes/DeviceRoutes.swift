@@ -108,7 +108,7 @@ extension DeviceRoutes {
     /// The device as it was, if it then was one that the caller may know of.
     func past(_ id: String, at point: PointInTime, _ caller: Caller) async throws(Problem) -> AggregateMemory<Device> {
         guard try await isKnown(id, to: caller.scope) else { throw .noDevice }
-        return try await devices.past(id, at: point, for: caller, missing: .noDevice)
+        return try await devices.past(id, at: point, for: caller, missing: .noDeviceThen)
     }
 
     /// The device as the log has it.
