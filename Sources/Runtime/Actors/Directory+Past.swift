@@ -95,8 +95,10 @@ extension Directory {
         switch point {
         case .version(let wanted): version = wanted
         case .recorded(let wanted): time = wanted
-        // Where a snapshot's last event lies is known when it is read; there are few of a stream.
-        case .position: break
+        // Where a snapshot's last event lies is known when it is read. Recorded time never decreases along the log.
+        case .position(let wanted):
+            time = try await store.readLog(after: max(0, wanted - 1), where: .everything, limit: 1).events.first?
+                .recordedTime
         }
         while let snapshot = try await snapshots.newest(
             of: stream, notAfter: version, recordedBy: time, stateVersion: D.stateVersion)

@@ -18,6 +18,7 @@ struct PastContract {
         ("a point before the first event or beyond the head is answered as such", { try await $0.outside() }),
         ("a damaged snapshot gives way to the one before it", { try await $0.damaged() }),
         ("the middle of a long stream is read from the nearest snapshot", { try await $0.middle() }),
+        ("a position is gone to without looking at later snapshots", { try await $0.position() }),
         ("the live actor is neither woken nor disturbed", { try await $0.undisturbed() }),
     ]
 
@@ -176,6 +177,28 @@ struct PastContract {
             #expect(
                 distance <= min(SnapshotThinning.longestStretch, max(500, (10_000 - version) / 2)), "version \(version)"
             )
+        }
+    }
+
+    func position() async throws {
+        let writer = Directory<Tally>(store: store, snapshots: snapshots)
+        let id = StreamName.fresh("tally").id
+        for _ in 0..<60 {
+            _ = await writer.send([(id, (0..<100).map { _ in .add(1) })])
+            await settle()
+        }
+        let stream = StreamName(category: "tally", id: id)
+        for version in [150, 3_000, 5_950] as [Int64] {
+            let event = try #require(try await store.readStream(stream, from: version, limit: 1).first)
+            let looking = CountingSnapshots(snapshots)
+            let reader = Directory<Tally>(store: store, snapshots: looking)
+            guard case .stood(let memory) = try await reader.recall(id, at: .position(event.position)) else {
+                Issue.record("version \(version) was not found")
+                continue
+            }
+            #expect(memory.state.sum == Int(version))
+            // Events that were recorded together may be on both sides of it.
+            #expect(looking.searches <= 2, "version \(version)")
         }
     }
 

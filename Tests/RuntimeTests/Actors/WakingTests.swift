@@ -4,10 +4,6 @@ import Testing
 
 @testable import Runtime
 
-#if !SANITIZE_THREAD
-    import Synchronization
-#endif
-
 /// Waking many actors at once; run in memory and over Postgres.
 struct WakingContract {
     let store: any EventStore
@@ -132,35 +128,6 @@ struct WakingContract {
     }
 
     private func directory() -> Directory<Tally> { Directory(store: store, snapshots: snapshots) }
-}
-
-/// A snapshot store that counts how often it is asked for snapshots of many, and refuses to be asked for one.
-private final class CountingSnapshots: SnapshotStore {
-    private let inner: any SnapshotStore
-    private let asked = Mutex(0)
-
-    init(_ inner: any SnapshotStore) { self.inner = inner }
-
-    var queries: Int { asked.withLock { $0 } }
-
-    func latest(of stream: StreamName) async throws(EventStoreError) -> Snapshot? {
-        throw .unavailable(reason: "one at a time")
-    }
-
-    func latest(of streams: [StreamName]) async throws(EventStoreError) -> [StreamName: Snapshot] {
-        asked.withLock { $0 += 1 }
-        return try await inner.latest(of: streams)
-    }
-
-    func newest(
-        of stream: StreamName, notAfter version: Int64, recordedBy time: Timestamp?, stateVersion: Int32
-    ) async throws(EventStoreError) -> Snapshot? {
-        try await inner.newest(of: stream, notAfter: version, recordedBy: time, stateVersion: stateVersion)
-    }
-
-    func offer(_ stream: StreamName, version: Int64, encode: @escaping @Sendable () throws -> Snapshot) {
-        inner.offer(stream, version: version, encode: encode)
-    }
 }
 
 @Suite struct `Waking many actors in memory` {
