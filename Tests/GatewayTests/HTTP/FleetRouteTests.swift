@@ -50,6 +50,15 @@ import Testing
         }
     }
 
+    @Test func `tells rates to a thousandth`() async throws {
+        try await TestGateway.with(configured { $0.overviewAge = .zero }) { gateway in
+            try await gateway.record(21, for: try await gateway.register())
+            let dashboard = try await gateway.ask("GET", "/api/v1/dashboard/metrics")
+            #expect(dashboard.body.contains(#""messagesPerSecond":0.017"#), "\(dashboard)")
+            #expect(!dashboard.body.contains("0.01666"))
+        }
+    }
+
     @Test func `shows alerts that are not cleared, the newest first`() async throws {
         try await TestGateway.with(configured { $0.overviewAge = .zero }) { gateway in
             for number in 0..<12 {

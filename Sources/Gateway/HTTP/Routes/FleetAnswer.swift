@@ -44,8 +44,10 @@ struct MetricsDashboard: Encodable {
 
     init(_ counts: [FleetCount], _ traffic: [StreamTraffic]) {
         let seconds = traffic.first?.seconds ?? 60
-        messagesPerSecond = Double(traffic.reduce(0) { $0 + $1.messages }) / seconds
-        eventsPerSecond = Double(traffic.reduce(0) { $0 + $1.events }) / seconds
+        // More digits would say nothing.
+        func rate(_ count: Int64) -> Double { (Double(count) / seconds * 1_000).rounded() / 1_000 }
+        messagesPerSecond = rate(traffic.reduce(0) { $0 + $1.messages })
+        eventsPerSecond = rate(traffic.reduce(0) { $0 + $1.events })
         for count in counts {
             readings += count.readings
             duplicate += count.duplicates
@@ -57,8 +59,7 @@ struct MetricsDashboard: Encodable {
         topTalkers = traffic.filter { $0.messages > 0 && $0.stream.hasPrefix(prefix) }
             .sorted { ($1.messages, $0.stream) < ($0.messages, $1.stream) }.prefix(10)
             .map {
-                Talker(
-                    device: String($0.stream.dropFirst(prefix.count)), messagesPerSecond: Double($0.messages) / seconds)
+                Talker(device: String($0.stream.dropFirst(prefix.count)), messagesPerSecond: rate($0.messages))
             }
     }
 }
