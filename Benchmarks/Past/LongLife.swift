@@ -11,25 +11,27 @@ struct LongLife: Sendable {
 
     private static let batch = 100
 
-    init(events: Int, on gateway: ServedGateway) async throws {
+    init(events: Int, log: BenchLog) async throws {
+        let written = PostgresSnapshotStore(pool: log.pool, logger: silent)
+        let devices = Directory<Device>(store: log.store, snapshots: written)
         let registration = try BenchFleet().registration(of: 0)
         stream = registration.stream
-        try await gateway.log.append([registration])
+        try await log.append([registration])
         for first in stride(from: 1, to: events, by: Self.batch) {
             let context = CommandContext(time: .now(), principal: .system, scope: .all)
             let readings = (first..<min(first + Self.batch, events)).map { number in
                 CommandEnvelope<Device.Command>(id: .v7(), .recordTelemetry(Self.reading(number)), context: context)
             }
-            for answers in await gateway.devices.send([(stream.id, readings)]) {
+            for answers in await devices.send([(stream.id, readings)]) {
                 for answer in answers { _ = try answer.get() }
             }
             // A device takes weeks for what this does in seconds: no snapshot is missed for want of time.
-            await gateway.snapshots.writeAll()
+            await written.writeAll()
         }
         let name = PostgresValue.text(stream.description)
         let kept = Statement("bench_snapshots", "select version from snapshots where stream = $1 order by version")
         let recorded = Statement("bench_times", "select recorded_time from events where stream = $1 order by version")
-        (snapshots, times) = try await gateway.log.pool.withConnection { connection in
+        (snapshots, times) = try await log.pool.withConnection { connection in
             (
                 try await connection.query(kept(name)).map { try $0.int8(0) },
                 try await connection.query(recorded(name)).map { try $0.timestamp(0) }

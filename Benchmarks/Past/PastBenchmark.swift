@@ -9,11 +9,16 @@ struct PastBenchmark {
 
     func run(progress: @Sendable (String) -> Void, report: @Sendable (Measure) throws -> Void) async throws {
         let seen = try await ThrowawayServers.with { servers in
-            try await servers.withDatabase { url in
-                try await ServedGateway.with(url) { gateway in
-                    let device = try await LongLife(events: Self.events, on: gateway)
-                    progress("past: a device has \(Self.events) events and \(device.snapshots.count) snapshots")
-                    return try await Self.measured(device, gateway, url, progress: progress)
+            var longLife: LongLife?
+            return try await servers.withDatabase(
+                filledBy: { url in
+                    longLife = try await BenchLog.with(url) { try await LongLife(events: Self.events, log: $0) }
+                }
+            ) { url in
+                guard let device = longLife else { throw BenchmarkFailed("there is no device") }
+                progress("past: a device has \(Self.events) events and \(device.snapshots.count) snapshots")
+                return try await ServedGateway.with(url) { gateway in
+                    try await Self.measured(device, gateway, url, progress: progress)
                 }
             }
         }

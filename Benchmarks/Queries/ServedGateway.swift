@@ -6,9 +6,6 @@ import Workflows
 
 /// The real HTTP server over a log and its views, as ``HTTPGateway`` answers at a port of its own; nothing else runs.
 struct ServedGateway: Sendable {
-    let log: BenchLog
-    let devices: Directory<Device>
-    let snapshots: PostgresSnapshotStore
     let port: Int
     /// May read everything.
     let token: String
@@ -34,8 +31,7 @@ struct ServedGateway: Sendable {
                     throw BenchmarkFailed("the server does not listen")
                 }
                 guard let token = try await tokens.createAdminToken() else { throw BenchmarkFailed("there is a token") }
-                return try await body(
-                    ServedGateway(log: log, devices: devices, snapshots: snapshots, port: port, token: token))
+                return try await body(ServedGateway(port: port, token: token))
             }
         }
     }
