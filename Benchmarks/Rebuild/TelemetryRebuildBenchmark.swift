@@ -59,7 +59,7 @@ struct TelemetryRebuildBenchmark {
             return try connection.copiedOut(
                 """
                 select \(generation), device, metric, length, start, account, count, minimum, maximum, last, last_time,
-                    sum, squares, unsummed
+                    sum, squares, unsummed, provisional
                 from \(TelemetryProjection.table)
                 """)
         }
