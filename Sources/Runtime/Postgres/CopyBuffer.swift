@@ -19,7 +19,7 @@ package struct CopyBuffer: Sendable {
     }
 
     package mutating func float8(_ value: Double) { integer(value.bitPattern) }
-    package mutating func timestamp(_ time: Timestamp) { integer(time.microseconds - PostgresType.epoch) }
+    package mutating func timestamp(_ time: Timestamp) { integer(time.sincePostgresEpoch) }
 
     package mutating func text(_ value: String) {
         var value = value

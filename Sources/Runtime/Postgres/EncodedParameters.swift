@@ -72,11 +72,7 @@ struct ParameterWriter {
         integer(id.low)
     }
 
-    /// What lies before Postgres's range becomes its `-infinity`.
-    mutating func timestamp(_ time: Timestamp) {
-        let (value, overflow) = time.microseconds.subtractingReportingOverflow(PostgresType.epoch)
-        integer(overflow ? Int64.min : value)
-    }
+    mutating func timestamp(_ time: Timestamp) { integer(time.sincePostgresEpoch) }
 
     mutating func sized<Integer: FixedWidthInteger>(_ value: Integer) {
         integer(Int32(MemoryLayout<Integer>.size))

@@ -31,3 +31,11 @@ enum PostgresType {
     /// Microseconds from 1970, our epoch, to 2000, that of Postgres.
     static let epoch: Int64 = 946_684_800_000_000
 }
+
+extension Timestamp {
+    /// As Postgres counts; what lies before its range becomes its `-infinity`.
+    var sincePostgresEpoch: Int64 {
+        let (value, overflow) = microseconds.subtractingReportingOverflow(PostgresType.epoch)
+        return overflow ? .min : value
+    }
+}

@@ -34,6 +34,8 @@ extension FoldedQueries {
     func minutes(
         of metric: String, device: String, from: Timestamp, to: Timestamp, scope: AccountScope
     ) async throws(QueryError) -> [MinuteSum] {
+        // Of no more than a week, and the window before it, may anybody have them read.
+        guard to - from <= .seconds(8 * 86_400) else { throw .unavailable(reason: "a question without bounds") }
         let wanted = WindowsWanted(
             device: device, metrics: [metric], resolution: .minute, from: from, to: to, after: nil, limit: .max)
         return try await windows(wanted, scope: scope).filter { $0.metric == metric }.map {

@@ -165,6 +165,12 @@ import Testing
                 next = page[text: "next"].map { "&after=\($0)" } ?? ""
             } while !next.isEmpty
             #expect(seen == [1, 1.5, 2, 3, 4, 5, 6, 7])
+            // A cursor that no answer gave leads nowhere before the range.
+            for after in [Int64.min, 0] {
+                let page = try await gateway.ask("GET", path + "&after=\(after)")
+                #expect(page.status == 200 && page.items.count == 8, "\(page)")
+            }
+            #expect(try await gateway.ask("GET", path + "&after=\(Int64.max)").items.isEmpty)
         }
     }
 }

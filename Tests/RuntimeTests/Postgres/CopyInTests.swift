@@ -51,6 +51,28 @@ import Testing
         }
     }
 
+    @Test func `takes every time as a statement's parameter does, also those that Postgres does not have`() async throws
+    {
+        let times = [Timestamp(microseconds: .min), Timestamp(microseconds: 0), Timestamp(microseconds: .max)]
+        try await TestPostgres.withConnection { connection in
+            try await connection.runScript("create temp table copied (n bigint, i timestamptz)")
+            var rows = CopyBuffer(capacity: 64)
+            for (number, time) in times.enumerated() {
+                rows.row(2)
+                rows.integer(Int64(number))
+                rows.timestamp(time)
+            }
+            try await connection.copyIn(Self.copy, rows)
+            let alike = Statement(
+                "alike",
+                """
+                select count(*) from copied
+                join unnest($1::timestamptz[]) with ordinality as t (i, n) on t.n = copied.n + 1 and t.i = copied.i
+                """)
+            #expect(try await connection.query(alike(.timestampArray(times))).first?.int8(0) == 3)
+        }
+    }
+
     @Test func `takes texts of any letters, JSON, and what is not there`() async throws {
         try await TestPostgres.withConnection { connection in
             try await connection.runScript("create temp table copied (t text, j jsonb)")

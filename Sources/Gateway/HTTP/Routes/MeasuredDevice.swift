@@ -21,7 +21,7 @@ struct MeasuredDevice: Sendable {
 }
 
 extension DeviceRoutes {
-    /// - Throws: ``Problem/noDevice`` if it is not in the caller's scope, or was not.
+    /// - Throws: ``Problem/noDevice`` if it is not in the caller's scope, ``Problem/noDeviceThen`` if it was not.
     func measured(
         _ id: String, by catalog: TelemetryCatalog?, asOf position: Int64?, _ caller: Caller
     ) async throws(Problem) -> MeasuredDevice {

@@ -29,7 +29,8 @@ struct RollingRoutes: Sendable {
         let minutes: [MinuteSum]
         let headers: HTTPFields
         do throws(QueryError) {
-            let before = question.after ?? question.from
+            // A cursor says where to go on, and never widens the range.
+            let before = max(question.after ?? question.from, question.from)
             minutes = try await views.minutes(
                 of: question.metric, device: id, from: before - .seconds(Int64(question.minutes) * 60), to: question.to,
                 scope: caller.scope)
