@@ -1,4 +1,4 @@
-import Runtime
+@testable import Runtime
 
 #if !SANITIZE_THREAD
     import Synchronization
