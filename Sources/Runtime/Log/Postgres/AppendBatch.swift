@@ -40,10 +40,12 @@ package struct AppendBatch: Sendable {
 
     /// All statements of the batch's transaction.
     ///
-    /// - Parameter head: where the head is expected, from ``KnownVersions/expectedHead(for:)``.
-    package func statements(expecting head: Int64?) -> [BoundStatement] {
+    /// - Parameters:
+    ///   - head: where the head is expected, from ``KnownVersions/expectedHead(for:)``.
+    ///   - isBehind: whether the batch before it is to find the head there, and this one where that one leaves it.
+    package func statements(expecting head: Int64?, behindAnother isBehind: Bool = false) -> [BoundStatement] {
         // No head is at -1.
-        [Statement.begin(), AppendStatements.lockHead(.int8(head ?? -1))] + encoded
+        [Statement.begin(), AppendStatements.lockHead(.int8(head ?? -1), .bool(isBehind))] + encoded
     }
 
     private mutating func link(_ append: Int32, _ claim: Int64) {

@@ -13,9 +13,21 @@ package enum AppendStatements {
 
     /// Locks the head before anything else: position order becomes commit order, and two servers cannot deadlock.
     ///
-    /// `$1` is the position at which the head must be found for what the batch knows of its claims to hold.
+    /// `$1` is the position at which the head must be found for what the batch knows of its claims to hold. A batch that
+    /// is sent behind another (`$2`) cannot be told where that one will leave the head, but Postgres knows it by then: the
+    /// last batch of this session must have found the head at `$1`, and this one must find it where that one left it. A
+    /// batch that is rolled back takes its settings with it.
     static let lockHead = Statement(
-        "lock_head", "select set_config('fleetlog.expected_head', $1::bigint::text, true) from log_head for update")
+        "lock_head",
+        """
+        select set_config('fleetlog.expected_head', case
+            when not $2::boolean then $1::bigint::text
+            when current_setting('fleetlog.found_head', true) = $1::bigint::text
+                then current_setting('fleetlog.left_head', true)
+            else '-1'
+        end, true)
+        from log_head for update
+        """)
 
     /// Inserts the appends whose claims hold, advances the head, and answers for the others.
     ///
@@ -98,7 +110,9 @@ package enum AppendStatements {
             coalesce((
                 select array_agg(coalesce(actual, fleetlog_stream_version(stream), 0) order by number)
                 from broken), '{}'),
-            set_config('fleetlog.refused', coalesce((select array_agg(append) from refused), '{}')::text, true)
+            set_config('fleetlog.refused', coalesce((select array_agg(append) from refused), '{}')::text, true),
+            set_config('fleetlog.found_head', head.position::text, false),
+            set_config('fleetlog.left_head', (head.position + (select count(*) from inserted))::text, false)
         from head
         """)
 

@@ -9,7 +9,14 @@ enum CommitFailure {
     /// Nothing was stored, and the database cannot take it now.
     case unavailable(reason: String)
 
-    init(_ error: PostgresError) {
+    /// - Parameter isBehind: whether another batch was under way when this one was sent, so that what befell that one
+    ///   may be all that befell this one: sent by itself it will tell.
+    init(_ error: PostgresError, behindAnother isBehind: Bool) {
+        let failure = CommitFailure(error)
+        if case .outcomeUnknown = failure { self = failure } else { self = isBehind ? .retry : failure }
+    }
+
+    private init(_ error: PostgresError) {
         switch error {
         case .server where error.lacksPartition:
             self = .unavailable(reason: "the log has no partition for the next events, and none could be made")

@@ -17,12 +17,16 @@ actor CommitLink: CommitTransport {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    func commit(_ batch: AppendBatch, expecting head: Int64?) async throws(PostgresError) -> AppendBatch.Answer {
+    func commit(
+        _ batch: AppendBatch, expecting head: Int64?, behindAnother isBehind: Bool
+    ) async throws(PostgresError) -> AppendBatch.Answer {
+        // Opening the connection is the business of the one before it.
+        if isBehind, connection?.isUsable != true { throw .connectionLost(outcomeUnknown: false) }
         let connection = try await connected()
         let results: [Rows]
         do throws(PostgresError) {
-            results = try await run(batch.statements(expecting: head), connection)
-        } catch  where error.lacksPartition {
+            results = try await run(batch.statements(expecting: head, behindAnother: isBehind), connection)
+        } catch  where error.lacksPartition && !isBehind {
             logger.warning("The log had no partition for the next events")
             await makePartitions(connection)
             results = try await run(batch.statements(expecting: head), connection)

@@ -3,8 +3,8 @@ import Metrics
 
 /// Sends appends to Postgres in batches, one transaction and one round trip each.
 ///
-/// While one batch commits the next one fills, and is encoded as soon as it is full, so that Postgres need not wait for
-/// it; nobody waits for a timer. Each append gets an answer of its own.
+/// While one batch commits the next one fills, and is sent behind it as soon as it is full, so that Postgres goes from one
+/// to the other without waiting for us; nobody waits for a timer. Each append gets an answer of its own.
 ///
 /// It lives on the executor of its transport, which is the connection's thread: between the answer to one batch and the
 /// sending of the next no other thread has to wake.
@@ -23,6 +23,15 @@ package actor GroupCommit {
         var events: Int { entries.reduce(0) { $0 + $1.events } }
     }
 
+    private typealias Answer = Result<AppendBatch.Answer, PostgresError>
+
+    /// A batch to see through.
+    private struct Flight {
+        let batch: Batch
+        /// Of one that was sent behind another.
+        var answer: Task<Answer, Never>?
+    }
+
     private enum Phase {
         case idle
         /// Batches are being sent until the queue is empty.
@@ -35,8 +44,8 @@ package actor GroupCommit {
     private let logger: Logger
     private var phase = Phase.idle
     private var queue: Queue
-    /// A full batch that waits for the one under way.
-    private var ready: Batch?
+    /// Sent behind the one under way.
+    private var behind: Flight?
     /// Batches that are committed and not yet answered.
     private var committed: [(entries: [Queue.Entry], outcomes: [AppendOutcome])] = []
     private var known: KnownVersions
@@ -99,7 +108,7 @@ package actor GroupCommit {
                 phase = .committing
                 // The batch belongs to everybody in it, so it may not end with the task of the one who came first.
                 Task { await self.commitUntilEmpty() }
-            case .committing where eventsUnderway > 0: encodeNext()
+            case .committing: sendBehind()
             default: break
             }
         }
@@ -108,7 +117,7 @@ package actor GroupCommit {
     /// How many events the next batch is to hold.
     ///
     /// Of many that are on their way, half: while Postgres works on one half, the other is answered, comes again and is
-    /// encoded. Few travel together, since each transaction waits for the disk.
+    /// sent. Few travel together, since each transaction waits for the disk.
     private var share: Int {
         let onTheirWay = eventsUnderway + queue.waitingEvents
         return min(limits.batchEvents, onTheirWay < Self.worthHalving ? onTheirWay : onTheirWay / 2)
@@ -116,13 +125,26 @@ package actor GroupCommit {
 
     private static let worthHalving = 96
 
-    /// Encodes the next batch, if it is full, while another is under way.
-    private func encodeNext() {
-        guard ready == nil, !queue.isEmpty, queue.waitingEvents >= share else { return }
-        ready = takeBatch()
+    /// Sends the next batch behind the one under way, if it is full.
+    private func sendBehind() {
+        guard behind == nil, eventsUnderway > 0, !queue.isEmpty, queue.waitingEvents >= share else { return }
+        let batch = takeBatch()
+        eventsUnderway += batch.events
+        let head = known.expectedHead(for: batch.encoded.mark)
+        // The one under way is awaited meanwhile; this one's turn to be awaited comes in `commit`.
+        let answer = Task { await self.send(batch, expecting: head, behindAnother: true) }
+        behind = Flight(batch: batch, answer: answer)
     }
 
     private func takeBatch() -> Batch { Batch(queue.takeBatch(atMost: share), &known) }
+
+    private func send(_ batch: Batch, expecting head: Int64?, behindAnother isBehind: Bool = false) async -> Answer {
+        do throws(PostgresError) {
+            return .success(try await link.commit(batch.encoded, expecting: head, behindAnother: isBehind))
+        } catch {
+            return .failure(error)
+        }
+    }
 
     /// Refuses new appends; those that wait are still committed.
     func close() async {
@@ -136,15 +158,13 @@ package actor GroupCommit {
 
     private func commitUntilEmpty() async {
         // Those who are answered last may append again before the group is left.
-        while ready != nil || !queue.isEmpty {
+        while behind != nil || !queue.isEmpty {
             await withDiscardingTaskGroup { answering in
-                while let batch = await nextBatch() {
-                    batchSize.record(batch.events)
-                    eventsUnderway = batch.events
-                    answering.addTask { await self.encodeNext() }
-                    await commit(batch, &answering)
-                    eventsUnderway = 0
-                    lastAnswered = batch.entries.count
+                while let flight = await nextFlight() {
+                    batchSize.record(flight.batch.events)
+                    answering.addTask { await self.sendBehind() }
+                    await commit(flight, &answering)
+                    lastAnswered = flight.batch.entries.count
                 }
             }
             await gather()
@@ -156,20 +176,20 @@ package actor GroupCommit {
         }
     }
 
-    private func nextBatch() async -> Batch? {
-        if ready == nil, !queue.isEmpty { await gather() }
-        if let full = ready {
-            ready = nil
-            return full
+    private func nextFlight() async -> Flight? {
+        if behind == nil, !queue.isEmpty { await gather() }
+        if let flight = behind {
+            behind = nil
+            return flight
         }
-        return queue.isEmpty ? nil : takeBatch()
+        return queue.isEmpty ? nil : Flight(batch: takeBatch())
     }
 
     /// Lets those who were just answered come again, as long as more do: otherwise every other batch would hold a single
     /// append. They come from other threads, within microseconds; whoever stays away is not waited for.
     private func gather() async {
         var (waiting, since) = (0, now())
-        while ready == nil, queue.count < lastAnswered, queue.waitingEvents < limits.batchEvents {
+        while behind == nil, queue.count < lastAnswered, queue.waitingEvents < limits.batchEvents {
             if queue.count > waiting {
                 (waiting, since) = (queue.count, now())
             } else if now() - since > Self.patience {
@@ -182,50 +202,68 @@ package actor GroupCommit {
     /// A few times what it takes to wake a thread.
     private static let patience = Duration.microseconds(50)
 
-    /// Commits the batch however often the connection is lost on the way; its appends are answered by `answering`, while
-    /// the next batch is under way.
-    private func commit(_ batch: Batch, _ answering: inout DiscardingTaskGroup) async {
-        var batch = batch
-        while !batch.entries.isEmpty {
+    /// Sees a batch through, however often the connection is lost on the way; its appends are answered by `answering`,
+    /// while the next batch is under way.
+    private func commit(_ flight: Flight, _ answering: inout DiscardingTaskGroup) async {
+        var flight = flight
+        while true {
+            let batch = flight.batch
+            let answer: Answer
+            if let behind = flight.answer {
+                answer = await behind.value
+            } else {
+                eventsUnderway += batch.events
+                answer = await send(batch, expecting: known.expectedHead(for: batch.encoded.mark))
+            }
+            eventsUnderway -= batch.events
             do throws(PostgresError) {
-                let mark = batch.encoded.mark
-                let answer = try await link.commit(batch.encoded, expecting: known.expectedHead(for: mark))
+                let answer = try answer.get()
                 known.learn(
-                    batch.encoded.appends, answer.outcomes, of: mark, found: answer.found, left: answer.left)
+                    batch.encoded.appends, answer.outcomes, of: batch.encoded.mark, found: answer.found,
+                    left: answer.left)
                 committed.append((batch.entries, answer.outcomes))
                 answering.addTask { await self.answerCommitted() }
                 return
             } catch {
                 known.forget()
-                switch CommitFailure(error) {
-                case .poison(let reason, let sqlState):
-                    guard batch.entries.count > 1 else {
-                        batch.entries[0].ticket.answer(.failure(.invalid(reason: reason, sqlState: sqlState)))
-                        return
-                    }
-                    let middle = batch.entries.count / 2
-                    await commit(Batch(Array(batch.entries[..<middle]), &known), &answering)
-                    batch = Batch(Array(batch.entries[middle...]), &known)
-                case .retry:
-                    continue
-                case .outcomeUnknown:
-                    for index in batch.entries.indices { batch.entries[index].isUncertain = true }
-                case .unavailable(let reason):
-                    logger.warning("append could not be committed", metadata: ["error": "\(error.debugDescription)"])
-                    batch = refuse(batch, reason: reason)
-                }
+                let failure = CommitFailure(error, behindAnother: flight.answer != nil)
+                guard let rest = await settle(batch, failure, error, &answering) else { return }
+                flight = Flight(batch: rest)
             }
         }
     }
 
+    /// What has to be sent again of a batch that failed.
+    private func settle(
+        _ batch: Batch, _ failure: CommitFailure, _ error: PostgresError, _ answering: inout DiscardingTaskGroup
+    ) async -> Batch? {
+        switch failure {
+        case .retry: return batch
+        case .poison(let reason, let sqlState):
+            guard batch.entries.count > 1 else {
+                batch.entries[0].ticket.answer(.failure(.invalid(reason: reason, sqlState: sqlState)))
+                return nil
+            }
+            let middle = batch.entries.count / 2
+            await commit(Flight(batch: Batch(Array(batch.entries[..<middle]), &known)), &answering)
+            return Batch(Array(batch.entries[middle...]), &known)
+        case .outcomeUnknown:
+            var batch = batch
+            for index in batch.entries.indices { batch.entries[index].isUncertain = true }
+            return batch
+        case .unavailable(let reason):
+            logger.warning("append could not be committed", metadata: ["error": "\(error.debugDescription)"])
+            return refuse(batch, reason: reason)
+        }
+    }
+
     /// Answers those that are known not to be stored; returns those whose fate is unknown.
-    private func refuse(_ batch: Batch, reason: String) -> Batch {
-        let waiting = (ready?.entries ?? []) + queue.takeAll()
-        ready = nil
-        for entry in batch.entries.filter({ !$0.isUncertain }) + waiting {
+    private func refuse(_ batch: Batch, reason: String) -> Batch? {
+        for entry in batch.entries.filter({ !$0.isUncertain }) + queue.takeAll() {
             entry.ticket.answer(.failure(.unavailable(reason: reason)))
         }
-        return Batch(batch.entries.filter(\.isUncertain), &known)
+        let uncertain = batch.entries.filter(\.isUncertain)
+        return uncertain.isEmpty ? nil : Batch(uncertain, &known)
     }
 
     private func answerCommitted() async {
