@@ -25,11 +25,42 @@ import Testing
     }
 
     private func plan(_ bound: BoundStatement, in log: PostgresLog) async throws -> String {
-        let explained = Statement.unprepared("explain", "explain (costs off) " + bound.statement.sql)
-        let rows = try await log.pool.withConnection { connection in
-            try await connection.query(BoundStatement(statement: explained, parameters: bound.parameters))
+        try await plan([bound], in: log)
+    }
+
+    /// The plan of the last one, asked for in the place where it stands.
+    private func plan(
+        _ statements: [BoundStatement], in log: PostgresLog, options: String = "costs off"
+    ) async throws -> String {
+        let bound = try #require(statements.last)
+        let explained = Statement.unprepared("explain", "explain (\(options)) " + bound.statement.sql)
+        let results = try await log.pool.withConnection { connection in
+            try await connection.run(
+                statements.dropLast() + [BoundStatement(statement: explained, parameters: bound.parameters)])
         }
-        return try rows.map { try $0.text(0) }.joined(separator: "\n")
+        return try results[statements.count - 1].map { try $0.text(0) }.joined(separator: "\n")
+    }
+
+    /// How many blocks the last one reads.
+    private func blocks(of statements: [BoundStatement], in log: PostgresLog) async throws -> Int {
+        struct Explained: Decodable {
+            struct Plan: Decodable {
+                let hit: Int
+                let read: Int
+
+                enum CodingKeys: String, CodingKey {
+                    case hit = "Shared Hit Blocks"
+                    case read = "Shared Read Blocks"
+                }
+            }
+
+            let plan: Plan
+
+            enum CodingKeys: String, CodingKey { case plan = "Plan" }
+        }
+        let json = try await plan(statements, in: log, options: "analyze, buffers, format json")
+        let explained = try JSONDecoder().decode([Explained].self, from: Data(json.utf8))
+        return try #require(explained.first).plan.hit + explained[0].plan.read
     }
 
     @Test func `that appends probes indexes, and only of partitions behind what is known`() async throws {
@@ -78,6 +109,60 @@ import Testing
             #expect(tails.contains("events_telemetry_8001_stream_version_key"), "\(tails)")
             #expect(!tails.contains("Seq Scan"), "\(tails)")
             #expect(!tails.contains("_4001"), "\(tails)")
+        }
+    }
+
+    @Test func `that reads a page of a stream reads about a page, where nothing is known of the partition`()
+        async throws
+    {
+        try await PostgresLog.with { log in
+            try await log.asSuperuser(
+                """
+                do $$
+                declare part text;
+                begin
+                    for part in select name from log_partitions loop
+                        execute format('alter table %I set (autovacuum_enabled = off)', part);
+                    end loop;
+                end $$
+                """)
+            let (long, other) = (StreamName(category: "device", id: "1"), StreamName(category: "device", id: "2"))
+            for page in 0..<55 {
+                let isLong = page < 50
+                _ = try await log.store.append(
+                    Append([
+                        StreamChange(
+                            isLong ? long : other, expecting: Int64(isLong ? page : page - 50) * 1_000,
+                            events: .samples(1_000, class: .telemetry))
+                    ]))
+            }
+            for version: Int64 in [0, 10_000, 49_500] {
+                let place = StreamPlace(long, at: version, position: version)
+                let page = ReadStatements.stream(
+                    long, from: version + 1, in: ReadWindow(after: version, length: ReadWindow.partition), limit: 100,
+                    telemetry: true)
+                let blocks = try await blocks(of: page, in: log)
+                #expect(blocks < 50, "of a page behind version \(version)")
+                for known in [place, StreamPlace(long, at: version, position: 0)] {
+                    let tails = [known, StreamPlace(other, at: 0, position: 0)]
+                    let blocksOfTails = try await self.blocks(
+                        of: [
+                            ReadStatements.tailsWithoutSorting(),
+                            ReadStatements.tails(tails, limit: 100, telemetry: true),
+                        ], in: log)
+                    #expect(blocksOfTails < 100, "of two tails, the first behind version \(version)")
+                }
+            }
+            let read = try await log.store.readStream(long, from: 10_001, limit: 100)
+            #expect(read.map(\.version) == Array(10_001...10_100))
+            // Whoever has the connection next may sort.
+            try await log.pool.withConnection { connection in
+                _ = try await connection.run(
+                    ReadStatements.stream(
+                        long, from: 1, in: ReadWindow(after: 0, length: 100), limit: 1, telemetry: true))
+                let setting = try await connection.query(Statement.unprepared("show", "show enable_sort")())
+                #expect(try setting.first?.text(0) == "on")
+            }
         }
     }
 

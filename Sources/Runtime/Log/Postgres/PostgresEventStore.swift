@@ -98,20 +98,22 @@ package final class PostgresEventStore: EventStore, Service {
         let groups = [
             tails.indices.filter { tails[$0].position >= recent }, tails.indices.filter { tails[$0].position < recent },
         ].filter { !$0.isEmpty }
-        let statements = groups.map { group in
-            let tails = group.map { tails[$0] }
-            let categories = Set(tails.map(\.stream.category))
-            return ReadStatements.tails(
-                tails, limit: limit,
-                telemetry: categories.contains { telemetry.mayInclude(category: $0, type: nil) })
-        }
+        let statements =
+            [ReadStatements.tailsWithoutSorting()]
+            + groups.map { group in
+                let tails = group.map { tails[$0] }
+                let categories = Set(tails.map(\.stream.category))
+                return ReadStatements.tails(
+                    tails, limit: limit,
+                    telemetry: categories.contains { telemetry.mayInclude(category: $0, type: nil) })
+            }
         // Last, since a floor rises before its events leave.
         let floors = ReadStatements.floors(
             .textArray(tails.map(\.stream.description)), .int8Array(tails.map(\.version)))
         return try await read(statements + [floors]) { results in
             var events = [[RecordedEvent]](repeating: [], count: tails.count)
             var failures: [Int: EventStoreError] = [:]
-            for (group, rows) in zip(groups, results) {
+            for (group, rows) in zip(groups, results.dropFirst()) {
                 for row in rows {
                     let index = group[Int(try row.int8(RecordedEvent.columnCount)) - 1]
                     do throws(PostgresError) {
@@ -144,7 +146,7 @@ package final class PostgresEventStore: EventStore, Service {
         while events.count < limit {
             let page = ReadStatements.log(
                 in: window, where: filter, limit: limit - events.count, telemetry: telemetry)
-            let (found, head) = try await readPage(page)
+            let (found, head) = try await readPage([ReadStatements.head(), page])
             events += found
             if events.count < limit, window.end >= head {
                 return LogPage(events: events, end: max(position, events.last?.position ?? 0, head))
@@ -157,9 +159,9 @@ package final class PostgresEventStore: EventStore, Service {
 
     /// The head is read first: whatever it counts is visible to the page, which is read after it.
     private func readPage(
-        _ page: BoundStatement
+        _ headAndPage: [BoundStatement]
     ) async throws(EventStoreError) -> (events: [RecordedEvent], head: Int64) {
-        try await read([ReadStatements.head(), page]) { results in
+        try await read(headAndPage) { results in
             (try results[1].map { try RecordedEvent($0) }, try results[0].first?.int8(0) ?? 0)
         }
     }

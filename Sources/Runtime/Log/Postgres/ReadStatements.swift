@@ -17,14 +17,24 @@ enum ReadStatements {
     /// Without the partitions of telemetry.
     static let withoutTelemetry = " and class in (0, 2)"
 
+    /// Leaves the planner only the index (stream, version) until the transaction ends: by any other way it would have to
+    /// sort. Of a partition that has no statistics yet it believes that no stream has much in it, and would for each page
+    /// read and sort all that follows in the stream.
+    private static let withoutSorting = "set_config('enable_sort', 'off', true)"
+
+    private static let headWithoutSorting = Statement(
+        "read_head_without_sorting", "select position, recorded_time, \(withoutSorting) from log_head")
+
+    /// The head, then a page of the stream.
     static func stream(
         _ stream: StreamName, from version: Int64, in window: ReadWindow, limit: Int, telemetry: Bool
-    ) -> BoundStatement {
-        Statement.unprepared(
+    ) -> [BoundStatement] {
+        let page = Statement.unprepared(
             "read_stream",
             columns + " where stream = $1 and version >= $2 and position > $3 and position <= $4"
                 + (telemetry ? "" : withoutTelemetry) + " order by version limit $5"
         )(.text(stream.description), .int8(version), .int8(window.start), .int8(window.end), .int8(Int64(limit)))
+        return [headWithoutSorting(), page]
     }
 
     static let floor = Statement("read_floor", "select version, position from stream_floors where stream = $1")
@@ -37,6 +47,9 @@ enum ReadStatements {
         from unnest($1::text[], $2::bigint[]) with ordinality as t(stream, version, number)
         join stream_floors f on f.stream = t.stream and f.version > t.version
         """)
+
+    /// Goes before ``tails(_:limit:telemetry:)``, in the same round trip.
+    static let tailsWithoutSorting = Statement("read_tails_without_sorting", "select \(withoutSorting)")
 
     /// One descent of the index for each stream and partition; the last column says which stream.
     static func tails(_ tails: [StreamPlace], limit: Int, telemetry: Bool) -> BoundStatement {
