@@ -3,17 +3,6 @@ import Projections
 import Runtime
 import Testing
 
-private struct Random: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 31)
-    }
-}
-
-private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
-
 @Suite struct `What a device says of its states in an hour` {
     private func states(_ random: inout Random) -> StateSet? {
         var metrics: [String: MetricValue] = ["temperature": .number(21)]

@@ -6,17 +6,6 @@ import Runtime
 import Support
 import Testing
 
-private struct Random: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 31)
-    }
-}
-
-private let noon = Timestamp(microseconds: 1_795_262_400_000_000)
-
 @Suite struct `What numbers come to in a window` {
     private func summary(_ numbers: [(Double, Timestamp)]) -> WindowSummary? {
         numbers.reduce(into: nil) { (sum: inout WindowSummary?, number) in
