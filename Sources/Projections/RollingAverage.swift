@@ -27,7 +27,7 @@ package struct RollingAverage: Sendable {
         /// The end of its last minute.
         package var time: Timestamp
         package var count: Int64
-        /// Nil if a number was too large to be summed.
+        /// Nil if a number was too large to be summed, or there is none.
         package var mean: Double?
     }
 
@@ -53,6 +53,6 @@ package struct RollingAverage: Sendable {
         }
         return Point(
             time: end, count: total.count,
-            mean: total.unsummed > 0 ? nil : Double(total.sum) / 1e6 / Double(total.count))
+            mean: total.unsummed > 0 || total.count == 0 ? nil : Double(total.sum) / 1e6 / Double(total.count))
     }
 }

@@ -134,4 +134,10 @@ import Testing
             }
         }
     }
+
+    @Test func `of no readings is none`() {
+        var average = RollingAverage(minutes: 1)
+        let point = average.take(MinuteSum(start: noon, count: 0, sum: 0, unsummed: 0))
+        #expect(point.count == 0 && point.mean == nil)
+    }
 }
