@@ -26,8 +26,10 @@ package enum SnapshotThinning {
         }
     }
 
-    /// The most events that are folded on the way to a past state: some milliseconds. A snapshot of a device takes as
-    /// much room as a few of its events, so that keeping one for at least 500 of them costs little beside the log.
+    /// The most events that are folded on the way to a past state: some milliseconds. Far back one snapshot is kept for
+    /// at least 500 events, which take about 240 kB with their indexes. That of a device takes 1.2 kB where it reports once
+    /// a minute and 21 kB where it does each second. Where it floods, the ids of its recent commands make it half as large
+    /// as the events: 124 kB at ten a second.
     package static let longestStretch: Int64 = 1_000
 
     /// The versions, of snapshots of one state version, that the law does not keep.
