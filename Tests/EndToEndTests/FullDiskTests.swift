@@ -76,7 +76,7 @@ extension EndToEnd {
                     let now = try await status(of: api)
                     return now.state == "finished" && now.failure == nil && now.comparison?.identical == true
                 }
-                try await system.viewEqualsRebuild("telemetry")
+                for view in ["telemetry", "states"] { try await system.viewEqualsRebuild(view) }
             }
             await postgres.kill()
             await disk.remove()
@@ -99,7 +99,7 @@ extension EndToEnd {
             var ids: [String] = []
             for number in 1...10 { ids.append(try await api.register("many-\(number)").id) }
             let gateway = try await system.connectAsGateway()
-            let metrics = (0..<100).map { #""metric\#($0)":\#($0)"# }.joined(separator: ",")
+            let metrics = #""door":"open","# + (0..<99).map { #""metric\#($0)":\#($0)"# }.joined(separator: ",")
             for id in ids {
                 let reason = try await gateway.deliver(
                     Array(#"{"ts":"\#(Timestamp.now())",\#(metrics)}"#.utf8), to: "devices/\(id)/telemetry")

@@ -117,7 +117,7 @@ extension EndToEnd {
                     try await system.number("open", "select count(*) from deliveries where state <> 'delivered'") == 0
                 }
                 let before = try await system.number("what could be sent", sum)
-                for view in ["devices", "accounts", "alerts", "rollouts", "rollout-devices"] {
+                for view in ["devices", "accounts", "alerts", "telemetry", "states", "rollouts", "rollout-devices"] {
                     let answer = try await api.send("POST", "/api/v1/projections/\(view)/rebuild")
                     guard answer.status == 202 else { throw Wrong(answer.text) }
                     try await eventually("\(view) is rebuilt", every: .milliseconds(50)) {
