@@ -46,10 +46,16 @@ extension TelemetryProjection {
             unsummed = excluded.unsummed, provisional = excluded.provisional
         """)
 
+    // The text of `to_jsonb(w) - 'generation'`, put together in less than half the time: there are millions of rows.
     private static let digest = Statement(
         "digest_telemetry",
         """
-        select count(*), coalesce(sum(hashtextextended((to_jsonb(w) - 'generation')::text, 0)), 0)::text
+        select count(*), coalesce(sum(hashtextextended(concat(
+            '{"sum": ', sum, ', "last": ', last::text::numeric, ', "count": ', count, ', "start": ', to_json(start),
+            ', "device": ', to_json(device), ', "length": ', length, ', "metric": ', to_json(metric),
+            ', "account": ', to_json(account), ', "maximum": ', maximum::text::numeric, ', "minimum": ',
+            minimum::text::numeric, ', "squares": ', squares, ', "unsummed": ', unsummed, ', "last_time": ',
+            to_json(last_time), ', "provisional": ', coalesce(provisional::text, 'null'), '}'), 0)), 0)::text
         from telemetry_windows w where generation = $1
         """)
 

@@ -299,6 +299,39 @@ import Testing
         }
     }
 
+    @Test func `is hashed as the JSON of its rows, whatever they hold`() async throws {
+        try await PostgresLog.with { log in
+            let rows = try await log.number(
+                #"""
+                with made as (
+                    insert into telemetry_windows (
+                        generation, device, metric, length, start, account, count, minimum, maximum, last, last_time, sum,
+                        squares, unsummed, provisional)
+                    select 7, name, 'm' || place, 60, '2026-11-22 10:00', name, place, number, -number, number / 3,
+                        '2026-11-22 10:00:12.345678', 10 ^ place, 0, 0,
+                        case place when 3 then '{"settled":[1,"two"],"all":[[1,2,3.50]]}'::jsonb end
+                    from unnest('{0,-0.5,1e-4,1e-5,1e-300,1e14,1e15,123456789012345680,1e300,0.1}'::float8[])
+                            with ordinality as n (number, place),
+                        unnest(array['a', 'quote " and \', E'\x01\n\t\x7f', 'grüße 漢字', '']) as t (name)
+                    returning 1
+                ) select count(*) from made
+                """#)
+            #expect(rows == 50)
+            let json = Statement.unprepared(
+                "hash_json",
+                """
+                select sum(hashtextextended((to_jsonb(w) - 'generation')::text, 0))::text
+                from telemetry_windows w where generation = 7
+                """, effect: .reads)
+            try await log.pool.withConnection { connection in
+                let wanted = try #require(try await connection.query(json()).first).text(0)
+                let found = try #require(try await connection.query(TelemetryProjection.digest(generation: 7)).first)
+                #expect(try found.text(1) == wanted)
+                #expect(try found.int8(0) == 50)
+            }
+        }
+    }
+
     @Test func `answers page by page, within an account, and with what is nested below a metric`() async throws {
         try await PostgresLog.with { log in
             let readings = (0..<7).map { Sent(value: .number(Double($0)), time: noon + .seconds(Int64($0) * 60)) }
