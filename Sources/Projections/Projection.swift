@@ -68,6 +68,12 @@ package protocol WideProjection: Sendable {
     static func differences(_ live: Int32, _ next: Int32, limit: Int64) -> BoundStatement
     /// Id and JSON of the rows with these ids.
     static func texts(of ids: [String], generation: Int32) -> BoundStatement
+
+    // To be provided by nobody: what is asked of the type by its protocol is compiled for each view by itself, with all
+    // that it calls. Otherwise one code serves all of them, and takes several times as long for each row.
+
+    static func rebuild(_ work: RebuildWork<Self>) async throws
+    static func follow(_ runner: ProjectionRunner<Self>) async
 }
 
 /// The time of which a row is, where each is of a stretch of time.
@@ -80,6 +86,9 @@ package struct RowLife: Sendable {
 }
 
 extension WideProjection {
+    package static func rebuild(_ work: RebuildWork<Self>) async throws { try await work.run() }
+    package static func follow(_ runner: ProjectionRunner<Self>) async { await runner.follow() }
+
     package static func concerns(_ event: RecordedEvent) -> Bool { true }
 
     package static func rowCount(of event: RecordedEvent) throws(EventCodecError) -> Int { try ids(of: event).count }

@@ -32,10 +32,10 @@ package struct ProjectionRunner<P: WideProjection>: Service {
     }
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown { await self.follow() }
+        await cancelWhenGracefulShutdown { await P.follow(self) }
     }
 
-    private func follow() async {
+    func follow() async {
         var backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
         while !Task.isCancelled {
             do {

@@ -11,16 +11,21 @@ package struct ProvisionalNumbers: Sendable, Hashable {
     }
 
     /// Nil if there are no others.
-    package private(set) var settled: WindowSummary?
+    package private(set) var settled: WindowSummary? {
+        get { settledIfAny.first }
+        set { settledIfAny = newValue.map { [$0] } ?? [] }
+    }
+    /// Elsewhere, since hardly any window has one: it would make each half as large again.
+    private var settledIfAny: [WindowSummary] = []
     /// In order, so that they are the same however they came.
     package private(set) var all: [Number]
 
     /// - Parameter summary: of a window that has none.
-    init(settled summary: WindowSummary) { (settled, all) = (summary, []) }
+    init(settled summary: WindowSummary) { (settledIfAny, all) = ([summary], []) }
 
     init(_ number: Double, of reading: ProvisionalReading) {
         // No negative zero, as in summaries.
-        (settled, all) = (nil, [Number(reading: reading, number: number + 0.0)])
+        all = [Number(reading: reading, number: number + 0.0)]
     }
 
     var summary: WindowSummary? {
@@ -58,8 +63,14 @@ extension ProvisionalNumbers: Codable {
 
     package init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: CodingKeys.self)
-        settled = try fields.decodeIfPresent(WindowSummary.self, forKey: .settled)
         all = try fields.decode([Number].self, forKey: .all)
+        settled = try fields.decodeIfPresent(WindowSummary.self, forKey: .settled)
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encodeIfPresent(settled, forKey: .settled)
+        try fields.encode(all, forKey: .all)
     }
 }
 

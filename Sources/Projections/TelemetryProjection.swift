@@ -95,7 +95,9 @@ package enum TelemetryProjection: WideProjection {
     package static func ids(of event: RecordedEvent, after time: Timestamp?) throws(EventCodecError) -> [String] {
         guard let time else { return [] }
         guard case .telemetryRecorded(let fact) = try Device.codec.decode(event) else { return try ids(of: event) }
-        return windows(of: fact, event).compactMap { $0.start > time ? nil : id(of: $0) }
+        let observed = fact.correctedTime(event.observedTime)
+        let lengths = WindowLength.allCases.filter { $0.start(of: observed) <= time }
+        return lengths.isEmpty ? [] : windows(of: fact, event, lengths).map { id(of: $0) }
     }
 
     package static func prepared(_ event: RecordedEvent) -> RecordedEvent {
@@ -128,19 +130,23 @@ package enum TelemetryProjection: WideProjection {
     }
 
     /// A reading as windows of its own.
-    private static func windows(of fact: TelemetryRecorded, _ event: RecordedEvent) -> [TelemetryWindow] {
+    private static func windows(
+        of fact: TelemetryRecorded, _ event: RecordedEvent, _ lengths: [WindowLength] = WindowLength.allCases
+    ) -> [TelemetryWindow] {
         let time = fact.correctedTime(event.observedTime)
+        let (device, account) = (event.stream.id, event.metadata.account.rawValue)
+        let places = lengths.map { ($0, $0.start(of: time)) }
         let reading = ProvisionalReading(fact, at: event.observedTime)
         var windows: [TelemetryWindow] = []
-        windows.reserveCapacity(fact.metrics.count * WindowLength.allCases.count)
+        windows.reserveCapacity(fact.metrics.count * lengths.count)
         for (metric, value) in fact.metrics {
             guard let number = value.measure else { continue }
             let summary = WindowSummary(number, at: time)
-            for length in WindowLength.allCases {
+            for (length, start) in places {
                 windows.append(
                     TelemetryWindow(
-                        device: event.stream.id, account: event.metadata.account.rawValue, metric: metric,
-                        length: length, start: length.start(of: time), summary: summary,
+                        device: device, account: account, metric: metric, length: length, start: start,
+                        summary: summary,
                         provisional: reading.map { ProvisionalNumbers(number, of: $0) }))
             }
         }

@@ -2,7 +2,7 @@
 ///
 /// They lie side by side and are changed where they are: a rebuild changes each of them hundreds of times.
 package struct ViewRows<Row: Sendable>: Sendable {
-    private var places: [String: Int] = [:]
+    private var placesByID: [String: Int] = [:]
     private var rows: ContiguousArray<Row?> = []
     private var ids: ContiguousArray<String> = []
     private var isTouched: ContiguousArray<Bool> = []
@@ -17,7 +17,7 @@ package struct ViewRows<Row: Sendable>: Sendable {
 
     /// Whoever writes touches the row, even if it stays as it was.
     package subscript(id: String) -> Row? {
-        get { places[id].flatMap { rows[$0] } }
+        get { placesByID[id].flatMap { rows[$0] } }
         _modify {
             let place = place(of: id)
             if !isTouched[place] {
@@ -35,8 +35,8 @@ package struct ViewRows<Row: Sendable>: Sendable {
         isStored[place] = true
     }
 
-    func isKnown(_ id: String) -> Bool { places[id] != nil }
-    func isTouched(_ id: String) -> Bool { places[id].map { isTouched[$0] } ?? false }
+    func isKnown(_ id: String) -> Bool { placesByID[id] != nil }
+    func isTouched(_ id: String) -> Bool { placesByID[id].map { isTouched[$0] } ?? false }
 
     /// Those of the touched that exist, in the order of their ids so that two transactions cannot lock each other out.
     package var changed: [Row] { touched.sorted { ids[$0] < ids[$1] }.compactMap { rows[$0] } }
@@ -64,10 +64,47 @@ package struct ViewRows<Row: Sendable>: Sendable {
         touched.removeAll(keepingCapacity: true)
     }
 
+    /// The places of the rows, in the order in which their ids came.
+    var places: Range<Int> { 0..<rows.count }
+    subscript(place place: Int) -> Row? { rows[place] }
+
+    /// Gives up the rows that were not touched. Those that are to stay do, if they are no more than `most`.
+    ///
+    /// The room is kept for those that will come.
+    mutating func forget(allBut most: Int, _ isToStay: (Row) -> Bool) {
+        var staying = 0
+        if most > 0 {
+            for place in rows.indices where !isTouched[place] {
+                if let row = rows[place], isToStay(row) { staying += 1 }
+                if staying > most { break }
+            }
+        }
+        let mayStay = staying > 0 && staying <= most
+        placesByID.removeAll(keepingCapacity: true)
+        touched.removeAll(keepingCapacity: true)
+        var next = 0
+        for place in rows.indices {
+            guard isTouched[place] || mayStay && (rows[place].map(isToStay) ?? false) else { continue }
+            if next < place {
+                rows[next] = rows[place]
+                ids[next] = ids[place]
+                isTouched[next] = isTouched[place]
+                isStored[next] = isStored[place]
+            }
+            placesByID[ids[next]] = next
+            if isTouched[next] { touched.append(next) }
+            next += 1
+        }
+        rows.removeLast(rows.count - next)
+        ids.removeLast(ids.count - next)
+        isTouched.removeLast(isTouched.count - next)
+        isStored.removeLast(isStored.count - next)
+    }
+
     private mutating func place(of id: String) -> Int {
-        if let place = places[id] { return place }
+        if let place = placesByID[id] { return place }
         let place = rows.count
-        places[id] = place
+        placesByID[id] = place
         rows.append(nil)
         ids.append(id)
         isTouched.append(false)

@@ -16,7 +16,25 @@ actor RebuildFolding<P: WideProjection> {
     private var eventsInAll: Int64 = 0
     private var meter: Meter
     private var nextStore: ContinuousClock.Instant
+    private var storing = Storing.no
     private let start = ContinuousClock.now
+
+    private enum Storing {
+        case no
+        /// Stays so if it fails: what was taken is in the table then, or lost.
+        case underWay
+        /// The memory of what is stored is to be given back, between two pages.
+        case done
+    }
+
+    /// What was folded since the last time, on its way into the table.
+    struct Changes: Sendable {
+        fileprivate let parts: [RebuildShard<P>.Changes]
+        fileprivate let start: Int64
+        fileprivate let end: Int64
+        fileprivate let events: Int64
+        fileprivate let time: Timestamp
+    }
 
     private struct Meter {
         var time = ContinuousClock.now
@@ -38,22 +56,19 @@ actor RebuildFolding<P: WideProjection> {
         nextStore = .now + pace.checkpoints
     }
 
-    /// - Throws: ``RebuildWork/End/stopped`` if it is not to go on; what was folded is stored then.
     func take(_ page: LogPage) async throws {
-        for part in parts(of: page) {
-            try await fold(part.events)
-            reached = part.end
-            lastTime = part.events.last?.recordedTime ?? lastTime
-            events += Int64(part.events.count)
-            eventsInAll += Int64(part.events.count)
-            Failpoint.reached(.rebuildFolded, if: !part.events.isEmpty)
-            try await rest()
-        }
+        settle()
+        try await fold(page.events)
+        reached = page.end
+        lastTime = page.events.last?.recordedTime ?? lastTime
+        events += Int64(page.events.count)
+        eventsInAll += Int64(page.events.count)
+        Failpoint.reached(.rebuildFolded, if: !page.events.isEmpty)
     }
 
     /// Throttled, a page is too much at once.
-    private func parts(of page: LogPage) -> [LogPage] {
-        let size = rebuild.eventLimit.map { max(1, $0 / 4) } ?? .max
+    nonisolated func parts(of page: LogPage) -> [LogPage] {
+        let size = min(pace.part, rebuild.eventLimit.map { max(1, $0 / 4) } ?? .max)
         guard page.events.count > size else { return [page] }
         var parts: [LogPage] = []
         for start in stride(from: 0, to: page.events.count, by: size) {
@@ -101,11 +116,12 @@ actor RebuildFolding<P: WideProjection> {
 
     // MARK: Between two pages
 
-    /// Stores what is due, reports, and waits as long as the limit asks for.
-    private func rest() async throws {
+    /// Reports, and waits as long as the limit asks for.
+    ///
+    /// - Throws: ``RebuildWork/End/stopped`` if it is not to go on.
+    func rest() async throws {
         repeat {
             try Task.checkCancellation()
-            if isToBeStored() { try await store() }
             if ContinuousClock.now - meter.time >= pace.reports { try await report() }
             let wait = waitForLimit()
             if wait > .zero { try await Task.sleep(for: min(wait, pace.reports)) }
@@ -115,13 +131,6 @@ actor RebuildFolding<P: WideProjection> {
     private func waitForLimit() -> Duration {
         guard let limit = rebuild.eventLimit else { return .zero }
         return .seconds(Double(eventsInAll) / Double(limit)) - (ContinuousClock.now - start)
-    }
-
-    private func isToBeStored() -> Bool {
-        if ContinuousClock.now >= nextStore { return true }
-        var count = 0
-        for shard in shards { count += shard.rowCount }
-        return count > pace.rows * P.rowsPerUnit
     }
 
     /// Writes down how far it has come, and looks whether it is to go on.
@@ -135,54 +144,81 @@ actor RebuildFolding<P: WideProjection> {
         let statement = RebuildWorkStatements.report(
             .int8(rebuild.number), .int8(reached), .float8(rates.0), .float8(rates.1))
         let isToGoOn = try await pool.withConnection { try await $0.query(statement).affected == 1 }
-        guard isToGoOn else {
-            try await store()
-            throw RebuildWork<P>.End.stopped
-        }
+        guard isToGoOn else { throw RebuildWork<P>.End.stopped }
     }
 
-    /// Stores the rows that have changed, and the checkpoint with them.
+    // MARK: Storing
+
+    /// Whether no more may be folded before what is being stored is in the table.
+    var isFull: Bool { storing == .underWay && rowCount > 2 * most }
+
+    /// What is to be stored now, beside what is folded next; nil if it is not time yet.
+    func changesDue() throws -> Changes? {
+        settle()
+        return storing == .no && (ContinuousClock.now >= nextStore || rowCount > most) ? try changes() : nil
+    }
+
+    /// Stores what has changed and is not being stored.
     func store() async throws {
-        let begin = ContinuousClock.now
-        var (rows, new): ([P.Row], [P.Row]) = ([], [])
-        var gone: [String] = []
-        var stuck: [StuckEntity] = []
+        settle()
+        if let changes = try changes() { try await store(changes) }
+    }
+
+    private var most: Int { pace.rows * P.rowsPerUnit }
+
+    private var rowCount: Int {
         var count = 0
-        for shard in shards {
-            let changed = shard.takeChanged()
-            rows += changed.stored
-            new += changed.new
-            gone += changed.gone
-            stuck += changed.stuck
-            count += shard.rowCount
-        }
-        stuckCount += stuck.count
+        for shard in shards { count += shard.rowCount }
+        return count
+    }
+
+    private func changes() throws -> Changes? {
+        guard storing == .no else { throw RebuildError.disturbed }
+        guard reached > stored else { return nil }
+        storing = .underWay
+        let changes = Changes(
+            parts: shards.map { $0.takeChanged() }, start: stored, end: reached, events: events, time: lastTime)
+        events = 0
+        for part in changes.parts { stuckCount += part.stuck.count }
         guard stuckCount <= pace.bounds.stuck else { throw RebuildError.tooManyStuck(stuckCount) }
-        let (changed, added, left, stopped, from, to) = (rows, new, gone, stuck, stored, reached)
-        let (folded, time) = (events, lastTime)
-        guard to > from else { return }
+        return changes
+    }
+
+    /// Stores rows, and the checkpoint with them.
+    func store(_ changes: Changes) async throws {
+        let begin = ContinuousClock.now
         try await pool.withTransaction { connection in
             let noted = try await connection.run([
-                RebuildWorkStatements.stored(.int8(rebuild.number), .int8(to), .int8(folded)),
+                RebuildWorkStatements.stored(.int8(rebuild.number), .int8(changes.end), .int8(changes.events)),
                 CheckpointStatements.move(
-                    .text(P.name), .int4(rebuild.generation), .int8(from), .int8(to), .timestamp(time)),
+                    .text(P.name), .int4(rebuild.generation), .int8(changes.start), .int8(changes.end),
+                    .timestamp(changes.time)),
             ])
             // Cancelled, or done by somebody else meanwhile.
             guard noted[0].affected == 1, noted[1].affected == 1 else { throw RebuildWork<P>.End.stopped }
-            if !stopped.isEmpty {
-                _ = try await connection.query(StuckStatements.insert(stopped, P.name, rebuild.generation))
+            for part in changes.parts {
+                if !part.stuck.isEmpty {
+                    _ = try await connection.query(StuckStatements.insert(part.stuck, P.name, rebuild.generation))
+                }
+                try await store(part.stored, on: connection)
+                try await add(part.new, on: connection)
+                if !part.gone.isEmpty {
+                    _ = try await connection.query(P.remove(part.gone, generation: rebuild.generation))
+                }
             }
-            try await store(changed, on: connection)
-            try await add(added, on: connection)
-            if !left.isEmpty { _ = try await connection.query(P.remove(left, generation: rebuild.generation)) }
         }
         Failpoint.reached(.rebuildStored)
-        stored = to
-        events = 0
+        stored = changes.end
         // Most of the time is for folding, however many rows there are.
         nextStore = .now + max(pace.checkpoints, (ContinuousClock.now - begin) * 9)
-        let most = pace.rows * P.rowsPerUnit
-        if count > most { for shard in shards { shard.forget(allBut: most / 2 / shards.count) } }
+        storing = .done
+    }
+
+    /// Gives memory back while no page is folded: what is known of a page's rows must not go before it is folded.
+    private func settle() {
+        guard storing == .done else { return }
+        storing = .no
+        if rowCount > most { for shard in shards { shard.forget(allBut: most / 2 / shards.count) } }
     }
 
     /// Stores rows a chunk at a time; the next one is encoded meanwhile.

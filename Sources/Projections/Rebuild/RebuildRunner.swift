@@ -94,7 +94,7 @@ package struct RebuildRunner: Service {
         Failpoint.reached(.rebuildBegun)
         let work = RebuildWork<P>(rebuild: rebuild, store: store, pool: pool, pace: pace, logger: logger)
         do {
-            try await work.run()
+            try await P.rebuild(work)
         } catch {
             // Anything else may pass by itself.
             guard let reason = Self.lastingReason(of: error) else {

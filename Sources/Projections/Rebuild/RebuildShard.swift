@@ -5,6 +5,15 @@ import Synchronization
 ///
 /// Streams are dealt to shards by their hash, so each stream's events stay in order and shards need not know each other.
 final class RebuildShard<P: WideProjection>: Sendable {
+    /// What was folded since the last time: rows, the ids of those that are to go, and what has come to a stop.
+    struct Changes: Sendable {
+        /// Rows that the table has under their ids.
+        var stored: [P.Row]
+        var new: [P.Row]
+        var gone: [String]
+        var stuck: [StuckEntity]
+    }
+
     private struct State {
         var fold: PageFold<P>
         /// Nothing is stored that is not here.
@@ -17,6 +26,28 @@ final class RebuildShard<P: WideProjection>: Sendable {
             // What cannot be taken in is met again when it is folded.
             guard let newest else { return (try? P.ids(of: event)) ?? [] }
             return (try? P.ids(of: event, after: newest[event.stream.id])) ?? []
+        }
+
+        mutating func noteNewest() {
+            guard newest != nil else { return }
+            // The rows of one event lie side by side.
+            var last: (stream: String, time: Timestamp)?
+            for place in fold.rows.places {
+                guard let row = fold.rows[place: place] else { continue }
+                guard let life = P.life(of: row) else { break }
+                if let known = last, known.stream == life.stream {
+                    last?.time = max(known.time, life.newest)
+                    continue
+                }
+                if let last { note(last) }
+                last = (life.stream, life.newest)
+            }
+            if let last { note(last) }
+        }
+
+        private mutating func note(_ newest: (stream: String, time: Timestamp)) {
+            let known = self.newest?[newest.stream]
+            self.newest?[newest.stream] = known.map { max($0, newest.time) } ?? newest.time
         }
     }
     private let state: Mutex<State>
@@ -66,34 +97,27 @@ final class RebuildShard<P: WideProjection>: Sendable {
         return events.first { $0.position == watch.position }
     }
 
-    /// What was folded since the last time: rows, the ids of those that are to go, and what has come to a stop.
-    func takeChanged() -> (stored: [P.Row], new: [P.Row], gone: [String], stuck: [StuckEntity]) {
+    func takeChanged() -> Changes {
         state.withLock { state in
-            defer {
-                state.fold.rows.forgetChanges()
-                state.fold.forgetFailures()
-            }
             let (stored, new) = state.fold.rows.changedByStorage
-            return (stored, new, state.fold.rows.gone, state.fold.failures)
+            let changes = Changes(stored: stored, new: new, gone: state.fold.rows.gone, stuck: state.fold.failures)
+            state.fold.rows.forgetChanges()
+            state.fold.forgetFailures()
+            return changes
         }
     }
 
-    /// Gives its memory back, all of whose changes are stored; what is needed again is read again.
+    /// Gives the memory of rows back that have not changed since they were taken; what is needed again is read again.
     ///
-    /// - Parameter most: so many rows may stay, if they are those that the next events will change.
+    /// - Parameter most: so many of them may stay, if they are those that the next events will change.
     func forget(allBut most: Int = 0) {
         state.withLock { state in
-            for (_, row) in state.fold.rows.all {
-                guard let life = P.life(of: row) else { break }
-                let newest = state.newest?[life.stream]
-                state.newest?[life.stream] = newest.map { max($0, life.newest) } ?? life.newest
+            state.noteNewest()
+            let newest = state.newest
+            state.fold.rows.forget(allBut: most) { row in
+                guard let life = P.life(of: row), let newest = newest?[life.stream] else { return false }
+                return life.end > newest
             }
-            var kept = ViewRows<P.Row>()
-            for (id, row) in state.fold.rows.all where kept.count <= most {
-                guard let life = P.life(of: row), let newest = state.newest?[life.stream] else { continue }
-                if life.end > newest { kept.load(row, id: id) }
-            }
-            state.fold.rows = kept.count <= most ? kept : ViewRows()
             state.isComplete = false
         }
     }

@@ -2,7 +2,7 @@ import Logging
 import Runtime
 
 /// One rebuild, from where it stands to its end.
-struct RebuildWork<P: WideProjection>: Sendable {
+package struct RebuildWork<P: WideProjection>: Sendable {
     enum End: Error {
         /// It was paused, cancelled, or done by somebody else.
         case stopped
@@ -64,14 +64,39 @@ struct RebuildWork<P: WideProjection>: Sendable {
         guard end - position > pace.near || position == 0 && end > 0 else { return }
         let folding = RebuildFolding<P>(
             rebuild: rebuild, from: start, stuck: try await stuck(), pool: pool, pace: pace)
-        while end - position > pace.near || position == start {
-            try await store.streamLog(after: position, through: end, category: P.category) { page in
-                try await folding.take(page)
+        try await withThrowingTaskGroup(of: Void.self) { stores in
+            do {
+                while end - position > pace.near || position == start {
+                    try await store.streamLog(after: position, through: end, category: P.category) { page in
+                        try await take(page, folding, &stores)
+                    }
+                    position = end
+                    end = try await goal()
+                }
+            } catch End.stopped {
+                // What was folded is not folded again when it goes on.
+                try await stores.waitForAll()
+                try await folding.store()
+                throw End.stopped
             }
-            position = end
-            end = try await goal()
+            try await stores.waitForAll()
         }
         try await folding.store()
+    }
+
+    /// Folds a page. What is due is stored beside the next ones, once at a time.
+    private func take(
+        _ page: LogPage, _ folding: RebuildFolding<P>, _ stores: inout ThrowingTaskGroup<Void, any Error>
+    ) async throws {
+        for part in folding.parts(of: page) {
+            try await folding.take(part)
+            if await folding.isFull { try await stores.waitForAll() }
+            if let changes = try await folding.changesDue() {
+                try await stores.waitForAll()
+                stores.addTask { try await folding.store(changes) }
+            }
+            try await folding.rest()
+        }
     }
 
     private func stuck() async throws -> [StuckEntity] {
