@@ -133,6 +133,19 @@ class Page:
             self.shoot("failure")
             raise AssertionError(f"{what} did not happen within {seconds} s") from error
 
+    def follow(self, text):
+        """Clicks a link when it lies still: rows that come into sight are drawn then, and move what is below them."""
+        places = []
+
+        def lies_still():
+            link = self.driver.find_element(By.LINK_TEXT, text)
+            places.append(self.driver.execute_script(
+                "arguments[0].scrollIntoView({block: 'center'}); return JSON.stringify(arguments[0].getBoundingClientRect())", link))
+            return len(places) > 2 and places[-1] == places[-2] == places[-3]
+
+        self.wait(f"{text} to lie still", lies_still)
+        self.driver.find_element(By.LINK_TEXT, text).click()
+
     def size(self, width, height, is_phone=False):
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": height, "deviceScaleFactor": 2 if is_phone else 1, "mobile": is_phone})

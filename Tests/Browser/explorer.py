@@ -38,7 +38,7 @@ def filters(page):
     assert page.fragment() == "#/events?type=DeviceRegistered"
     first = positions(page)
     export(page)
-    page.driver.find_element(By.LINK_TEXT, "Next page").click()
+    page.follow("Next page")
     page.wait("the next page", lambda: positions(page) and positions(page)[0] > first[-1])
     assert types(page) == {"DeviceRegistered"}
     page.driver.back()
@@ -107,7 +107,7 @@ def activity(page, device):
     assert all("user:" in text for text in texts(page, ".wide .event-where"))
     assert any(f"device-{device.id}" in text for text in texts(page, ".wide .event-where")), "its command is there"
     assert not page.all(".wide b img, .wide .event-data b"), "data must never become markup"
-    page.driver.find_element(By.LINK_TEXT, "Next page").click()
+    page.follow("Next page")
     page.wait("what was done before", lambda: positions(page) and positions(page)[0] < shown[-1])
     Select(page.one("#activity-reads")).select_by_value("true")
     page.one("form[aria-label=Activity] button[type=submit]").click()
