@@ -4,9 +4,8 @@
 Arguments: the port, the file of the authority that the server is checked by, certificate and key. Prints the port that it
 takes connections at. What either side ends or refuses is ended for the other."""
 
+import asyncio
 import os
-import select
-import socket
 import ssl
 import sys
 import threading
@@ -17,21 +16,29 @@ if own:
     context.load_cert_chain(*own)
 
 
-def carry(plain):
+async def carry(source, target):
+    while data := await source.read(65_536):
+        target.write(data)
+        await target.drain()
+
+
+async def relay(reader, writer):
+    far = None
     try:
-        with plain, socket.create_connection(("127.0.0.1", int(port))) as raw:
-            with context.wrap_socket(raw, server_hostname="localhost") as far:
-                while True:
-                    ready = [far] if far.pending() else select.select([plain, far], [], [])[0]
-                    for source, target in ((plain, far), (far, plain)):
-                        if source in ready:
-                            data = source.recv(65_536)
-                            if not data:
-                                return
-                            target.sendall(data)
+        far_reader, far = await asyncio.open_connection(
+            "127.0.0.1", int(port), ssl=context, server_hostname="localhost")
+        ways = [asyncio.create_task(carry(reader, far)), asyncio.create_task(carry(far_reader, writer))]
+        _, others = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in others:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
     except OSError:
         # Refused: the connection ends, which is all that the other side is told.
         pass
+    finally:
+        for side in (writer, far):
+            if side:
+                side.close()
 
 
 def end_with_parent():
@@ -39,8 +46,11 @@ def end_with_parent():
     os._exit(0)
 
 
+async def main():
+    server = await asyncio.start_server(relay, "127.0.0.1", 0, backlog=64)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
 threading.Thread(target=end_with_parent, daemon=True).start()
-listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-print(listener.getsockname()[1], flush=True)
-while True:
-    threading.Thread(target=carry, args=(listener.accept()[0],), daemon=True).start()
+asyncio.run(main())
