@@ -118,6 +118,28 @@ import Testing
         }
     }
 
+    @Test func `keeps to its limit when it goes on, however near the live view is`() async throws {
+        try await withFleet { _, log in
+            let rebuilds = log.rebuilds()
+            // By its limit it would take minutes.
+            _ = try await rebuilds.start("devices", eventLimit: 1, askedBy: "a test")
+            @Sendable func folded() async throws -> Int64 {
+                try await log.status("devices").rebuild?.progress.events ?? 0
+            }
+            try await log.withRebuilding {
+                try await eventually("something is folded") { try await folded() >= 2 }
+                _ = try await rebuilds.pause("devices")
+            }
+            let paused = try await folded()
+            try await log.withRebuilding {
+                _ = try await rebuilds.resume("devices")
+                try await eventually("more is folded") { try await folded() > paused }
+                #expect(try await rebuilds.cancel("devices").state == .cancelled)
+            }
+            #expect(try await folded() < 220)
+        }
+    }
+
     @Test func `leaves nothing behind when it is given up`() async throws {
         try await withFleet { fleet, log in
             let rebuilds = log.rebuilds()

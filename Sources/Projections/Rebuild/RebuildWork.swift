@@ -61,7 +61,9 @@ package struct RebuildWork<P: WideProjection>: Sendable {
         let start = try await checkpoint()
         var position = start
         var end = try await goal()
-        guard end - position > pace.near || position == 0 && end > 0 else { return }
+        // What is near goes without a limit, so that must not be more than a second of it.
+        let near = rebuild.eventLimit.map { min(pace.near, Int64($0)) } ?? pace.near
+        guard end - position > near || position == 0 && end > 0 else { return }
         let folding = RebuildFolding<P>(
             rebuild: rebuild, from: start, stuck: try await stuck(), pool: pool, pace: pace)
         try await withThrowingTaskGroup(of: Void.self) { stores in
