@@ -92,6 +92,7 @@ var targets: [Target] = [
             .embedInCode("0038-state-beside-the-view.sql"),
             .embedInCode("0039-past-streams.sql"),
             .embedInCode("0040-states.sql"),
+            .embedInCode("0041-last-readings.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

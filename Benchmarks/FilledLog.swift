@@ -10,6 +10,8 @@ struct FilledLog: Sendable {
     var areRegistered = false
     /// Between two events of a device.
     var interval = Duration.milliseconds(1)
+    /// Whether a reading is of the temperature alone, else of four metrics.
+    var isOfTemperature = false
 
     private static let portion: Int64 = 50_000
     /// Before more partitions must be there.
@@ -43,7 +45,7 @@ struct FilledLog: Sendable {
     /// Every other portion from `start` on.
     private func copy(after start: Int64, through end: Int64, to url: String) throws {
         let connection = try PlainConnection(url)
-        let sample = SampleEvents(interval: interval)
+        let sample = SampleEvents(interval: interval, isOfTemperature: isOfTemperature)
         for first in stride(from: start, to: end, by: Int64.Stride(Self.portion * Self.lanes)) {
             var rows = CopiedEvents(capacity: Int(Self.portion))
             for position in first + 1...min(end, first + Self.portion) {

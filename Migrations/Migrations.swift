@@ -42,6 +42,7 @@ package enum Migrations {
         ("0038-state-beside-the-view", text(PackageResources._038_state_beside_the_view_sql)),
         ("0039-past-streams", text(PackageResources._039_past_streams_sql)),
         ("0040-states", text(PackageResources._040_states_sql)),
+        ("0041-last-readings", text(PackageResources._041_last_readings_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -3,17 +3,24 @@ import Runtime
 
 /// Telemetry as devices send it: about 120 bytes of payload, one stream a writer. The same every time it is asked.
 struct SampleEvents: Sendable {
-    private static let payloads: [[UInt8]] = (0..<64).map { number in
-        let metrics = """
-            "battery":\(3.5 + Double(number) / 128),"humidity":\(40 + Double(number) / 4),"rssi":-\(50 + number),\
-            "temperature":\(18 + Double(number) / 8)
-            """
-        return Array(#"{"clock":"device","metrics":{\#(metrics)},"seq":\#(100_000 + number)}"#.utf8)
+    private static let fourMetrics = payloads { number in
+        """
+        "battery":\(3.5 + Double(number) / 128),"humidity":\(40 + Double(number) / 4),"rssi":-\(50 + number),\
+        "temperature":\(18 + Double(number) / 8)
+        """
     }
+    private static let temperatures = payloads { #""temperature":\#(18 + Double($0) / 8)"# }
+
+    private static func payloads(_ metrics: (Int) -> String) -> [[UInt8]] {
+        (0..<64).map { Array(#"{"clock":"device","metrics":{\#(metrics($0))},"seq":\#(100_000 + $0)}"#.utf8) }
+    }
+
     static let start = Timestamp(microseconds: 1_795_000_000_000_000)
 
     /// Between two events of a stream.
     var interval = Duration.milliseconds(1)
+    /// Whether a reading is of the temperature alone, else of four metrics.
+    var isOfTemperature = false
 
     func stream(of writer: Int) -> StreamName { StreamName(category: "device", id: "bench\(writer)") }
 
@@ -25,7 +32,8 @@ struct SampleEvents: Sendable {
         return NewEvent(
             id: .v7(at: time, random: (Self.mixed(~number), Self.mixed(~number ^ 0x5bd1_e995))),
             type: "TelemetryRecorded",
-            class: .telemetry, observedTime: time, data: Self.payloads[(writer &+ Int(version)) & 63],
+            class: .telemetry, observedTime: time,
+            data: (isOfTemperature ? Self.temperatures : Self.fourMetrics)[(writer &+ Int(version)) & 63],
             metadata: EventMetadata(
                 principal: .device("bench\(writer)"), account: .default, commandID: command, correlationID: command))
     }

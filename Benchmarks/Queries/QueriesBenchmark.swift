@@ -16,7 +16,7 @@ struct QueriesBenchmark {
     func run(progress: @Sendable (String) -> Void, report: @Sendable (Measure) throws -> Void) async throws {
         let seen = try await ThrowawayServers.with { servers in
             try await servers.withDatabase(filledBy: { try await fill($0) }) { url in
-                progress("queries: \(readings) events are stored, and the views are there")
+                progress("queries: \(readings) readings are stored, and the views are there")
                 return try await ServedGateway.with(url) { gateway in
                     var seen: [[String: Latencies]] = []
                     let questions = self.questions
@@ -52,7 +52,8 @@ struct QueriesBenchmark {
 
     private func fill(_ url: String) async throws {
         try await FilledLog(
-            events: readings, devices: Self.devices, areRegistered: true, interval: Self.interval
+            events: readings + Int64(Self.devices), devices: Self.devices, areRegistered: true, interval: Self.interval,
+            isOfTemperature: true
         ).fill(url)
         try await BenchLog.with(url) { log in
             _ = try await RebuiltView<DevicesProjection>(log).rebuild()

@@ -23,7 +23,6 @@ struct QueryMixture: Sendable {
     }
 
     private static let kinds = Kind.allCases.flatMap { Array(repeating: $0, count: $0.share) }
-    private static let metrics = ["temperature", "humidity", "battery", "rssi"]
 
     let devices: Int
     /// Of the readings.
@@ -43,9 +42,9 @@ struct QueryMixture: Sendable {
         case .device: return "/api/v1/devices/\(device)"
         case .list: return "/api/v1/devices?limit=50" + (other.isMultiple(of: 2) ? "" : "&sort=-lastReading")
         case .search: return "/api/v1/devices?limit=50&" + search(number, other)
-        case .minutes: return windows("1m", of: device, other)
-        case .hours: return windows("1h", of: device, other)
-        case .raw: return windows("raw", of: device, other)
+        case .minutes: return windows("1m", of: device, hour(other))
+        case .hours: return windows("1h", of: device, start..<end)
+        case .raw: return windows("raw", of: device, hour(other))
         case .fleet: return ["/api/v1/fleet", "/api/v1/dashboard/devices", "/api/v1/dashboard/metrics"][other % 3]
         case .alerts: return ["/api/v1/alerts?limit=50", "/api/v1/dashboard/alerts"][other % 2]
         case .accounts: return "/api/v1/accounts?limit=50"
@@ -61,8 +60,15 @@ struct QueryMixture: Sendable {
         }
     }
 
-    private func windows(_ resolution: String, of device: String, _ other: Int) -> String {
-        let metric = Self.metrics[other % Self.metrics.count]
-        return "/api/v1/metrics/\(metric)?device_id=\(device)&resolution=\(resolution)&from=\(start)&to=\(end)"
+    private func windows(_ resolution: String, of device: String, _ time: Range<Timestamp>) -> String {
+        "/api/v1/metrics/temperature?device_id=\(device)&resolution=\(resolution)"
+            + "&from=\(time.lowerBound)&to=\(time.upperBound)"
+    }
+
+    /// One at any minute, if there is one.
+    private func hour(_ random: Int) -> Range<Timestamp> {
+        let minutes = max(1, Int((end - start) / .seconds(60)) - 60)
+        let begin = start + .seconds(60) * (random % minutes)
+        return begin..<min(end, begin + .seconds(3_600))
     }
 }

@@ -2,10 +2,10 @@ import Runtime
 
 /// The statements that find a page of devices: one for each order, over the narrow rows alone or with the view's own.
 ///
-/// The narrow rows of `device_search` lead, where the question says something that they hold; the view's own rows follow by
-/// their ids. A statement names every condition that may be asked for, and one whose parameter is null is not. It is not
-/// prepared but planned with its values each time: what is not asked for folds away, and the rest decides which index is
-/// worth the way.
+/// The narrow rows of `device_search` lead, where the question says something that they hold, and those of
+/// `device_last_readings` where these are sorted by; the view's own rows follow by their ids. A statement names every
+/// condition that may be asked for, and one whose parameter is null is not. It is not prepared but planned with its values
+/// each time: what is not asked for folds away, and the rest decides which index is worth the way.
 struct DeviceSearchStatement: Hashable, CaseIterable {
     let order: DeviceOrder
     /// Whether the view's own rows are looked at for more than the page.
@@ -35,23 +35,31 @@ struct DeviceSearchStatement: Hashable, CaseIterable {
     private var paged: String {
         """
         select \(DevicesProjection.columns)
-        from (select * from \(Self.found) where \(Self.narrow) and \(behind) \(sorted)) s
+        from (select * from \(found) where \(Self.narrow) and \(behind) \(sorted)) s
             join devices on \(Self.same) \(sorted)
         """
     }
 
     private var joined: String {
         """
-        select \(DevicesProjection.columns) from \(Self.found) join devices on \(Self.same)
+        select \(DevicesProjection.columns) from \(found) join devices on \(Self.same)
         where \(Self.narrow) and \(Self.wide) and \(behind) \(sorted)
         """
     }
 
-    private static let found = """
+    private var found: String {
+        order.key == .lastReading
+            ? "\(Self.lastReadings) join \(Self.narrowRows) on s_generation = r_generation and s_id = r_id"
+            : Self.narrowRows
+    }
+
+    private static let narrowRows = """
         device_search as s (
             s_generation, s_id, s_account, s_serial, s_name, s_type, s_registered_time, s_labels, s_place, s_place_name,
             s_words)
         """
+
+    private static let lastReadings = "device_last_readings as r (r_generation, r_id, r_observed_time)"
 
     private static let same = "generation = s_generation and id = s_id"
 
@@ -100,7 +108,7 @@ struct DeviceSearchStatement: Hashable, CaseIterable {
             case .name: "lower(\(key)::text), $13"
             case .serial, .state: "\(key)::text, $13"
             case .registered: "\(key)::timestamptz, $13"
-            case .lastReading: "reading_hour(\(key)::timestamptz), coalesce(\(key), '-infinity'), $13"
+            case .lastReading: "coalesce(\(key)::timestamptz, '-infinity'), $13"
             }
         let behind = "($13::text is null or (\(keys.joined(separator: ", "))) \(sign) (\(bounds)))"
         // Where both tables are walked by id, both begin there.
@@ -112,7 +120,7 @@ struct DeviceSearchStatement: Hashable, CaseIterable {
         return "order by \(keys.map { $0 + direction }.joined(separator: ", ")) limit $1"
     }
 
-    /// What an order sorts by; each but the last reading has an index of its own.
+    /// What an order sorts by; each has an index of its own.
     private var keys: [String] {
         switch order.key {
         case .id: ["s_id"]
@@ -120,12 +128,12 @@ struct DeviceSearchStatement: Hashable, CaseIterable {
         case .serial: ["s_serial", "s_id"]
         case .state: ["state", "id"]
         case .registered: ["s_registered_time", "s_id"]
-        case .lastReading: ["last_observed_hour", "coalesce(last_observed_time, '-infinity')", "s_id"]
+        case .lastReading: ["r_observed_time", "r_id"]
         }
     }
 }
 
 extension DeviceOrder {
     /// Whether the narrow rows hold what the devices are sorted by.
-    var isNarrow: Bool { key != .lastReading && key != .state }
+    var isNarrow: Bool { key != .state }
 }
