@@ -3,18 +3,26 @@ import Runtime
 extension PostgresLog {
     /// Makes the partitions, which must be empty, so small that a test can fill them; they begin behind the head.
     package func usePartitions(of positions: Int64) async throws {
+        try await ofEachPartition("drop table %I")
+        try await asSuperuser(
+            """
+            delete from log_partitions;
+            update log_partition_sizes set positions = \(positions);
+            select fleetlog_make_partitions()
+            """)
+    }
+
+    /// Runs the statement for each partition, whose name stands for `%I`.
+    package func ofEachPartition(_ statement: String) async throws {
         try await asSuperuser(
             """
             do $$
             declare part text;
             begin
                 for part in select name from log_partitions loop
-                    execute format('drop table %I', part);
+                    execute format('\(statement)', part);
                 end loop;
-            end $$;
-            delete from log_partitions;
-            update log_partition_sizes set positions = \(positions);
-            select fleetlog_make_partitions()
+            end $$
             """)
     }
 

@@ -104,7 +104,7 @@ import Testing
             #expect(!read.contains("Seq Scan"), "\(read)")
             #expect(!read.contains("_4001"), "\(read)")
             let tails = try await plan(
-                ReadStatements.tails([StreamPlace(stream, at: 550, position: 9_300)], limit: 10, telemetry: true),
+                ReadStatements.tails(of: [[StreamPlace(stream, at: 550, position: 9_300)]], limit: 10) { _ in true },
                 in: log)
             #expect(tails.contains("events_telemetry_8001_stream_version_key"), "\(tails)")
             #expect(!tails.contains("Seq Scan"), "\(tails)")
@@ -116,16 +116,7 @@ import Testing
         async throws
     {
         try await PostgresLog.with { log in
-            try await log.asSuperuser(
-                """
-                do $$
-                declare part text;
-                begin
-                    for part in select name from log_partitions loop
-                        execute format('alter table %I set (autovacuum_enabled = off)', part);
-                    end loop;
-                end $$
-                """)
+            try await log.ofEachPartition("alter table %I set (autovacuum_enabled = off)")
             let (long, other) = (StreamName(category: "device", id: "1"), StreamName(category: "device", id: "2"))
             for page in 0..<55 {
                 let isLong = page < 50
@@ -146,10 +137,7 @@ import Testing
                 for known in [place, StreamPlace(long, at: version, position: 0)] {
                     let tails = [known, StreamPlace(other, at: 0, position: 0)]
                     let blocksOfTails = try await self.blocks(
-                        of: [
-                            ReadStatements.tailsWithoutSorting(),
-                            ReadStatements.tails(tails, limit: 100, telemetry: true),
-                        ], in: log)
+                        of: ReadStatements.tails(of: [tails], limit: 100) { _ in true }, in: log)
                     #expect(blocksOfTails < 100, "of two tails, the first behind version \(version)")
                 }
             }

@@ -98,15 +98,9 @@ package final class PostgresEventStore: EventStore, Service {
         let groups = [
             tails.indices.filter { tails[$0].position >= recent }, tails.indices.filter { tails[$0].position < recent },
         ].filter { !$0.isEmpty }
-        let statements =
-            [ReadStatements.tailsWithoutSorting()]
-            + groups.map { group in
-                let tails = group.map { tails[$0] }
-                let categories = Set(tails.map(\.stream.category))
-                return ReadStatements.tails(
-                    tails, limit: limit,
-                    telemetry: categories.contains { telemetry.mayInclude(category: $0, type: nil) })
-            }
+        let statements = ReadStatements.tails(of: groups.map { $0.map { tails[$0] } }, limit: limit) { group in
+            Set(group.map(\.stream.category)).contains { telemetry.mayInclude(category: $0, type: nil) }
+        }
         // Last, since a floor rises before its events leave.
         let floors = ReadStatements.floors(
             .textArray(tails.map(\.stream.description)), .int8Array(tails.map(\.version)))

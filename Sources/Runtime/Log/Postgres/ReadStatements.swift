@@ -48,11 +48,17 @@ enum ReadStatements {
         join stream_floors f on f.stream = t.stream and f.version > t.version
         """)
 
-    /// Goes before ``tails(_:limit:telemetry:)``, in the same round trip.
-    static let tailsWithoutSorting = Statement("read_tails_without_sorting", "select \(withoutSorting)")
+    private static let tailsWithoutSorting = Statement("read_tails_without_sorting", "select \(withoutSorting)")
+
+    /// Nothing, then the tails of each group.
+    static func tails(
+        of groups: [[StreamPlace]], limit: Int, telemetry: ([StreamPlace]) -> Bool
+    ) -> [BoundStatement] {
+        [tailsWithoutSorting()] + groups.map { tails($0, limit: limit, telemetry: telemetry($0)) }
+    }
 
     /// One descent of the index for each stream and partition; the last column says which stream.
-    static func tails(_ tails: [StreamPlace], limit: Int, telemetry: Bool) -> BoundStatement {
+    private static func tails(_ tails: [StreamPlace], limit: Int, telemetry: Bool) -> BoundStatement {
         Statement.unprepared(
             "read_tails",
             """
