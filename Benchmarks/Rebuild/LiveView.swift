@@ -2,8 +2,8 @@ import Aggregates
 import Projections
 import Runtime
 
-/// The live view `devices` while events come, and a follower that only reads them.
-struct LiveView: Sendable {
+/// A live view over devices while events come, and a follower that only reads them.
+struct LiveView<P: WideProjection>: Sendable {
     private let log: BenchLog
     private let devices: Int
 
@@ -27,7 +27,7 @@ struct LiveView: Sendable {
             decoding: [Device.category: { event throws(EventCodecError) in try Device.codec.decode(event) }],
             logger: silent)
         let runner = ProjectionRunner(
-            DevicesProjection.self, log: feed, pool: log.pool, logger: silent, progress: progress)
+            P.self, log: feed, pool: log.pool, logger: silent, progress: progress)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await feed.run() }
             group.addTask { try await runner.run() }
@@ -35,7 +35,7 @@ struct LiveView: Sendable {
             defer { group.cancelAll() }
             // What has come since the view was at work last is not measured.
             let head = try await log.store.head().position
-            guard await progress.hasReached(head, in: DevicesProjection.name, within: .seconds(60)) else {
+            guard await progress.hasReached(head, in: P.name, within: .seconds(60)) else {
                 throw BenchmarkFailed("the view does not reach the head")
             }
             let writer = try await Writer(log, devices: devices, rate: rate)
@@ -53,7 +53,7 @@ struct LiveView: Sendable {
         let subscription = Subscription(to: log, where: LogFilter(category: Device.category, scope: .all))
         while !Task.isCancelled {
             position = try await subscription.page(after: position).end
-            read.advance(DevicesProjection.name, to: position)
+            read.advance(P.name, to: position)
         }
     }
 
@@ -79,7 +79,7 @@ struct LiveView: Sendable {
         private let log: BenchLog
         private let portion: Int
         private var versions: [Int64]
-        private static let beat = Duration.milliseconds(10)
+        private let beat = Duration.milliseconds(10)
 
         init(_ log: BenchLog, devices: Int, rate: Int) async throws {
             self.log = log
@@ -117,7 +117,7 @@ struct LiveView: Sendable {
                         async let follower = seen(read, head, since: committed)
                         await lags.add(view: view, follower: follower)
                     }
-                    due += Self.beat
+                    due += beat
                     try? await Task.sleep(until: due)
                 }
             }
@@ -126,7 +126,7 @@ struct LiveView: Sendable {
         private func seen(
             _ progress: ViewProgress, _ position: Int64, since start: ContinuousClock.Instant
         ) async -> Duration {
-            _ = await progress.hasReached(position, in: DevicesProjection.name, within: .seconds(30))
+            _ = await progress.hasReached(position, in: P.name, within: .seconds(30))
             return .now - start
         }
     }

@@ -62,7 +62,7 @@ struct RebuildBenchmark {
             try await view.dropPrevious()
             progress("rebuild: run \(run) of \(Self.runs)")
         }
-        let live = LiveView(log, devices: Self.devices)
+        let live = LiveView<DevicesProjection>(log, devices: Self.devices)
         seen.tetherAlone.add(try await live.lag(at: Self.trickle, for: .seconds(20)).view)
         seen.tether.add(
             try await live.lag(at: Self.trickle, during: { _ = try await view.rebuild() }).view)
