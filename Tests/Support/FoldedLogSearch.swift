@@ -38,6 +38,11 @@ package struct FoldedLogSearch: LogSearch {
         try await all().last { $0.recordedTime <= time }?.position ?? 0
     }
 
+    package func place(of stream: StreamName, at position: Int64) async throws(EventStoreError) -> StreamPlace {
+        let last = try await all().last { $0.stream == stream && $0.position <= position }
+        return StreamPlace(stream, at: last?.version ?? 0, position: position)
+    }
+
     private func all() async throws(EventStoreError) -> [RecordedEvent] {
         try await store.readLog(after: 0, where: .everything, limit: 100_000).events
     }

@@ -12,6 +12,7 @@ struct LogSearchContract {
         ("an event is found by its id, and what it led to", { try await $0.findsEvents() }),
         ("what people did is found, the newest first", { try await $0.findsActs() }),
         ("an instant is a position", { try await $0.findsPositions() }),
+        ("a stream is read on from a position", { try await $0.findsPlaces() }),
         ("the log is read by who asked and by what it follows from", { try await $0.readsByPrincipal() }),
     ]
 
@@ -108,6 +109,27 @@ struct LogSearchContract {
         }
         #expect(try await search.position(at: Timestamp(microseconds: 0)) == 0)
         #expect(try await search.position(at: .now() + .seconds(3_600)) == 9)
+    }
+
+    func findsPlaces() async throws {
+        let streams = ["walk-1", "walk-2"]
+        for version in Int64(0)..<20 {
+            try await append(streams[0], version: version)
+            // Quiet at first.
+            if version >= 7 { try await append(streams[1], version: version - 7) }
+            try await append("other-1", version: version)
+        }
+        for stream in try (streams + ["walk-3"]).map({ try #require(StreamName($0)) }) {
+            let all = try await store.readStream(stream, from: 1, limit: 100)
+            for position in Int64(0)...(try await store.head().position + 1) {
+                let place = try await search.place(of: stream, at: position)
+                let last = all.last { $0.position <= position }
+                #expect(place == StreamPlace(stream, at: last?.version ?? 0, position: position))
+                let rest = try await store.readStream(
+                    stream, from: place.version + 1, after: place.position, limit: 100)
+                #expect(rest.map(\.position) == all.map(\.position).filter { $0 > position })
+            }
+        }
     }
 
     func readsByPrincipal() async throws {

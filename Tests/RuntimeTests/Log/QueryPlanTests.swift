@@ -134,6 +134,8 @@ import Testing
                     telemetry: true)
                 let blocks = try await blocks(of: page, in: log)
                 #expect(blocks < 50, "of a page behind version \(version)")
+                let blocksOfPlace = try await self.blocks(of: ReadStatements.place(of: long, at: version), in: log)
+                #expect(blocksOfPlace < 200, "of the place at position \(version)")
                 for known in [place, StreamPlace(long, at: version, position: 0)] {
                     let tails = [known, StreamPlace(other, at: 0, position: 0)]
                     let blocksOfTails = try await self.blocks(

@@ -54,17 +54,17 @@ struct MetricRoutes: Sendable {
     ) async throws(Problem) -> MetricAnswer<ReadingAnswer> {
         let after = try exchange.query.after()
         let stream = StreamName(category: Device.category, id: question.device)
-        var next = after > 0 ? after : try await lastVersion(of: stream, before: question.from, through: device.version)
+        var place = try await place(of: stream, before: question.from)
+        place.version = max(place.version, after)
         var redatings: Redatings?
         var items: [ReadingAnswer] = []
         var isAtEnd = false
         // A request looks at a bounded stretch, since late readings may be anywhere behind.
         pages: for _ in 0..<Self.pagesOfSearch {
-            let page = try await events(of: stream, from: next + 1, limit: Self.searchPage)
-                .filter { device.includes($0) }
+            let page = try await events(behind: place, limit: Self.searchPage).filter { device.includes($0) }
             for event in page {
                 if items.count >= question.limit { break pages }
-                next = event.version
+                place = StreamPlace(stream, at: event.version, position: event.position)
                 if caller.scope.includes(event.metadata.account) {
                     guard case .telemetryRecorded(let fact)? = try? Device.codec.decode(event) else { continue }
                     if redatings == nil, fact.provisional == true {
@@ -79,32 +79,21 @@ struct MetricRoutes: Sendable {
         }
         return MetricAnswer(
             device: question.device, resolution: MetricQuestion.Resolution.raw.rawValue, from: question.from,
-            to: question.to, items: items, next: isAtEnd ? nil : String(next))
+            to: question.to, items: items, next: isAtEnd ? nil : String(place.version))
     }
 
     private static let searchPage = 1_000
     private static let pagesOfSearch = 10
 
-    /// A version up to which nothing can be of the range: a reading is recorded after it was made.
-    ///
-    /// Recorded time never decreases along a stream, so it is found by halving.
-    private func lastVersion(
-        of stream: StreamName, before time: Timestamp, through newest: Int64
-    ) async throws(Problem) -> Int64 {
-        // A clock that runs ahead by less than the limit is believed, and the limit is a day at most.
-        let time = time - .seconds(86_400)
-        var (low, high) = (Int64(0), newest)
-        while low < high {
-            let middle = low + (high - low + 1) / 2
-            guard let event = try await events(of: stream, from: middle, limit: 1).first, event.recordedTime < time
-            else {
-                high = middle - 1
-                continue
-            }
-            // Versions that have left the log are skipped.
-            low = max(middle, min(event.version, high))
+    /// Where nothing of the range can lie before: a reading is recorded after it was made.
+    private func place(of stream: StreamName, before time: Timestamp) async throws(Problem) -> StreamPlace {
+        do throws(EventStoreError) {
+            // A clock that runs ahead by less than the limit is believed, and the limit is a day at most.
+            let position = try await past.search.position(at: time - .seconds(86_400))
+            return try await past.search.place(of: stream, at: position)
+        } catch {
+            throw Problem(error)
         }
-        return low
     }
 
     /// What the device's clock, once it was known, has made of readings.
@@ -127,11 +116,10 @@ struct MetricRoutes: Sendable {
         return redatings
     }
 
-    private func events(
-        of stream: StreamName, from version: Int64, limit: Int
-    ) async throws(Problem) -> [RecordedEvent] {
+    private func events(behind place: StreamPlace, limit: Int) async throws(Problem) -> [RecordedEvent] {
         do throws(EventStoreError) {
-            return try await devices.store.readStream(stream, from: version, limit: limit)
+            return try await devices.store.readStream(
+                place.stream, from: place.version + 1, after: place.position, limit: limit)
         } catch {
             throw Problem(error)
         }

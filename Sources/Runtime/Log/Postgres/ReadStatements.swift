@@ -22,6 +22,8 @@ enum ReadStatements {
     /// read and sort all that follows in the stream.
     private static let withoutSorting = "set_config('enable_sort', 'off', true)"
 
+    private static let withoutSortingAlone = Statement("read_without_sorting", "select \(withoutSorting)")
+
     private static let headWithoutSorting = Statement(
         "read_head_without_sorting", "select position, recorded_time, \(withoutSorting) from log_head")
 
@@ -48,13 +50,11 @@ enum ReadStatements {
         join stream_floors f on f.stream = t.stream and f.version > t.version
         """)
 
-    private static let tailsWithoutSorting = Statement("read_tails_without_sorting", "select \(withoutSorting)")
-
     /// Nothing, then the tails of each group.
     static func tails(
         of groups: [[StreamPlace]], limit: Int, telemetry: ([StreamPlace]) -> Bool
     ) -> [BoundStatement] {
-        [tailsWithoutSorting()] + groups.map { tails($0, limit: limit, telemetry: telemetry($0)) }
+        [withoutSortingAlone()] + groups.map { tails($0, limit: limit, telemetry: telemetry($0)) }
     }
 
     /// One descent of the index for each stream and partition; the last column says which stream.
@@ -74,6 +74,35 @@ enum ReadStatements {
         )(
             .textArray(tails.map(\.stream.description)), .int8Array(tails.map(\.version)),
             .int8Array(tails.map(\.position)), .int8(tails.map(\.position).min() ?? 0), .int8(Int64(limit)))
+    }
+
+    /// Nothing, then the last version of the stream at the position or before it; 0 if none lies in the position's window.
+    ///
+    /// Positions grow along a stream, so it is found by halving: one descent of the index each, in the partitions of the
+    /// window alone.
+    static func place(of stream: StreamName, at position: Int64) -> [BoundStatement] {
+        let window = ReadWindow(around: position)
+        let place = Statement.unprepared(
+            "read_place",
+            """
+            with recursive halving (low, high) as (
+                select 0::bigint, coalesce((
+                    select version from events where stream = $1 and position > $3 and position <= $4
+                    order by version desc limit 1), 0)
+                union all
+                select
+                    case when e.position <= $2 then e.version else h.low end,
+                    case when e.position <= $2 then h.high else h.middle - 1 end
+                from (select low, high, low + (high - low + 1) / 2 as middle from halving where low < high) h
+                cross join lateral (
+                    select version, position from events
+                    where stream = $1 and version >= h.middle and position > $3 and position <= $4
+                    order by version limit 1) e
+            )
+            select low from halving where low = high
+            """
+        )(.text(stream.description), .int8(position), .int8(window.start), .int8(window.end))
+        return [withoutSortingAlone(), place]
     }
 
     private static let bounds = Statement(

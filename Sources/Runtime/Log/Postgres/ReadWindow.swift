@@ -16,6 +16,11 @@ struct ReadWindow {
         end = start.addingClamped(max(1, length))
     }
 
+    /// The one of a partition of telemetry in which the position lies.
+    init(around position: Int64) {
+        self.init(after: max(0, position - 1) / Self.partition * Self.partition, length: Self.partition)
+    }
+
     mutating func advance() {
         (start, end) = (end, end.addingClamped((end - start).addingClamped(end - start)))
     }

@@ -50,6 +50,11 @@ package struct PostgresLogSearch: LogSearch {
         try await read(SearchStatements.position(.timestamp(time))) { try $0.first?.int8(0) ?? 0 }
     }
 
+    package func place(of stream: StreamName, at position: Int64) async throws(EventStoreError) -> StreamPlace {
+        let version = try await read(ReadStatements.place(of: stream, at: position)) { try $0.first?.int8(0) ?? 0 }
+        return StreamPlace(stream, at: version, position: position)
+    }
+
     private func events(_ statement: BoundStatement) async throws(EventStoreError) -> [RecordedEvent] {
         try await read(statement) { try $0.map { try RecordedEvent($0) } }
     }
@@ -57,11 +62,18 @@ package struct PostgresLogSearch: LogSearch {
     private func read<Value: Sendable>(
         _ statement: BoundStatement, _ body: (Rows) throws -> Value
     ) async throws(EventStoreError) -> Value {
+        try await read([statement], body)
+    }
+
+    /// What the last of them answers.
+    private func read<Value: Sendable>(
+        _ statements: [BoundStatement], _ body: (Rows) throws -> Value
+    ) async throws(EventStoreError) -> Value {
         do {
-            return try body(
-                try await pool.withConnection { connection in
-                    try await connection.query(statement, timeout: .seconds(30))
-                })
+            let results = try await pool.withConnection { connection in
+                try await connection.run(statements, timeout: .seconds(30))
+            }
+            return try body(results[statements.count - 1])
         } catch let error as PostgresError {
             throw EventStoreError(error)
         } catch {
