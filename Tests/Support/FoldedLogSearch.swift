@@ -40,7 +40,7 @@ package struct FoldedLogSearch: LogSearch {
 
     package func place(of stream: StreamName, at position: Int64) async throws(EventStoreError) -> StreamPlace {
         let last = try await all().last { $0.stream == stream && $0.position <= position }
-        return StreamPlace(stream, at: last?.version ?? 0, position: position)
+        return StreamPlace(stream, at: last?.version ?? 0, position: last?.position ?? position)
     }
 
     private func all() async throws(EventStoreError) -> [RecordedEvent] {

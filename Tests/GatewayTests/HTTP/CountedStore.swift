@@ -3,8 +3,10 @@ import Synchronization
 
 /// A log in memory that notes what it is asked, and how much it answers.
 final class CountedStore: EventStore {
-    private let inner = InMemoryEventStore()
+    private let inner: InMemoryEventStore
     private let noted = Mutex<[String]>([])
+
+    init(now: @escaping @Sendable () -> Timestamp = { .now() }) { inner = InMemoryEventStore(now: now) }
 
     var signal: LogSignal { inner.signal }
 

@@ -124,7 +124,8 @@ struct LogSearchContract {
             for position in Int64(0)...(try await store.head().position + 1) {
                 let place = try await search.place(of: stream, at: position)
                 let last = all.last { $0.position <= position }
-                #expect(place == StreamPlace(stream, at: last?.version ?? 0, position: position))
+                #expect(
+                    place == StreamPlace(stream, at: last?.version ?? 0, position: last?.position ?? position))
                 let rest = try await store.readStream(
                     stream, from: place.version + 1, after: place.position, limit: 100)
                 #expect(rest.map(\.position) == all.map(\.position).filter { $0 > position })

@@ -9,6 +9,8 @@ struct MeasuredDevice: Sendable {
     var reported: Set<String>
     /// How far its stream had come, as far as is known.
     var version: Int64
+    /// Whether, up to that version, no reading was made before one that is recorded before it.
+    var isInOrder: Bool
     /// Whether events behind that are none of its business.
     var isPast: Bool
 
@@ -30,7 +32,9 @@ extension DeviceRoutes {
             let schemas = catalog?.current ?? .readyMade
             return MeasuredDevice(
                 account: row.account, defined: schemas.metrics(of: row.type, account: row.account),
-                reported: Set(row.readings.keys), version: row.version, isPast: false)
+                reported: Set(row.readings.keys), version: row.version,
+                // Those that may be dated anew are flagged.
+                isInOrder: row.lateCount == 0 && row.flaggedCount == 0, isPast: false)
         }
         let memory = try await past(id, at: .position(position), caller)
         let (account, type) = (memory.state.account, memory.state.type)
@@ -47,6 +51,7 @@ extension DeviceRoutes {
         }
         return MeasuredDevice(
             account: account, defined: schemas.metrics(of: type, account: account),
-            reported: Set(memory.state.readings.keys), version: memory.version, isPast: true)
+            reported: Set(memory.state.readings.keys), version: memory.version,
+            isInOrder: memory.state.lateCount == 0 && memory.state.flaggedCount == 0, isPast: true)
     }
 }

@@ -44,37 +44,6 @@ struct MetricQuestion {
     /// The metrics that the name stands for; those nested below them belong to it as well.
     var metrics: [String] { metric == "location" ? ["location", "latitude", "longitude", "altitude"] : [metric] }
 
-    /// - Parameter now: where it ends if it does not say so.
-    init(_ exchange: Exchange, now: Timestamp) throws(Problem) {
-        let query = exchange.query
-        try query.allow(["device_id", "from", "to", "resolution", "after", "limit"] + PastQuestion.parameters)
-        metric = exchange.parameter("metric")
-        guard (1...128).contains(metric.utf8.count) else { throw .unknownMetric }
-        guard let device = query["device_id"] else {
-            throw .malformed("device_id", "device_id must name the device whose readings are wanted.")
-        }
-        self.device = device
-        to = try query.time("to") ?? now
-        from = try query.time("from") ?? to - .seconds(86_400)
-        guard from < to else { throw .malformed("from", "from must be before to.") }
-        let seconds = (to - from).components.seconds
-        if let text = query["resolution"] {
-            guard let wanted = Resolution(rawValue: text) else {
-                throw .malformed("resolution", "resolution must be raw, 1m, 1h or 1d.")
-            }
-            resolution = wanted
-        } else {
-            resolution = .suiting(seconds)
-        }
-        guard seconds <= resolution.mostSeconds else {
-            throw .malformed(
-                "from",
-                "from and to may be \(resolution.mostSeconds / 86_400) days apart at a resolution of \(resolution.rawValue)."
-            )
-        }
-        limit = try query.limit(default: 1_000, most: 10_000)
-    }
-
     /// Whether a metric is wanted.
     func includes(_ name: String) -> Bool {
         metrics.contains {
@@ -108,5 +77,38 @@ enum WindowCursor {
             let place = try? JSONDecoder().decode(Place.self, from: data)
         else { throw .malformed("after", "after must be what an earlier answer gave as next.") }
         return .init(metric: place.m, start: Timestamp(microseconds: place.s), account: place.a)
+    }
+}
+
+extension MetricQuestion {
+    /// - Parameter now: where it ends if it does not say so.
+    init(_ exchange: Exchange, now: Timestamp) throws(Problem) {
+        let query = exchange.query
+        try query.allow(["device_id", "from", "to", "resolution", "after", "limit"] + PastQuestion.parameters)
+        metric = exchange.parameter("metric")
+        guard (1...128).contains(metric.utf8.count) else { throw .unknownMetric }
+        guard let device = query["device_id"] else {
+            throw .malformed("device_id", "device_id must name the device whose readings are wanted.")
+        }
+        self.device = device
+        to = try query.time("to") ?? now
+        from = try query.time("from") ?? to - .seconds(86_400)
+        guard from < to else { throw .malformed("from", "from must be before to.") }
+        let seconds = (to - from).components.seconds
+        if let text = query["resolution"] {
+            guard let wanted = Resolution(rawValue: text) else {
+                throw .malformed("resolution", "resolution must be raw, 1m, 1h or 1d.")
+            }
+            resolution = wanted
+        } else {
+            resolution = .suiting(seconds)
+        }
+        guard seconds <= resolution.mostSeconds else {
+            throw .malformed(
+                "from",
+                "from and to may be \(resolution.mostSeconds / 86_400) days apart at a resolution of \(resolution.rawValue)."
+            )
+        }
+        limit = try query.limit(default: 1_000, most: 10_000)
     }
 }

@@ -76,7 +76,8 @@ enum ReadStatements {
             .int8Array(tails.map(\.position)), .int8(tails.map(\.position).min() ?? 0), .int8(Int64(limit)))
     }
 
-    /// Nothing, then the last version of the stream at the position or before it; 0 if none lies in the position's window.
+    /// Nothing, then version and position of the stream's last event at the position or before it; none if there is none in
+    /// the position's window.
     ///
     /// Positions grow along a stream, so it is found by halving: one descent of the index each, in the partitions of the
     /// window alone.
@@ -85,21 +86,22 @@ enum ReadStatements {
         let place = Statement.unprepared(
             "read_place",
             """
-            with recursive halving (low, high) as (
+            with recursive halving (low, high, place) as (
                 select 0::bigint, coalesce((
                     select version from events where stream = $1 and position > $3 and position <= $4
-                    order by version desc limit 1), 0)
+                    order by version desc limit 1), 0), 0::bigint
                 union all
                 select
                     case when e.position <= $2 then e.version else h.low end,
-                    case when e.position <= $2 then h.high else h.middle - 1 end
-                from (select low, high, low + (high - low + 1) / 2 as middle from halving where low < high) h
+                    case when e.position <= $2 then h.high else h.middle - 1 end,
+                    case when e.position <= $2 then e.position else h.place end
+                from (select *, low + (high - low + 1) / 2 as middle from halving where low < high) h
                 cross join lateral (
                     select version, position from events
                     where stream = $1 and version >= h.middle and position > $3 and position <= $4
                     order by version limit 1) e
             )
-            select low from halving where low = high
+            select low, place from halving where low = high and low > 0
             """
         )(.text(stream.description), .int8(position), .int8(window.start), .int8(window.end))
         return [withoutSortingAlone(), place]

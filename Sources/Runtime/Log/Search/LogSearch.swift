@@ -25,8 +25,10 @@ package protocol LogSearch: Sendable {
     /// The position of the last event that was recorded by then; 0 if there is none.
     func position(at time: Timestamp) async throws(EventStoreError) -> Int64
 
-    /// Where to read on in a stream for what lies behind a position: with version and position, which is `position` itself,
-    /// ``EventStore/readStream(_:from:after:limit:)`` gives just that, without going through what lies before it.
+    /// The place of the stream's last event at the position or before it, or version 0 at `position` if none is near.
+    ///
+    /// From there ``EventStore/readStream(_:from:after:limit:)`` gives what lies behind the position, and does not go through
+    /// what lies before.
     func place(of stream: StreamName, at position: Int64) async throws(EventStoreError) -> StreamPlace
 }
 

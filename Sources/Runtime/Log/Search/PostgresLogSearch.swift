@@ -51,8 +51,10 @@ package struct PostgresLogSearch: LogSearch {
     }
 
     package func place(of stream: StreamName, at position: Int64) async throws(EventStoreError) -> StreamPlace {
-        let version = try await read(ReadStatements.place(of: stream, at: position)) { try $0.first?.int8(0) ?? 0 }
-        return StreamPlace(stream, at: version, position: position)
+        try await read(ReadStatements.place(of: stream, at: position)) { rows in
+            guard let row = rows.first else { return StreamPlace(stream, at: 0, position: position) }
+            return StreamPlace(stream, at: try row.int8(0), position: try row.int8(1))
+        }
     }
 
     private func events(_ statement: BoundStatement) async throws(EventStoreError) -> [RecordedEvent] {
