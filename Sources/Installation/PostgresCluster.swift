@@ -56,6 +56,7 @@ struct PostgresCluster: Sendable {
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] ",
         "max_wal_size": "2GB",
+        "shared_buffers": SharedBuffers.setting(of: SharedBuffers.memory),
     ]
 }
 
