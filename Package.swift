@@ -93,6 +93,7 @@ var targets: [Target] = [
             .embedInCode("0039-past-streams.sql"),
             .embedInCode("0040-states.sql"),
             .embedInCode("0041-last-readings.sql"),
+            .embedInCode("0042-position-near.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

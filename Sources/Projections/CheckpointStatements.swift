@@ -33,6 +33,14 @@ enum CheckpointStatements {
         "fail_checkpoint",
         "update checkpoints set failure = $3 where projection = $1 and generation = $2")
 
+    static let livePosition = Statement(
+        "live_position",
+        """
+        select c.position from projections p
+        join checkpoints c on c.projection = p.name and c.generation = p.live_generation
+        where p.name = $1
+        """)
+
     static let status = Statement(
         "projection_status",
         """

@@ -13,6 +13,9 @@ package protocol FleetQueries: AlertQueries {
     func accounts(scope: AccountScope, after id: String?, limit: Int) async throws(QueryError) -> [AccountRow]
     func account(_ id: String, scope: AccountScope) async throws(QueryError) -> AccountRow?
     func projections() async throws(QueryError) -> [ProjectionStatus]
+
+    /// How far the named view has come; nil if there is none.
+    func position(of view: String) async throws(QueryError) -> Int64?
 }
 
 /// The questions that all views answer together.

@@ -73,6 +73,12 @@ package struct PostgresFleetQueries: FleetQueries {
         }
     }
 
+    package func position(of view: String) async throws(QueryError) -> Int64? {
+        try await read(CheckpointStatements.livePosition(.text(view))) { row throws(PostgresError) in
+            try row.int8(0)
+        }.first
+    }
+
     /// Which generation is asked; the live one if null.
     func generation(of view: String) throws(QueryError) -> PostgresValue {
         try pastGeneration(of: view).map { .int4($0) } ?? .null

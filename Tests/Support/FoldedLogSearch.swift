@@ -38,6 +38,10 @@ package struct FoldedLogSearch: LogSearch {
         try await all().last { $0.recordedTime <= time }?.position ?? 0
     }
 
+    package func position(at time: Timestamp, within slack: Duration) async throws(EventStoreError) -> Int64 {
+        try await position(at: time)
+    }
+
     package func place(of stream: StreamName, at position: Int64) async throws(EventStoreError) -> StreamPlace {
         let last = try await all().last { $0.stream == stream && $0.position <= position }
         return StreamPlace(stream, at: last?.version ?? 0, position: last?.position ?? position)

@@ -77,6 +77,10 @@ final class FoldedQueries: FleetQueries {
         }
     }
 
+    func position(of view: String) async throws(QueryError) -> Int64? {
+        try await projections().first { $0.name == view }?.position
+    }
+
     func events(_ category: String) async throws(QueryError) -> [String: [RecordedEvent]] {
         if let failure = failure.withLock({ $0 }) { throw failure }
         if isEmpty.withLock({ $0 }) { return [:] }

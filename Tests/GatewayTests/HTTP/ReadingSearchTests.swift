@@ -98,6 +98,6 @@ import Testing
         let from = Self.noon + .seconds(200_000)
         #expect(try await found(from: from, to: from + .seconds(3_600), limit: 1_000, in: recorded).count > 40)
         let read = recorded.store.takeNotes().filter { $0.hasPrefix("readStream") }
-        #expect(read == ["readStream from \(200_000 / 60 - 15 + 1), limit 100: 100"])
+        #expect(read == ["readStream from \(200_000 / 60 - 2 + 1), limit 64: 64"])
     }
 }

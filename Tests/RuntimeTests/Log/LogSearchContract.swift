@@ -106,6 +106,12 @@ struct LogSearchContract {
             let before = Timestamp(microseconds: event.recordedTime.microseconds - 1)
             let last2 = events.last { $0.recordedTime <= before }?.position ?? 0
             #expect(try await search.position(at: before) == last2)
+            for slack in [Duration.zero, .milliseconds(2), .seconds(60)] {
+                let near = try await search.position(at: event.recordedTime, within: slack)
+                #expect(near <= last ?? 0)
+                let passed = events.filter { near < $0.position && $0.position <= last ?? 0 }
+                #expect(passed.allSatisfy { $0.recordedTime > event.recordedTime - slack })
+            }
         }
         #expect(try await search.position(at: Timestamp(microseconds: 0)) == 0)
         #expect(try await search.position(at: .now() + .seconds(3_600)) == 9)

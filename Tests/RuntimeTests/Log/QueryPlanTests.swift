@@ -112,6 +112,17 @@ import Testing
         }
     }
 
+    @Test func `that asks where a stream goes on looks at the partition of the position alone`() async throws {
+        try await PostgresLog.with { log in
+            let stream = StreamName(category: "device", id: "3")
+            for (position, partition) in [(10_000_000, "_1"), (10_000_001, "_10000001")] as [(Int64, String)] {
+                let place = try await plan(ReadStatements.place(of: stream, at: position), in: log)
+                let names = Set(place.matches(of: /events_telemetry(_\d+)/).map { String($0.1) })
+                #expect(names == [partition], "\(place)")
+            }
+        }
+    }
+
     @Test func `that reads a page of a stream reads about a page, where nothing is known of the partition`()
         async throws
     {

@@ -177,7 +177,7 @@ private struct ProjectionAnswer: Encodable {
 extension FleetQueries {
     /// How far the named view has come, for an answer that was read from it.
     func positionHeader(of name: String) async throws(QueryError) -> HTTPFields {
-        guard let status = try await projections().first(where: { $0.name == name }) else { return [:] }
-        return [.position: "\(status.position)"]
+        guard let position = try await position(of: name) else { return [:] }
+        return [.position: "\(position)"]
     }
 }

@@ -15,11 +15,11 @@ struct ReadingSearch: Sendable {
 
     /// A clock that runs ahead by less than the limit is believed, and the limit is a day at most.
     private static let latest = Duration.seconds(86_400)
-    /// By how much a clock seldom runs ahead.
-    private static let usual = Duration.seconds(900)
+    /// By how much a clock seldom runs ahead, since more counts as wrong unless the settings say otherwise.
+    private static let usual = Duration.seconds(120)
     /// A request looks at a bounded stretch.
     private static let eventsOfSearch = 10_000
-    private static let (firstPage, largestPage) = (100, 1_000)
+    private static let (firstPage, largestPage) = (64, 1_000)
 
     private var stream: StreamName { StreamName(category: Device.category, id: question.device) }
 
@@ -70,7 +70,8 @@ struct ReadingSearch: Sendable {
     /// Where what was recorded earlier than so long before the range ends.
     private func place(before time: Duration) async throws(Problem) -> StreamPlace {
         do throws(EventStoreError) {
-            return try await search.place(of: stream, at: try await search.position(at: question.from - time))
+            let position = try await search.position(at: question.from - time, within: .seconds(60))
+            return try await search.place(of: stream, at: position)
         } catch {
             throw Problem(error)
         }

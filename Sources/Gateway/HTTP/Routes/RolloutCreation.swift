@@ -121,8 +121,7 @@ extension RolloutRoutes {
             throw .unavailable(reason: error.debugDescription)
         }
         while ContinuousClock.now < deadline {
-            let view = try await queries.projections().first { $0.name == "devices" }
-            if view?.position ?? head >= head { return }
+            if try await queries.position(of: "devices") ?? head >= head { return }
             do {
                 try await Task.sleep(for: .milliseconds(20))
             } catch {

@@ -80,7 +80,8 @@ enum ReadStatements {
     /// the position's window.
     ///
     /// Positions grow along a stream, so it is found by halving: one descent of the index each, in the partitions of the
-    /// window alone.
+    /// window alone. These are told by the first position in it: one behind the last before it might lie in that one's
+    /// partition, for all that Postgres knows.
     static func place(of stream: StreamName, at position: Int64) -> [BoundStatement] {
         let window = ReadWindow(around: position)
         let place = Statement.unprepared(
@@ -88,7 +89,7 @@ enum ReadStatements {
             """
             with recursive halving (low, high, place) as (
                 select 0::bigint, coalesce((
-                    select version from events where stream = $1 and position > $3 and position <= $4
+                    select version from events where stream = $1 and position >= $3 and position <= $4
                     order by version desc limit 1), 0), 0::bigint
                 union all
                 select
@@ -98,12 +99,12 @@ enum ReadStatements {
                 from (select *, low + (high - low + 1) / 2 as middle from halving where low < high) h
                 cross join lateral (
                     select version, position from events
-                    where stream = $1 and version >= h.middle and position > $3 and position <= $4
+                    where stream = $1 and version >= h.middle and position >= $3 and position <= $4
                     order by version limit 1) e
             )
             select low, place from halving where low = high and low > 0
             """
-        )(.text(stream.description), .int8(position), .int8(window.start), .int8(window.end))
+        )(.text(stream.description), .int8(position), .int8(window.start + 1), .int8(window.end))
         return [withoutSortingAlone(), place]
     }
 

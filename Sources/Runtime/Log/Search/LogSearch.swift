@@ -25,6 +25,9 @@ package protocol LogSearch: Sendable {
     /// The position of the last event that was recorded by then; 0 if there is none.
     func position(at time: Timestamp) async throws(EventStoreError) -> Int64
 
+    /// That position, or one before it behind which nothing was recorded earlier than `slack` before the time; found sooner.
+    func position(at time: Timestamp, within slack: Duration) async throws(EventStoreError) -> Int64
+
     /// The place of the stream's last event at the position or before it, or version 0 at `position` if none is near.
     ///
     /// From there ``EventStore/readStream(_:from:after:limit:)`` gives what lies behind the position, and does not go through

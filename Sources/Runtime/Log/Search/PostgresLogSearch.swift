@@ -50,6 +50,11 @@ package struct PostgresLogSearch: LogSearch {
         try await read(SearchStatements.position(.timestamp(time))) { try $0.first?.int8(0) ?? 0 }
     }
 
+    package func position(at time: Timestamp, within slack: Duration) async throws(EventStoreError) -> Int64 {
+        let near = SearchStatements.positionNear(.timestamp(time), .int8(Int64(slack / .microseconds(1))))
+        return try await read(near) { try $0.first?.int8(0) ?? 0 }
+    }
+
     package func place(of stream: StreamName, at position: Int64) async throws(EventStoreError) -> StreamPlace {
         try await read(ReadStatements.place(of: stream, at: position)) { rows in
             guard let row = rows.first else { return StreamPlace(stream, at: 0, position: position) }
