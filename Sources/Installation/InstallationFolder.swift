@@ -25,7 +25,10 @@ package final class InstallationFolder: Sendable {
     }
 
     deinit {
-        if lock >= 0 { close(lock) }
+        guard lock >= 0 else { return }
+        // A program that is just being started shares the lock until it runs; closing would leave it there.
+        flock(lock, LOCK_UN)
+        close(lock)
     }
 }
 

@@ -14,6 +14,18 @@ import Testing
         _ = try InstallationFolder(taking: path)
     }
 
+    @Test func `is free again though a program that is being started still shares its lock`() throws {
+        let path = try ThrowawayFolder.make() + "/.fleetlog"
+        let first = try InstallationFolder(taking: path)
+        let shared = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").first {
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == first.path + "/lock"
+        }
+        let copy = dup(try #require(shared.flatMap { CInt($0) }))
+        defer { close(copy) }
+        _ = consume first
+        _ = try InstallationFolder(taking: path)
+    }
+
     @Test func `that cannot be made is refused by name`() {
         #expect(throws: InstallationError.self) { try InstallationFolder(taking: "/proc/nowhere") }
     }
