@@ -56,10 +56,15 @@ import Testing
             let history = try await Self.write(3) { index in
                 var numbers = SeededNumbers(stream: index)
                 var writer = NumberedWriter("\(index)", to: log.store)
+                let stream = StreamName(category: "own", id: "\(index)")
+                try await writer.write(0, to: stream, isAlone: true)
                 try await repeatedly { round in
-                    // The first sets the clock, the others write.
-                    if index == 0 { try await clock.jump(by: .random(in: -7_200...7_200, using: &numbers)) }
-                    try await writer.write(round, to: StreamName(category: "own", id: "\(index)"), isAlone: true)
+                    // The first sets the clock, ahead to begin with, so that even a single round shows a jump.
+                    if index == 0 {
+                        let seconds = Int.random(in: 1_200...7_200, using: &numbers)
+                        try await clock.jump(by: round.isMultiple(of: 2) ? -seconds : seconds)
+                    }
+                    try await writer.write(round, to: stream, isAlone: true)
                 }
                 return writer.history
             }

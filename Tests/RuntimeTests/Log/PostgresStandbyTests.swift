@@ -46,9 +46,9 @@ import Testing
                     async let unconfirmed: PostgresError? = {
                         do {
                             if isAlone {
-                                _ = try await log.pool.withConnection { try await $0.query(Self.write()) }
+                                _ = try await log.pool.withConnection { try await $0.query(write()) }
                             } else {
-                                _ = try await log.pool.withTransaction { try await $0.query(Self.write()) }
+                                _ = try await log.pool.withTransaction { try await $0.query(write()) }
                             }
                             return nil
                         } catch {
@@ -64,13 +64,6 @@ import Testing
             }
         }
     }
-
-    private static let write = Statement(
-        "take a lease",
-        """
-        insert into leases (role, holder, backend_pid, renewed_time) values ('test', 'a', 1, now())
-        on conflict (role) do update set renewed_time = now()
-        """)
 
     private static func withPostgres(
         _ body: @Sendable (PrivatePostgres, TestDatabase) async throws -> Void
@@ -119,6 +112,13 @@ import Testing
     }
 }
 
+private let write = Statement(
+    "take a lease",
+    """
+    insert into leases (role, holder, backend_pid, renewed_time) values ('test', 'a', 1, now())
+    on conflict (role) do update set renewed_time = now()
+    """)
+
 private actor Answers {
     private(set) var count = 0
 
@@ -132,11 +132,13 @@ private actor Answers {
 /// Somebody who may do everything to the cluster.
 private struct Administrator {
     let connection: PostgresConnection
+    let second: PostgresConnection
 
     static func connect(to database: TestDatabase, on thread: PollThread) async throws -> Administrator {
         let url = try DatabaseURL(database.superuserURL + "&target_session_attrs=any")
         return Administrator(
-            connection: try await PostgresConnection.connect(to: url, on: thread, logger: TestPostgres.quiet))
+            connection: try await PostgresConnection.connect(to: url, on: thread, logger: TestPostgres.quiet),
+            second: try await PostgresConnection.connect(to: url, on: thread, logger: TestPostgres.quiet))
     }
 
     func run(_ statements: String...) async throws {
@@ -145,9 +147,18 @@ private struct Administrator {
 
     func requireStandby() async throws {
         try await run("alter system set synchronous_standby_names = 'nobody'", "select pg_reload_conf()")
-        // The processes hear of it by and by.
-        let effective = Statement.unprepared("show", "show synchronous_standby_names")
-        try await eventually { try await connection.query(effective()).first?.text(0) == "nobody" }
+        // The processes hear of it by and by, and commits wait only once the checkpointer has.
+        async let waited: Void = commitUntilUnconfirmed()
+        try await end(try await commitWaits(after: 0).pid, by: "pg_cancel_backend")
+        try await waited
+    }
+
+    private func commitUntilUnconfirmed() async throws(PostgresError) {
+        do throws(PostgresError) {
+            while true { _ = try await second.query(write()) }
+        } catch {
+            guard error == .commitUnconfirmed else { throw error }
+        }
     }
 
     func requireNobody() async throws {
@@ -160,7 +171,7 @@ private struct Administrator {
             "find a commit",
             """
             select pid, (extract(epoch from xact_start) * 1000000)::bigint from pg_stat_activity
-            where wait_event = 'SyncRep' and datname = current_database()
+            where wait_event = 'SyncRep' and backend_type = 'client backend' and datname = current_database()
                 and (extract(epoch from xact_start) * 1000000)::bigint > $1
             """)
         var found: (pid: Int32, start: Int64)?
