@@ -23,7 +23,9 @@ struct ServedGateway: Sendable {
             let snapshots = PostgresSnapshotStore(pool: log.pool, logger: silent)
             let devices = Directory<Device>(store: log.store, snapshots: snapshots)
             let tokens = PostgresTokenStore(pool: log.pool, store: log.store)
-            let gateway = gateway(over: log, snapshots, devices, tokens)
+            let progress = ViewProgress()
+            for view in views { progress.advance(view.name, to: try await log.store.head().position) }
+            let gateway = gateway(over: log, snapshots, devices, tokens, progress)
             return try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await gateway.run() }
                 defer { group.cancelAll() }
@@ -38,7 +40,7 @@ struct ServedGateway: Sendable {
 
     private static func gateway(
         over log: BenchLog, _ snapshots: PostgresSnapshotStore, _ devices: Directory<Device>,
-        _ tokens: PostgresTokenStore
+        _ tokens: PostgresTokenStore, _ progress: ViewProgress
     ) -> HTTPGateway {
         let (store, pool) = (log.store, log.pool)
         return HTTPGateway(
@@ -52,7 +54,7 @@ struct ServedGateway: Sendable {
             workflows: PostgresWorkflowQueries(pool: pool), tokens: tokens, credentials: NoBroker(),
             deviceKeys: PostgresDeviceKeys(pool: pool), reads: ReadRecorder(store: store),
             rebuilds: PostgresRebuilds(views, store: store, pool: pool),
-            progress: ViewProgress(), readiness: AlwaysReady(), metrics: PrometheusMetrics(), logger: silent)
+            progress: progress, readiness: AlwaysReady(), metrics: PrometheusMetrics(), logger: silent)
     }
 }
 

@@ -17,6 +17,8 @@ struct Exchange: Sendable {
     let time: Timestamp
     /// Whose data the answer holds, for the record of reads.
     let shown: ShownData
+    /// What the views of the route held for certain before they were asked; nil if it has none.
+    var viewPosition: Int64?
 
     func parameter(_ name: String) -> String { parameters[name] ?? "" }
 
@@ -39,6 +41,14 @@ struct Exchange: Sendable {
 
     func shows(events: some Sequence<RecordedEvent>) {
         for account in Set(events.lazy.map(\.metadata.account)) { shows(of: account) }
+    }
+
+    /// How far the views had come that an answer was read from.
+    func positionHeader(asOf position: Int64? = nil) -> HTTPFields {
+        if let position { return .asOf(position) }
+        // None is known of a view until this server has read its checkpoint.
+        guard let viewPosition, viewPosition > 0 else { return [:] }
+        return [.position: "\(viewPosition)"]
     }
 
     func context(for caller: Caller) -> CommandContext {

@@ -24,9 +24,14 @@ package struct ViewWait: Sendable {
         self.limit = limit
     }
 
-    /// Waits as the request asks for, and takes that out of it.
+    /// Waits as the request asks for, takes that out of it, and notes how far the views have come before they are asked.
     func wait(for exchange: inout Exchange, by route: Route) async throws(Problem) {
         guard route.method == .get, let views = Self.views[route.path] else { return }
+        try await wait(for: &exchange, until: views)
+        exchange.viewPosition = views.map { progress.position(of: $0) }.min()
+    }
+
+    private func wait(for exchange: inout Exchange, until views: [String]) async throws(Problem) {
         let asked = exchange.query.removeValue(of: "position")
         guard let text = asked ?? exchange.header(.position) else { return }
         guard let position = Int64(text), position >= 0 else {

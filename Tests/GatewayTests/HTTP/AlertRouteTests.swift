@@ -1,6 +1,7 @@
 import Aggregates
 import Foundation
 import Gateway
+import Projections
 import Runtime
 import Testing
 
@@ -27,12 +28,13 @@ extension TestGateway {
     @Test func `is read, acknowledged with a note, and seen as cleared`() async throws {
         try await TestGateway.with { gateway in
             try await gateway.raise("a-1")
+            gateway.progress.advance("alerts", to: 2)
             let path = "/api/v1/alerts/a-1"
             let open = try await gateway.ask("GET", path)
             #expect(open.status == 200 && open.headers["etag"] == "\"1\"")
             #expect(open[text: "state"] == "open" && open[text: "severity"] == "critical")
             #expect(open[text: "device"] == "d-1" && open[text: "text"] == "61 °C")
-            #expect(open.headers["fleetlog-position"] != nil)
+            #expect(open.headers["fleetlog-position"] == "2")
             #expect(try await gateway.ask("GET", path, ["If-None-Match": "\"1\""]).status == 304)
             let seen = try await gateway.ask(
                 "POST", "\(path)/acknowledge", #"{"note":"on my way"}"#, ["If-Match": "\"1\""])

@@ -1,5 +1,6 @@
 import Aggregates
 import Gateway
+import Projections
 import Runtime
 import Synchronization
 import Testing
@@ -18,6 +19,7 @@ import Testing
             #expect(reply[text: "apiKey"]?.hasPrefix("flk_") == true)
             #expect(reply[text: "account"] == "default" && reply[text: "state"] == "provisioned")
             #expect(gateway.credentials.devices.withLock { $0 } == [id])
+            gateway.progress.advance("devices", to: 2)
             let read = try await gateway.ask("GET", "/api/v1/devices/\(id)")
             #expect(read.status == 200 && read[text: "name"] == "Kitchen" && read.json["apiKey"] == nil)
             #expect(read.headers["fleetlog-position"] == "2")

@@ -13,6 +13,8 @@ final class FoldedQueries: FleetQueries {
     /// While set, the views know nothing yet.
     let isEmpty = Mutex(false)
     let stuckCount = Mutex<Int64>(0)
+    /// What happens while a question is answered.
+    let meanwhile = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Events up to there count.
     private let end: Int64
@@ -83,6 +85,7 @@ final class FoldedQueries: FleetQueries {
 
     func events(_ category: String) async throws(QueryError) -> [String: [RecordedEvent]] {
         if let failure = failure.withLock({ $0 }) { throw failure }
+        meanwhile.withLock { $0 }?()
         if isEmpty.withLock({ $0 }) { return [:] }
         let filter = LogFilter(category: category, scope: .all, stream: stream)
         let page = try? await store.readLog(after: 0, where: filter, limit: .max)

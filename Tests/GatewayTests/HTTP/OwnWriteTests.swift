@@ -2,6 +2,7 @@ import Gateway
 import Projections
 import Runtime
 import Support
+import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct `Whoever reads after a write` {
@@ -41,6 +42,26 @@ import Testing
             #expect(reply.status == 503 && reply.isProblem && reply.headers["retry-after"] == "1")
             #expect(reply.body.contains("rollout-devices is at position 5") && reply.body.contains("not yet at 7"))
             #expect(reply.headers["fleetlog-position"] == "5")
+        }
+    }
+
+    @Test func `learns how far the view had come before it was asked, since the rows may show no more`() async throws {
+        try await TestGateway.with { gateway in
+            let views = ["accounts", "alerts", "devices", "rollouts", "rollout-devices", "states", "telemetry"]
+            let device = try await gateway.register()
+            let paths = [
+                "/api/v1/accounts", "/api/v1/accounts/default", "/api/v1/alerts", "/api/v1/devices",
+                "/api/v1/devices/\(device)", "/api/v1/rollouts",
+            ]
+            for (path, position) in zip(paths, Int64(10)...) {
+                for view in views { gateway.progress.advance(view, to: position) }
+                gateway.queries.meanwhile.withLock { meanwhile in
+                    meanwhile = { for view in views { gateway.progress.advance(view, to: position + 1) } }
+                }
+                let reply = try await gateway.ask("GET", path)
+                #expect(reply.headers["fleetlog-position"] == "\(position)", "\(path): \(reply)")
+                #expect(gateway.progress.position(of: "devices") == position + 1)
+            }
         }
     }
 

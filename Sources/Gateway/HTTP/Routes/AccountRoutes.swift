@@ -35,17 +35,17 @@ struct AccountRoutes: Sendable {
         let views: any FleetQueries =
             if let position { try await past.views(["accounts"], asOf: position) } else { queries }
         let found: [AccountRow]
-        let headers: HTTPFields
         do throws(QueryError) {
             found = try await views.accounts(scope: caller.scope, after: after, limit: limit + 1)
-            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "accounts") }
         } catch {
             throw Problem(error)
         }
         let rows = found.prefix(limit)
         for row in rows { exchange.shows(of: row.id) }
         let next = found.count > limit ? rows.last.map { ListCursor.encode($0.id.rawValue, of: "accounts") } : nil
-        return try .json(ListAnswer(items: rows.map { AccountAnswer($0) }, next: next), headers: headers)
+        return try .json(
+            ListAnswer(items: rows.map { AccountAnswer($0) }, next: next),
+            headers: exchange.positionHeader(asOf: position))
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
@@ -56,11 +56,7 @@ struct AccountRoutes: Sendable {
         let tag = EntityTag(version: row.version)
         var headers: HTTPFields = [.eTag: tag.description]
         if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }
-        do throws(QueryError) {
-            headers.append(contentsOf: try await queries.positionHeader(of: "accounts"))
-        } catch {
-            throw Problem(error)
-        }
+        headers.append(contentsOf: exchange.positionHeader())
         return try .json(AccountAnswer(row), headers: headers)
     }
 

@@ -28,17 +28,17 @@ struct AlertRoutes: Sendable {
         let views: any FleetQueries =
             if let position { try await past.views(["alerts"], asOf: position) } else { queries }
         let found: [AlertRow]
-        let headers: HTTPFields
         do throws(QueryError) {
             found = try await views.alerts(filter, scope: scope, after: after, limit: limit + 1)
-            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "alerts") }
         } catch {
             throw Problem(error)
         }
         let rows = found.prefix(limit)
         for account in Set(rows.map(\.account)) { exchange.shows(of: account) }
         let next = found.count > limit ? rows.last.map { AlertCursor.encode($0.place) } : nil
-        return try .json(ListAnswer(items: rows.map { AlertAnswer($0) }, next: next), headers: headers)
+        return try .json(
+            ListAnswer(items: rows.map { AlertAnswer($0) }, next: next),
+            headers: exchange.positionHeader(asOf: position))
     }
 
     private static func state(_ text: String?) throws(Problem) -> Alert.Status? {
@@ -57,11 +57,7 @@ struct AlertRoutes: Sendable {
         let tag = EntityTag(version: row.version)
         var headers: HTTPFields = [.eTag: tag.description]
         if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }
-        do throws(QueryError) {
-            headers.append(contentsOf: try await queries.positionHeader(of: "alerts"))
-        } catch {
-            throw Problem(error)
-        }
+        headers.append(contentsOf: exchange.positionHeader())
         return try .json(AlertAnswer(row), headers: headers)
     }
 

@@ -34,11 +34,9 @@ struct DeviceRoutes: Sendable {
         let views: any FleetQueries =
             if let position { try await past.views(["devices"], asOf: position) } else { queries }
         let found: [DeviceRow]
-        let headers: HTTPFields
         do throws(QueryError) {
             found = try await views.devices(
                 scope: asked.scope, where: asked.filter, in: asked.order, after: asked.place, limit: asked.limit + 1)
-            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "devices") }
         } catch {
             throw Problem(error)
         }
@@ -47,7 +45,9 @@ struct DeviceRoutes: Sendable {
         let next =
             found.count > asked.limit
             ? rows.last.map { DeviceCursor.encode($0.place(in: asked.order), in: asked.order) } : nil
-        return try .json(ListAnswer(items: rows.map { DeviceAnswer($0) }, next: next), headers: headers)
+        return try .json(
+            ListAnswer(items: rows.map { DeviceAnswer($0) }, next: next),
+            headers: exchange.positionHeader(asOf: position))
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
@@ -151,11 +151,7 @@ extension DeviceRoutes {
         let tag = EntityTag(version: device.version)
         var headers: HTTPFields = [.eTag: tag.description]
         if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }
-        do throws(QueryError) {
-            headers.append(contentsOf: try await queries.positionHeader(of: "devices"))
-        } catch {
-            throw Problem(error)
-        }
+        headers.append(contentsOf: exchange.positionHeader())
         return try .json(device, headers: headers)
     }
 }

@@ -35,7 +35,6 @@ struct MetricRoutes: Sendable {
             device: question.device, metrics: question.metrics, resolution: resolution, from: question.from,
             to: question.to, after: try WindowCursor.decode(exchange.query["after"]), limit: question.limit + 1)
         let answer: MetricAnswer<WindowAnswer>
-        let headers: HTTPFields
         do throws(QueryError) {
             let found = try await views.windows(wanted, scope: caller.scope)
             let items = found.prefix(question.limit)
@@ -43,10 +42,9 @@ struct MetricRoutes: Sendable {
                 device: question.device, resolution: resolution.rawValue, from: question.from, to: question.to,
                 items: items.map { WindowAnswer($0, unit: units[$0.metric]) },
                 next: found.count > question.limit ? items.last.map { WindowCursor.encode($0.place) } : nil)
-            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "telemetry") }
         } catch {
             throw Problem(error)
         }
-        return try .json(answer, headers: headers)
+        return try .json(answer, headers: exchange.positionHeader(asOf: position))
     }
 }

@@ -173,11 +173,3 @@ private struct ProjectionAnswer: Encodable {
         rebuild = work?.rebuild.map { RebuildAnswer($0, for: caller) }
     }
 }
-
-extension FleetQueries {
-    /// How far the named view has come, for an answer that was read from it.
-    func positionHeader(of name: String) async throws(QueryError) -> HTTPFields {
-        guard let position = try await position(of: name) else { return [:] }
-        return [.position: "\(position)"]
-    }
-}

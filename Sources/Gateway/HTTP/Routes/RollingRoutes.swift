@@ -27,14 +27,12 @@ struct RollingRoutes: Sendable {
         let views: any TelemetryQueries =
             if let position { try await past.views(["telemetry"], of: stream, asOf: position) } else { queries }
         let minutes: [MinuteSum]
-        let headers: HTTPFields
         do throws(QueryError) {
             // A cursor says where to go on, and never widens the range.
             let before = max(question.after ?? question.from, question.from)
             minutes = try await views.minutes(
                 of: question.metric, device: id, from: before - .seconds(Int64(question.minutes) * 60), to: question.to,
                 scope: caller.scope)
-            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "telemetry") }
         } catch {
             throw Problem(error)
         }
@@ -53,7 +51,7 @@ struct RollingRoutes: Sendable {
                 window: question.window,
                 from: question.from, to: question.to, items: items.map { RollingAnswer($0) },
                 next: points.count > question.limit ? items.last.map { "\($0.time.microseconds)" } : nil),
-            headers: headers)
+            headers: exchange.positionHeader(asOf: position))
     }
 }
 

@@ -33,16 +33,16 @@ struct RolloutRoutes: Sendable {
         let views: any RolloutQueries =
             if let position { try await past.views(["rollouts"], asOf: position) } else { queries }
         let found: [RolloutRow]
-        let headers: HTTPFields
         do throws(QueryError) {
             found = try await views.rollouts(scope: scope, state: state, after: after, limit: limit + 1)
-            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "rollouts") }
         } catch {
             throw Problem(error)
         }
         let rows = found.prefix(limit)
         let next = found.count > limit ? rows.last.map { ListCursor.encode($0.id, of: "rollouts") } : nil
-        return try .json(ListAnswer(items: rows.map { RolloutAnswer($0) }, next: next), headers: headers)
+        return try .json(
+            ListAnswer(items: rows.map { RolloutAnswer($0) }, next: next),
+            headers: exchange.positionHeader(asOf: position))
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
@@ -52,11 +52,7 @@ struct RolloutRoutes: Sendable {
         let tag = EntityTag(version: row.version)
         var headers: HTTPFields = [.eTag: tag.description]
         if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }
-        do throws(QueryError) {
-            headers.append(contentsOf: try await queries.positionHeader(of: "rollouts"))
-        } catch {
-            throw Problem(error)
-        }
+        headers.append(contentsOf: exchange.positionHeader())
         return try .json(RolloutAnswer(row), headers: headers)
     }
 
@@ -94,11 +90,8 @@ struct RolloutRoutes: Sendable {
             views = queries
         }
         let found: [RolloutDeviceRow]
-        let headers: HTTPFields
         do throws(QueryError) {
             found = try await views.devices(ofRollout: id, state: state, after: after, limit: limit + 1)
-            headers =
-                if let position { .asOf(position) } else { try await queries.positionHeader(of: "rollout-devices") }
         } catch {
             throw Problem(error)
         }
@@ -106,7 +99,7 @@ struct RolloutRoutes: Sendable {
         let next = found.count > limit ? rows.last.map { ListCursor.encode($0.device, of: "rollout-devices") } : nil
         return try .json(
             ListAnswer(items: rows.map { RolloutDeviceAnswer($0, groupSize: groupSize) }, next: next),
-            headers: headers)
+            headers: exchange.positionHeader(asOf: position))
     }
 
     private func action(_ name: String, _ command: @escaping @Sendable (String) -> Rollout.Command) -> Route {

@@ -30,12 +30,10 @@ struct StateRoutes: Sendable {
         let views: any StateQueries =
             if let position { try await past.views(["states"], of: stream, asOf: position) } else { queries }
         let runs: [StateRun]
-        let headers: HTTPFields
         do throws(QueryError) {
             runs = try await views.runs(
                 RunsWanted(device: id, subject: question.subject, from: question.from, to: question.to),
                 scope: caller.scope)
-            headers = if let position { .asOf(position) } else { try await queries.positionHeader(of: "states") }
         } catch {
             throw Problem(error)
         }
@@ -43,7 +41,7 @@ struct StateRoutes: Sendable {
         if let at = question.at {
             return try .json(
                 StateAnswer(device: id, metric: question.metric, at: at, stretch: history.stretches.last),
-                headers: headers)
+                headers: exchange.positionHeader(asOf: position))
         }
         let rest = history.stretches.filter { stretch in question.after.map { stretch.from > $0 } ?? true }
         let items = rest.prefix(question.limit)
@@ -52,7 +50,7 @@ struct StateRoutes: Sendable {
                 device: id, metric: question.metric, from: question.from, to: question.to,
                 items: items.map { StretchAnswer($0) }, totals: history.totals.map { TotalAnswer($0) },
                 next: rest.count > question.limit ? items.last.map { "\($0.from.microseconds)" } : nil),
-            headers: headers)
+            headers: exchange.positionHeader(asOf: position))
     }
 }
 
