@@ -22,18 +22,19 @@ struct LogAccess: Sendable {
         let logger = quiet
         let url = try DatabaseURL(databaseURL)
         let thread = try PollThread(name: "postgres")
-        defer { thread.shutdown() }
-        try await check(url, thread, logger, mayLackMigrations)
-        let pool = PostgresPool(url: url, size: 4, threads: [thread], logger: logger)
-        defer { pool.close() }
-        return try await body(
-            LogAccess(
-                pool: pool,
-                store: PostgresEventStore(
-                    url: url, pool: pool, thread: thread,
-                    // Before its migration a log has no partitions to pass by.
-                    telemetry: mayLackMigrations ? .unknown : KnownEvents.telemetry, logger: logger),
-                snapshots: PostgresSnapshotStore(pool: pool, logger: logger), url: url, thread: thread))
+        return try await thread.lend {
+            try await check(url, thread, logger, mayLackMigrations)
+            let pool = PostgresPool(url: url, size: 4, threads: [thread], logger: logger)
+            defer { pool.close() }
+            return try await body(
+                LogAccess(
+                    pool: pool,
+                    store: PostgresEventStore(
+                        url: url, pool: pool, thread: thread,
+                        // Before its migration a log has no partitions to pass by.
+                        telemetry: mayLackMigrations ? .unknown : KnownEvents.telemetry, logger: logger),
+                    snapshots: PostgresSnapshotStore(pool: pool, logger: logger), url: url, thread: thread))
+        }
     }
 
     private static func check(_ url: DatabaseURL, _ thread: PollThread, _ logger: Logger, _ mayLackMigrations: Bool)

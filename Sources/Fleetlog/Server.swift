@@ -168,11 +168,18 @@ struct Server {
             configuration: .init(
                 services: (foundation + services + clients).map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        defer {
-            for thread in transfers { thread.shutdown() }
-            for thread in threads { thread.shutdown() }
+        do {
+            try await group.run()
+        } catch {
+            await endThreads()
+            throw error
         }
-        try await group.run()
+        await endThreads()
+    }
+
+    private func endThreads() async {
+        for thread in transfers { await thread.end() }
+        for thread in threads { await thread.end() }
     }
 
     private static func openDefaultAccount(_ accounts: Directory<Account>) async throws {

@@ -19,7 +19,10 @@ package struct Simulation: Sendable {
     private func run() async throws(SimulationError) -> SimulationReport {
         try OpenFiles.allow(devices: settings.devices)
         let thread = try Self.makeThread()
-        defer { thread.shutdown() }
+        return try await thread.lend { () throws(SimulationError) in try await run(on: thread) }
+    }
+
+    private func run(on thread: PollThread) async throws(SimulationError) -> SimulationReport {
         let api = FleetAPI(settings.api, token: settings.token, patience: settings.patience * 2)
         let file = settings.stateFile.map { FleetFile(path: $0) }
         if let account = settings.ownAccount {

@@ -1,5 +1,6 @@
 import Glibc
 import Runtime
+import Synchronization
 import Testing
 
 private actor Counter {
@@ -33,6 +34,20 @@ private actor Counter {
         thread.shutdown()
         for _ in 0..<100 { await counter.increment() }
         #expect(await counter.count == 101)
+    }
+
+    @Test func `has done all that it was given when its end is awaited`() async throws {
+        let thread = try PollThread(name: "test")
+        let done = Atomic(0)
+        for _ in 0..<100 {
+            thread.perform {
+                usleep(100)
+                done.add(1, ordering: .relaxed)
+            }
+        }
+        await thread.end()
+        #expect(done.load(ordering: .relaxed) == 100)
+        await thread.end()
     }
 
     @Test func `says when a descriptor is ready`() async throws {

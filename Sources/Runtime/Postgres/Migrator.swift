@@ -27,17 +27,18 @@ package enum Migrator {
         } catch {
             throw .database(.connectFailed(reason: "\(error.call) failed with \(error.code)"))
         }
-        defer { thread.shutdown() }
-        let connection = try await asking { () throws(PostgresError) in
-            try await PostgresConnection.connect(to: url, on: thread, logger: logger)
-        }
-        do throws(MigrationError) {
-            let applied = try await migrate(connection, migrations, logger)
-            await connection.close()
-            return applied
-        } catch {
-            await connection.close()  // gives the lock back too
-            throw error
+        return try await thread.lend { () throws(MigrationError) in
+            let connection = try await asking { () throws(PostgresError) in
+                try await PostgresConnection.connect(to: url, on: thread, logger: logger)
+            }
+            do throws(MigrationError) {
+                let applied = try await migrate(connection, migrations, logger)
+                await connection.close()
+                return applied
+            } catch {
+                await connection.close()  // gives the lock back too
+                throw error
+            }
         }
     }
 

@@ -4,9 +4,10 @@ import Synchronization
 
 /// A thread of libcurl's own, on which many transfers run at once; only their results leave it.
 ///
-/// It lives until `shutdown()`; whoever makes it must end it.
+/// It lives until `shutdown()` or `end()`; whoever makes it must end it.
 package final class TransferThread: Sendable {
     private let state = Mutex(State())
+    private let ended = ThreadEnd()
     /// Used on the thread; from elsewhere only to wake it, which libcurl allows, and only while the state is open.
     nonisolated(unsafe) private let multi: UnsafeMutableRawPointer
 
@@ -67,6 +68,12 @@ package final class TransferThread: Sendable {
         }
     }
 
+    /// Shuts the thread down, and returns when it is through.
+    package func end() async {
+        shutdown()
+        await ended.wait()
+    }
+
     func perform(_ transfer: Transfer) async -> TransferEnd {
         let id = state.withLock { state in
             state.count += 1
@@ -122,6 +129,7 @@ package final class TransferThread: Sendable {
             curl_multi_poll(multi, nil, 0, 1_000, nil)
         }
         curl_multi_cleanup(multi)
+        ended.reach()
     }
 
     private func start(_ job: Job) -> Running? {
