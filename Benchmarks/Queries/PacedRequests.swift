@@ -6,6 +6,8 @@ import Synchronization
 struct PacedRequests: Sendable {
     let questions: QueryMixture
     let pace: Pace
+    /// The number of the first question.
+    let start: Int
 
     private static let connections = 32
 
@@ -32,7 +34,7 @@ struct PacedRequests: Sendable {
         while let number = next.take() {
             let due = begin + pace.delay(of: number)
             Thread.sleep(forTimeInterval: max(0, (due - .now) / .seconds(1)))
-            let question = questions.question(number)
+            let question = questions.question(start + number)
             try requests.get(question.path)
             if pace.isCounted(number) {
                 latencies[question.kind.rawValue, default: Latencies()].add(.now - due)
