@@ -38,9 +38,15 @@ struct Server {
         )
 
         let pool = PostgresPool(url: url, size: settings.databasePoolSize, threads: [reading], logger: logger)
-        try await pool.withConnection { connection in
-            try await checkDurability(connection)
-            try await Schema.check(connection)
+        do {
+            try await pool.withConnection { connection in
+                try await checkDurability(connection)
+                try await Schema.check(connection)
+            }
+        } catch {
+            pool.close()
+            await reading.end()
+            throw error
         }
         let store = PostgresEventStore(
             url: url, pool: pool, thread: appending, telemetry: KnownEvents.telemetry, logger: logger)
