@@ -111,6 +111,8 @@ struct TelemetryRebuildBenchmark {
                     select \(Self.generation), device, metric, length, start, account, count, minimum, maximum, last,
                         last_time, sum, squares, unsummed, provisional
                     from \(TelemetryProjection.table) where ctid >= '(\(start),0)' and ctid < '(\(end),0)'
+                        -- What was copied lies where there was room.
+                        and generation <> \(Self.generation)
                     """)
                 let begin = ContinuousClock.now
                 try to.copy(into: TelemetryProjection.table, rows)
