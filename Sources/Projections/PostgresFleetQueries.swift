@@ -93,14 +93,17 @@ package struct PostgresFleetQueries: FleetQueries {
         return number
     }
 
+    /// - Parameter atOnce: for rows that lie apart, as what one device has measured: the disk is asked for all of them at once.
     func read<Value: Sendable>(
-        _ statement: BoundStatement, _ decode: (Runtime.Row) throws(PostgresError) -> Value
+        _ statement: BoundStatement, atOnce: Bool = false,
+        _ decode: (Runtime.Row) throws(PostgresError) -> Value
     ) async throws(QueryError) -> [Value] {
+        let statements = atOnce ? [Statement.readPagesAtOnce(), statement] : [statement]
         do {
-            let rows = try await pool.withConnection { connection in
-                try await connection.query(statement, timeout: .seconds(10))
+            let results = try await pool.withConnection { connection in
+                try await connection.run(statements, timeout: .seconds(10))
             }
-            return try rows.map { try decode($0) }
+            return try results[statements.count - 1].map { try decode($0) }
         } catch PostgresError.timedOut {
             throw .timedOut
         } catch {

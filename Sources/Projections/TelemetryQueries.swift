@@ -84,7 +84,7 @@ extension PostgresFleetQueries: TelemetryQueries {
                 .text(wanted.device), .textArray(wanted.metrics), .int4(stored.rawValue), .timestamp(wanted.from),
                 .timestamp(wanted.to), account, .text(place?.metric ?? ""), .timestamp(place?.start ?? wanted.from),
                 .text(place?.account ?? ""), .int8(Int64(wanted.limit)), try generation(of: TelemetryProjection.name),
-            ])
+            ]), atOnce: true
         ) { row throws(PostgresError) in
             MetricWindow(
                 metric: try row.text(0), start: try row.timestamp(1), account: try row.text(2),
@@ -99,7 +99,7 @@ extension PostgresFleetQueries: TelemetryQueries {
         return try await read(
             WindowStatements.minutes(
                 .text(device), .text(metric), .timestamp(from), .timestamp(to), account,
-                try generation(of: TelemetryProjection.name))
+                try generation(of: TelemetryProjection.name)), atOnce: true
         ) { row throws(PostgresError) in
             MinuteSum(
                 start: try row.timestamp(0), count: try row.int8(1), sum: Int128(try row.text(2)) ?? 0,
@@ -109,19 +109,35 @@ extension PostgresFleetQueries: TelemetryQueries {
 }
 
 private enum WindowStatements {
-    /// One range of the index for each metric and what is nested below it: a slash comes after a dot.
-    private static let found = """
-        from unnest($2::text[]) as wanted (name) join telemetry_windows w on
-            (w.metric = wanted.name or (w.metric > wanted.name || '.' and w.metric < wanted.name || '/'))
-        where w.generation = coalesce($11::int4, (select live_generation from projections where name = 'telemetry'))
-            and w.device = $1 and w.length = $3 and w.start >= $4 and w.start < $5 and ($6::text is null or w.account = $6)
-        """
+    /// Two ranges of the index for each metric: its own windows, and of what is nested below it all that it has, for a slash comes
+    /// after a dot. By one range, or joined as a whole, all windows of the device would be looked through.
+    ///
+    /// - Parameter place: a condition behind which windows are wanted, for the name of a metric. An index would be searched by
+    ///   it instead of by the nested metrics' range, were it said of the column itself.
+    private static func found(behind place: (_ metric: String) -> String = { _ in "true" }) -> String {
+        func range(_ metric: String, _ place: String) -> String {
+            """
+            select * from telemetry_windows w
+            where w.generation = coalesce($11::int4, (select live_generation from projections where name = 'telemetry'))
+                and w.device = $1 and \(metric) and w.length = $3 and w.start >= $4 and w.start < $5
+                and ($6::text is null or w.account = $6) and \(place)
+            """
+        }
+        let nested = "w.metric > wanted.name || '.' and w.metric < wanted.name || '/'"
+        return """
+            from unnest($2::text[]) as wanted (name) cross join lateral (
+                \(range("w.metric = wanted.name", place("w.metric")))
+                union all
+                \(range(nested, place("(w.metric || '')")))
+            ) w
+            """
+    }
 
     static let stored = Statement(
         "query_windows",
         """
         select metric, start, account, count, minimum, maximum, last, last_time, sum::text, squares::text, unsummed
-        \(found) and (w.metric, w.start, w.account) > ($7, $8, $9)
+        \(found { "(\($0), w.start, w.account) > ($7, $8, $9)" })
         order by metric, start, account limit $10
         """)
 
@@ -145,7 +161,7 @@ private enum WindowStatements {
                 min(w.minimum) as minimum, max(w.maximum) as maximum,
                 (array_agg(w.last order by w.last_time desc, w.last desc))[1] as last, max(w.last_time) as last_time,
                 sum(w.sum) as sum, sum(w.squares) as squares, sum(w.unsummed)::int8 as unsummed
-            \(found)
+            \(found())
             group by w.metric, day, w.account
         ) as days
         where (metric, day, account) > ($7, $8, $9)

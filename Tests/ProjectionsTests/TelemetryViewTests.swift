@@ -392,4 +392,36 @@ import Testing
             #expect(try await rows.count() - before < 1_000)
         }
     }
+
+    @Test func `are read for a question as far as it asks, however often it was asked before`() async throws {
+        try await PostgresLog.with { log in
+            let pool = PostgresPool(
+                url: try DatabaseURL(log.database.superuserURL), size: 1, threads: [log.thread],
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            defer { pool.close() }
+            let fill = Statement.unprepared(
+                "fill windows",
+                """
+                insert into telemetry_windows
+                select 1, 'd' || n % 10, 'm' || n / 10 % 2, 60, to_timestamp(60 * (n / 20)), 'default', 1, 1, 1, 1, now(), 1, 1, 0
+                from generate_series(0, 39999) n
+                """, effect: .writes)
+            _ = try await pool.withConnection { try await $0.query(fill()) }
+            let queries = PostgresFleetQueries(pool: pool)
+            let rows = RowsRead(of: ["telemetry_windows"], by: pool)
+            let before = try await rows.count()
+            let (from, to) = (Timestamp(microseconds: 60_000_000_000), Timestamp(microseconds: 63_600_000_000))
+            for _ in 0..<10 {
+                let windows = try await queries.windows(
+                    WindowsWanted(
+                        device: "d3", metrics: ["m1"], resolution: .minute, from: from, to: to, after: nil, limit: 100),
+                    scope: .all)
+                #expect(windows.count == 60)
+                #expect(try await queries.minutes(of: "m1", device: "d3", from: from, to: to, scope: .all).count == 60)
+            }
+            // Each of them once, and no window of another metric, device or time.
+            let count = try await rows.count() - before
+            #expect(count == 20 * 60)
+        }
+    }
 }

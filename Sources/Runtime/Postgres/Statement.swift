@@ -31,6 +31,19 @@ package struct Statement: Sendable, Hashable {
         "begin repeatable read", "begin isolation level repeatable read", effect: .begins)
     /// For a transaction that may be lost if Postgres crashes, since it is done again: its commit does not wait for the disk.
     package static let letCommitBeLate = unprepared("let commit be late", "set local synchronous_commit = off")
+    /// Lets Postgres ask the disk for many pages at once, until the transaction ends. What belongs to one device lies a page
+    /// apart, and by an index alone each page would be waited for before the next.
+    ///
+    /// It does so for bitmaps of an index only, so nothing else is left to the planner. Where Postgres has no statistics yet it
+    /// would lay a whole second index over the first to spare some pages, were the entries of an index as cheap as they are.
+    /// And a plan that looks as dear as these is not worth compiling.
+    package static let readPagesAtOnce = Statement(
+        "read_pages_at_once",
+        """
+        select set_config('enable_indexscan', 'off', true), set_config('enable_seqscan', 'off', true),
+            set_config('effective_io_concurrency', '64', true), set_config('cpu_index_tuple_cost', '1', true),
+            set_config('jit', 'off', true)
+        """)
     package static let commit = unprepared("commit", "commit", effect: .commits)
     package static let rollback = unprepared("rollback", "rollback", effect: .rollsBack)
 

@@ -103,6 +103,13 @@ import Testing
             #expect(read.contains("using events_telemetry_8001_"), "\(read)")
             #expect(!read.contains("Seq Scan"), "\(read)")
             #expect(!read.contains("_4001"), "\(read)")
+            let stretch = ReadStatements.stretch(
+                stream, versions: 550..<570, in: ReadWindow(after: 9_300, length: 600), telemetry: true)
+            let readAtOnce = try await plan(stretch.dropLast(), in: log)
+            #expect(readAtOnce.contains("Bitmap Index Scan on events_telemetry_8001_stream"), "\(readAtOnce)")
+            #expect(!readAtOnce.contains("Seq Scan"), "\(readAtOnce)")
+            #expect(!readAtOnce.contains("BitmapAnd"), "\(readAtOnce)")
+            #expect(!readAtOnce.contains("_4001"), "\(readAtOnce)")
             let tails = try await plan(
                 ReadStatements.tails(of: [[StreamPlace(stream, at: 550, position: 9_300)]], limit: 10) { _ in true },
                 in: log)
@@ -145,6 +152,13 @@ import Testing
                     telemetry: true)
                 let blocks = try await blocks(of: page, in: log)
                 #expect(blocks < 50, "of a page behind version \(version)")
+                let stretch = ReadStatements.stretch(
+                    long, versions: (version + 1)..<(version + 101),
+                    in: ReadWindow(after: version, length: ReadWindow.partition), telemetry: true
+                ).dropLast()
+                let blocksOfStretch = try await self.blocks(of: Array(stretch), in: log)
+                #expect(blocksOfStretch < 50, "of the versions behind \(version)")
+                #expect(try await plan(Array(stretch), in: log).contains("BitmapAnd") == false)
                 let blocksOfPlace = try await self.blocks(of: ReadStatements.place(of: long, at: version), in: log)
                 #expect(blocksOfPlace < 200, "of the place at position \(version)")
                 for known in [place, StreamPlace(long, at: version, position: 0)] {
@@ -156,13 +170,17 @@ import Testing
             }
             let read = try await log.store.readStream(long, from: 10_001, limit: 100)
             #expect(read.map(\.version) == Array(10_001...10_100))
-            // Whoever has the connection next may sort.
+            // Whoever has the connection next may sort, and use an index as it likes.
             try await log.pool.withConnection { connection in
+                let window = ReadWindow(after: 0, length: 100)
                 _ = try await connection.run(
-                    ReadStatements.stream(
-                        long, from: 1, in: ReadWindow(after: 0, length: 100), limit: 1, telemetry: true))
-                let setting = try await connection.query(Statement.unprepared("show", "show enable_sort")())
-                #expect(try setting.first?.text(0) == "on")
+                    ReadStatements.stream(long, from: 1, in: window, limit: 1, telemetry: true))
+                _ = try await connection.run(
+                    ReadStatements.stretch(long, versions: 1..<2, in: window, telemetry: true))
+                for name in ["enable_sort", "enable_indexscan"] {
+                    let setting = try await connection.query(Statement.unprepared("show", "show \(name)")())
+                    #expect(try setting.first?.text(0) == "on")
+                }
             }
         }
     }

@@ -130,6 +130,36 @@ private enum Meter: Decider {
         }
     }
 
+    @Test func `leaves streams with gaps, which pages of any size leap over`() async throws {
+        try await withLog { log, retention in
+            func versions(of id: String, from first: Int64, by size: Int) async throws -> [Int64] {
+                let stream = StreamName(category: "meter", id: id)
+                var (versions, next) = ([Int64](), first)
+                while true {
+                    let page = try await log.store.readStream(stream, from: next, limit: size).map(\.version)
+                    versions += page
+                    guard page.count == size, let last = page.last else { return versions }
+                    next = last + 1
+                }
+            }
+            #expect(try await versions(of: "a", from: 7, by: 100) == Array(7...1_002))
+            let plan = try await plan(retention)
+            try await retention.perform(plan) { _ in }
+            var left = 0
+            for id in Self.meters {
+                let all = try await versions(of: id, from: 1, by: 5)
+                left += all.count
+                for (first, size) in [(1, 16), (1, 100), (1, 2_000), (2, 50), (503, 20), (950, 16)] as [(Int64, Int)] {
+                    let read = try await versions(of: id, from: first, by: size)
+                    #expect(read == all.filter { $0 >= first }, "meter \(id) from \(first) by \(size)")
+                }
+            }
+            #expect(left == 3_107 - Int(plan.events))
+            let stream = StreamName(category: "meter", id: "a")
+            #expect(try await log.store.readStream(stream, from: .max, limit: 100).isEmpty)
+        }
+    }
+
     @Test func `says clearly that the past before a floor is gone`() async throws {
         try await withLog { log, retention in
             try await retention.perform(try await plan(retention)) { _ in }

@@ -11,6 +11,9 @@ package final class PostgresEventStore: EventStore, Service {
     private let telemetry: TelemetryTypes
     package let signal: LogSignal
 
+    /// From how many events on a page of a stream is read at once.
+    private static let pageAtOnce = 16
+
     /// - Parameters:
     ///   - url: a database that has been migrated; the role needs no more than the migrations grant.
     ///   - pool: for reading; appends travel on a connection of their own.
@@ -53,24 +56,58 @@ package final class PostgresEventStore: EventStore, Service {
     package func readStream(
         _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent] {
+        try await read(stream, from: version, after: position, limit: limit, atOnce: limit >= Self.pageAtOnce)
+    }
+
+    /// - Parameter atOnce: whether the disk is asked for all of the page at once. Of few events each would come as soon one
+    ///   after the other.
+    private func read(
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int, atOnce: Bool
+    ) async throws(EventStoreError) -> [RecordedEvent] {
         let telemetry = telemetry.mayInclude(category: stream.category, type: nil)
         var window = ReadWindow(after: position, length: ReadWindow.partition)
-        var events: [RecordedEvent] = []
+        var (events, next, atOnce) = ([RecordedEvent](), version, atOnce)
         while events.count < limit {
-            let page = ReadStatements.stream(
-                stream, from: version, in: window, limit: limit - events.count, telemetry: telemetry)
-            let (found, head) = try await readPage(page)
+            let count = limit - events.count
+            let found: [RecordedEvent]
+            let head: Int64
+            if atOnce {
+                let versions = next..<next.addingClamped(Int64(count))
+                guard let page = try await readStretch(stream, versions, in: window, telemetry) else {
+                    atOnce = false
+                    continue
+                }
+                (found, head) = page
+            } else {
+                (found, head) = try await readPage(
+                    ReadStatements.stream(stream, from: next, in: window, limit: count, telemetry: telemetry))
+            }
             events += found
+            next = found.last.map { $0.version + 1 } ?? next
             if window.end >= head { break }
             window.advance()
         }
         return events
     }
 
+    /// Nil if a page may lie behind a gap, and must be searched for: below the stream's floor only some events are left.
+    private func readStretch(
+        _ stream: StreamName, _ versions: Range<Int64>, in window: ReadWindow, _ telemetry: Bool
+    ) async throws(EventStoreError) -> (found: [RecordedEvent], head: Int64)? {
+        let statements = ReadStatements.stretch(stream, versions: versions, in: window, telemetry: telemetry)
+        return try await read(statements) { results in
+            let found = try results[2].map { try RecordedEvent($0) }.inOrderOfVersion
+            let floor = try results[3].first?.int8(0) ?? 0
+            let isGapless = found.last.map { $0.version - versions.lowerBound + 1 == found.count } ?? true
+            if found.count < versions.count, floor >= versions.lowerBound || !isGapless { return nil }
+            return (found, try results[0].first?.int8(0) ?? 0)
+        }
+    }
+
     package func readTail(_ place: StreamPlace, limit: Int) async throws(EventStoreError) -> [RecordedEvent] {
-        // The events first: a floor rises before they leave.
-        let events = try await readStream(
-            place.stream, from: place.version + 1, after: place.position, limit: limit)
+        // The events first: a floor rises before they leave. Behind a snapshot there are few.
+        let events = try await read(
+            place.stream, from: place.version + 1, after: place.position, limit: limit, atOnce: false)
         if let floor = try await floor(of: place.stream), floor.version > place.version {
             throw .retained(through: floor.version)
         }

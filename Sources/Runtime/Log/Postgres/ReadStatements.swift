@@ -39,6 +39,20 @@ enum ReadStatements {
         return [headWithoutSorting(), page]
     }
 
+    /// The head, then the versions in any order, then the stream's floor: nothing of it has left the log above that.
+    static func stretch(
+        _ stream: StreamName, versions: Range<Int64>, in window: ReadWindow, telemetry: Bool
+    ) -> [BoundStatement] {
+        let stretch = Statement.unprepared(
+            "read_stretch",
+            columns + " where stream = $1 and version >= $2 and version < $3 and position > $4 and position <= $5"
+                + (telemetry ? "" : withoutTelemetry)
+        )(
+            .text(stream.description), .int8(versions.lowerBound), .int8(versions.upperBound), .int8(window.start),
+            .int8(window.end))
+        return [head(), Statement.readPagesAtOnce(), stretch, floor(.text(stream.description))]
+    }
+
     static let floor = Statement("read_floor", "select version, position from stream_floors where stream = $1")
 
     /// The streams of which something behind the place has left the log.
