@@ -67,18 +67,20 @@ extension DevicesProjection {
         }
         return DeviceRow(
             id: try row.text(0), account: AccountID(try row.text(1)), serial: try row.text(2),
-            type: DeviceType(try row.text(3)), name: try row.text(4), labels: try ViewJSON.decode(try row.bytes(5)),
+            type: DeviceType(try row.text(3)), name: try row.text(4),
+            labels: try DeviceColumns.labels(try row.bytes(5)),
             location: try row.bytes(ifPresent: 14).map { (bytes) throws(PostgresError) in try ViewJSON.decode(bytes) },
-            metadata: try ViewJSON.decode(try row.bytes(15)), state: state,
+            metadata: try DeviceColumns.metadata(try row.bytes(15)), state: state,
             quarantine: try row.bytes(ifPresent: 16).map { (bytes) throws(PostgresError) in
                 try ViewJSON.decode(bytes)
             }, registeredTime: try row.timestamp(7), lastSeenTime: try row.timestamp(ifPresent: 8),
-            lastObservedTime: try row.timestamp(ifPresent: 9), readings: try ViewJSON.decode(try row.bytes(10)),
+            lastObservedTime: try row.timestamp(ifPresent: 9), readings: try DeviceColumns.readings(try row.bytes(10)),
             telemetryCount: try row.int8(11), duplicateCount: try row.int8(22), refusedCount: try row.int8(12),
             flaggedCount: try row.int8(17), lateCount: try row.int8(23),
             latestFlagged: try row.bytes(ifPresent: 18).map { (bytes) throws(PostgresError) in
                 try ViewJSON.decode(bytes)
-            }, clock: try ViewJSON.decode(try row.bytes(21)), connectivity: try ViewJSON.decode(try row.bytes(19)),
+            }, clock: try DeviceColumns.clock(try row.bytes(21)),
+            connectivity: try DeviceColumns.connectivity(try row.bytes(19)),
             claim: try row.text(ifPresent: 20),
             version: try row.int8(13))
     }

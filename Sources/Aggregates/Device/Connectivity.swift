@@ -34,6 +34,39 @@ package struct Connectivity: Sendable, Hashable, Codable {
 
     package init() {}
 
+    /// Reads what its `Codable` form is, whatever order its members have; nil if Foundation must read it.
+    package init?(_ cursor: inout CanonicalCursor) {
+        var (isPresenceKnown, isSessionKnown, areSessionsKnown, areChangesKnown) = (false, false, false, false)
+        let isWhole = cursor.object { name, cursor in
+            switch name {
+            case "presence":
+                guard let presence = cursor.text().flatMap(Presence.init) else { return false }
+                (self.presence, isPresenceKnown) = (presence, true)
+            case "since":
+                guard let time = cursor.time() else { return false }
+                since = time
+            case "hasSession":
+                guard let flag = cursor.flag() else { return false }
+                (hasSession, isSessionKnown) = (flag, true)
+            case "sessions":
+                guard let count = cursor.integer() else { return false }
+                (sessions, areSessionsKnown) = (count, true)
+            case "firmware":
+                guard let text = cursor.text() else { return false }
+                firmware = text
+            case "flappingUntil":
+                guard let time = cursor.time() else { return false }
+                flappingUntil = time
+            case "changes":
+                guard let times = cursor.list({ $0.time() }) else { return false }
+                (changes, areChangesKnown) = (times, true)
+            default: return false
+            }
+            return true
+        }
+        guard isWhole, isPresenceKnown, isSessionKnown, areSessionsKnown, areChangesKnown else { return nil }
+    }
+
     /// What a status message leads to.
     func events(upon report: StatusReport, at time: Timestamp) -> [Device.Event] {
         let isNews =

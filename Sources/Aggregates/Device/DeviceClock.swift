@@ -129,20 +129,25 @@ extension DeviceClock: Codable {
         ]
     }
 
-    package init(from decoder: any Decoder) throws {
-        let numbers = try decoder.singleValueContainer().decode([Int64?].self)
+    /// Nil for numbers that are no clock's.
+    package init?(packed numbers: [Int64?]) {
         guard numbers.count == 10, let least = numbers[0], let spread = numbers[1], let heard = numbers[2],
             let since = numbers[3], let readings = numbers[4]
-        else {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "not what is known of a clock"))
-        }
+        else { return nil }
         (self.least, self.spread, self.heard, self.since, self.readings) = (least, spread, heard, since, readings)
         isSettled = numbers[5] == 1
         drift = numbers[6]
         if let delay = numbers[7], let since = numbers[8], let readings = numbers[9] {
             candidate = Candidate(delay: delay, since: since, readings: readings)
         }
+    }
+
+    package init(from decoder: any Decoder) throws {
+        guard let clock = DeviceClock(packed: try decoder.singleValueContainer().decode([Int64?].self)) else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "not what is known of a clock"))
+        }
+        self = clock
     }
 
     package func encode(to encoder: any Encoder) throws {

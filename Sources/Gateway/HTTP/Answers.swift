@@ -9,6 +9,13 @@ extension JSONEncoder {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return encoder
     }()
+
+    func bytes(of value: some Encodable) throws -> [UInt8] {
+        guard let value = value as? any WritesJSON else { return Array(try encode(value)) }
+        var json = JSONText(capacity: 1_024)
+        try value.write(to: &json)
+        return json.bytes
+    }
 }
 
 extension HTTPField.Name {
@@ -33,7 +40,7 @@ extension Response {
         _ value: some Encodable, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
     ) throws(Problem) -> Response {
         do {
-            return .bytes(Array(try JSONEncoder.answers.encode(value)), status: status, headers: headers)
+            return .bytes(try JSONEncoder.answers.bytes(of: value), status: status, headers: headers)
         } catch {
             throw .internalFailure(cause: "an answer cannot be encoded: \(error)")
         }
