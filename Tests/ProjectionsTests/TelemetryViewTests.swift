@@ -340,6 +340,8 @@ import Testing
             let readings = (0..<7).map { Sent(value: .number(Double($0)), time: noon + .seconds(Int64($0) * 60)) }
             try await record(readings, of: "battery.voltage", by: "a", in: log)
             try await record(readings, of: "batteryless", by: "b", in: log)
+            // A hyphen comes before a dot.
+            try await record(readings, of: "battery-old", by: "e", in: log)
             try await record(
                 [Sent(value: .flag(true), time: noon), Sent(value: .text("x"), time: noon)], by: "c", in: log)
             try await withView(log) { queries in
@@ -351,7 +353,9 @@ import Testing
                     question.after = page.last?.place
                 }
                 #expect(seen.map(\.summary.last) == [0, 1, 2, 3, 4, 5, 6])
-                #expect(try await queries.windows(wanted("b", .minute, ["battery"]), scope: .all).isEmpty)
+                for other in ["b", "e"] {
+                    #expect(try await queries.windows(wanted(other, .minute, ["battery"]), scope: .all).isEmpty)
+                }
                 let elsewhere = AccountScope.only(AccountID("other"))
                 #expect(try await queries.windows(wanted("a", .minute, ["battery"]), scope: elsewhere).isEmpty)
                 let flags = try await queries.windows(wanted("c", .hour), scope: .all)
