@@ -36,13 +36,16 @@ package struct Statement: Sendable, Hashable {
     ///
     /// It does so for bitmaps of an index only, so nothing else is left to the planner. Where Postgres has no statistics yet it
     /// would lay a whole second index over the first to spare some pages, were the entries of an index as cheap as they are.
-    /// And a plan that looks as dear as these is not worth compiling.
+    /// And a plan that looks as dear as these is not worth compiling. A Postgres that is set to ask for nothing ahead, as it must
+    /// be where the system cannot, is left at that.
     package static let readPagesAtOnce = Statement(
         "read_pages_at_once",
         """
         select set_config('enable_indexscan', 'off', true), set_config('enable_seqscan', 'off', true),
-            set_config('effective_io_concurrency', '64', true), set_config('cpu_index_tuple_cost', '1', true),
-            set_config('jit', 'off', true)
+            set_config('cpu_index_tuple_cost', '1', true), set_config('jit', 'off', true),
+            set_config(
+                'effective_io_concurrency',
+                case current_setting('effective_io_concurrency') when '0' then '0' else '64' end, true)
         """)
     package static let commit = unprepared("commit", "commit", effect: .commits)
     package static let rollback = unprepared("rollback", "rollback", effect: .rollsBack)

@@ -185,6 +185,22 @@ import Testing
         }
     }
 
+    @Test func `asks the disk ahead, but of a Postgres that is set not to`() async throws {
+        try await PostgresLog.with { log in
+            let show = Statement.unprepared("show", "show effective_io_concurrency")
+            for (set, used) in [("0", "0"), ("1", "64")] {
+                let session = Statement.unprepared("set", "set effective_io_concurrency = \(set)")
+                let shown = try await log.pool.withConnection { connection in
+                    try await connection.run([session(), Statement.readPagesAtOnce(), show()])[2]
+                }
+                #expect(try shown.first?.text(0) == used)
+            }
+            let stream = StreamName.fresh("plan")
+            _ = try await log.store.append(Append([StreamChange(stream, expecting: 0, events: .samples(20))]))
+            #expect(try await log.store.readStream(stream, from: 1, limit: 100).count == 20)
+        }
+    }
+
     /// Each thing that may be asked for, asked for or not.
     private var filters: [LogFilter] {
         let (stream, id) = (StreamName(category: "device", id: "3"), UUID128.v7())
