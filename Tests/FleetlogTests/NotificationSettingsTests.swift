@@ -30,6 +30,7 @@ import Workflows
     @Test func `take the password from a file and never show it`() throws {
         let path = NSTemporaryDirectory() + "fleetlog-secret-\(UInt64.random(in: 0...UInt64.max))"
         try "hush\n".write(toFile: path, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: path) }
         let mail = try settings([
             "smtp-url": "smtp://h:587", "smtp-from": "a@b", "smtp-username": "ada", "smtp-secret-file": path,
         ]).mail

@@ -15,6 +15,7 @@ import Testing
             try file.write(toFile: path, atomically: true, encoding: .utf8)
             flags["config"] = path
         }
+        defer { if file != nil, let path = flags["config"] { try? FileManager.default.removeItem(atPath: path) } }
         return try SettingsSources(flags: flags, environment: environment)
     }
 
