@@ -27,7 +27,7 @@ import Testing
         #"{"presence":"online"}"#, #"{"presence":"gone","sessions":0,"hasSession":false,"changes":[]}"#,
     ]) func `that are something else are refused, not guessed at`(_ text: String) {
         let bytes = Array(text.utf8)
-        if text != "{}" { #expect(throws: PostgresError.self) { try DeviceColumns.readings(bytes) } }
+        #expect(throws: PostgresError.self) { try DeviceColumns.readings(bytes) }
         #expect(throws: PostgresError.self) { try DeviceColumns.connectivity(bytes) }
         #expect(throws: PostgresError.self) { try DeviceColumns.clock(bytes) }
     }

@@ -10,8 +10,7 @@ package struct CanonicalCursor {
 
     package var isAtEnd: Bool { next == bytes.count }
 
-    /// The members of an object, each of which `member` reads from behind its colon; false for anything unexpected, which a name that comes
-    /// twice may be.
+    /// The members of an object, each of which `member` reads from behind its colon; false for anything unexpected.
     package mutating func object(_ member: (String, inout Self) -> Bool) -> Bool {
         guard skip("{") else { return false }
         if skip("}") { return true }

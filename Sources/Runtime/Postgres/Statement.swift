@@ -35,7 +35,7 @@ package struct Statement: Sendable, Hashable {
     /// apart, and by an index alone each page would be waited for before the next.
     ///
     /// It does so for bitmaps of an index only, so nothing else is left to the planner. Where Postgres has no statistics yet it
-    /// would lay a whole second index over the first to spare some pages, were the entries of an index as cheap as they are.
+    /// might lay a whole second index over the first to spare some pages, were the entries of an index as cheap as they are.
     /// And a plan that looks as dear as these is not worth compiling. A Postgres that is set to ask for nothing ahead, as it must
     /// be where the system cannot, is left at that.
     package static let readPagesAtOnce = Statement(

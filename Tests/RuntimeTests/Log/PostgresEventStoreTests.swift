@@ -184,4 +184,24 @@ import Testing
             #expect(events.map(\.position) == Array(1...1_200))
         }
     }
+
+    @Test(arguments: [1, 17, 32, 33, 60]) func `goes on behind an event that somebody took out`(_ gone: Int64)
+        async throws
+    {
+        try await PostgresLog.with { log in
+            let stream = StreamName.fresh("plain")
+            _ = try await log.store.append(Append([StreamChange(stream, expecting: 0, events: .samples(60))]))
+            try await log.tamper("delete from events where stream = '\(stream)' and version = \(gone)")
+            for size in [5, 16, 100] {
+                var (versions, next) = ([Int64](), Int64(1))
+                while true {
+                    let page = try await log.store.readStream(stream, from: next, limit: size).map(\.version)
+                    versions += page
+                    guard page.count == size, let last = page.last else { break }
+                    next = last + 1
+                }
+                #expect(versions == (1...60).filter { $0 != gone }, "by \(size)")
+            }
+        }
+    }
 }

@@ -66,42 +66,27 @@ package final class PostgresEventStore: EventStore, Service {
     ) async throws(EventStoreError) -> [RecordedEvent] {
         let telemetry = telemetry.mayInclude(category: stream.category, type: nil)
         var window = ReadWindow(after: position, length: ReadWindow.partition)
-        var (events, next, atOnce) = ([RecordedEvent](), version, atOnce)
+        var (events, next, isSearched) = ([RecordedEvent](), version, !atOnce)
         while events.count < limit {
             let count = limit - events.count
-            let found: [RecordedEvent]
-            let head: Int64
-            if atOnce {
-                let versions = next..<next.addingClamped(Int64(count))
-                guard let page = try await readStretch(stream, versions, in: window, telemetry) else {
-                    atOnce = false
-                    continue
-                }
-                (found, head) = page
-            } else {
-                (found, head) = try await readPage(
-                    ReadStatements.stream(stream, from: next, in: window, limit: count, telemetry: telemetry))
+            let versions = next..<next.addingClamped(Int64(count))
+            let page =
+                isSearched
+                ? ReadStatements.stream(stream, from: next, in: window, limit: count, telemetry: telemetry)
+                : ReadStatements.stretch(stream, versions: versions, in: window, telemetry: telemetry)
+            let (found, head) = try await readPage(page)
+            events += found.inOrderOfVersion
+            next = events.last.map { $0.version + 1 } ?? next
+            if !isSearched, found.count < count {
+                // The stream ends here, or has a gap, behind which only the index finds what comes next.
+                isSearched = true
+                continue
             }
-            events += found
-            next = found.last.map { $0.version + 1 } ?? next
             if window.end >= head { break }
             window.advance()
+            isSearched = !atOnce
         }
         return events
-    }
-
-    /// Nil if a page may lie behind a gap, and must be searched for: below the stream's floor only some events are left.
-    private func readStretch(
-        _ stream: StreamName, _ versions: Range<Int64>, in window: ReadWindow, _ telemetry: Bool
-    ) async throws(EventStoreError) -> (found: [RecordedEvent], head: Int64)? {
-        let statements = ReadStatements.stretch(stream, versions: versions, in: window, telemetry: telemetry)
-        return try await read(statements) { results in
-            let found = try results[2].map { try RecordedEvent($0) }.inOrderOfVersion
-            let floor = try results[3].first?.int8(0) ?? 0
-            let isGapless = found.last.map { $0.version - versions.lowerBound + 1 == found.count } ?? true
-            if found.count < versions.count, floor >= versions.lowerBound || !isGapless { return nil }
-            return (found, try results[0].first?.int8(0) ?? 0)
-        }
     }
 
     package func readTail(_ place: StreamPlace, limit: Int) async throws(EventStoreError) -> [RecordedEvent] {
@@ -188,12 +173,13 @@ package final class PostgresEventStore: EventStore, Service {
         return LogPage(events: events, end: events.last?.position ?? position)
     }
 
-    /// The head is read first: whatever it counts is visible to the page, which is read after it.
+    /// The head is read first: whatever it counts is visible to the page, which is read last.
     private func readPage(
         _ headAndPage: [BoundStatement]
     ) async throws(EventStoreError) -> (events: [RecordedEvent], head: Int64) {
         try await read(headAndPage) { results in
-            (try results[1].map { try RecordedEvent($0) }, try results[0].first?.int8(0) ?? 0)
+            let page = results[headAndPage.count - 1]
+            return (try page.map { try RecordedEvent($0) }, try results[0].first?.int8(0) ?? 0)
         }
     }
 

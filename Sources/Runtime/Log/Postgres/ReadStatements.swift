@@ -39,7 +39,7 @@ enum ReadStatements {
         return [headWithoutSorting(), page]
     }
 
-    /// The head, then the versions in any order, then the stream's floor: nothing of it has left the log above that.
+    /// The head, and last the events of these versions that are in the window, in any order.
     static func stretch(
         _ stream: StreamName, versions: Range<Int64>, in window: ReadWindow, telemetry: Bool
     ) -> [BoundStatement] {
@@ -50,7 +50,7 @@ enum ReadStatements {
         )(
             .text(stream.description), .int8(versions.lowerBound), .int8(versions.upperBound), .int8(window.start),
             .int8(window.end))
-        return [head(), Statement.readPagesAtOnce(), stretch, floor(.text(stream.description))]
+        return [head(), Statement.readPagesAtOnce(), stretch]
     }
 
     static let floor = Statement("read_floor", "select version, position from stream_floors where stream = $1")
