@@ -51,7 +51,7 @@ import Testing
     @Test func `is read before the view knows it`() async throws {
         try await TestGateway.with { gateway in
             let id = try await gateway.register()
-            gateway.queries.isEmpty.withLock { $0 = true }
+            gateway.queries.end.withLock { $0 = 0 }
             let read = try await gateway.ask("GET", "/api/v1/devices/\(id)")
             #expect(read.status == 200 && read[text: "serial"] == "s-1")
         }

@@ -10,20 +10,18 @@ final class FoldedQueries: FleetQueries {
     private let store: any EventStore
     /// While set, every question is answered with it.
     let failure = Mutex<QueryError?>(nil)
-    /// While set, the views know nothing yet.
-    let isEmpty = Mutex(false)
+    /// How far the views have come: events up to there count.
+    let end: Mutex<Int64>
     let stuckCount = Mutex<Int64>(0)
     /// What happens while a question is answered.
     let meanwhile = Mutex<(@Sendable () -> Void)?>(nil)
 
-    /// Events up to there count.
-    private let end: Int64
     /// The only one that they know anything of, if not nil.
     private let stream: StreamName?
 
     init(store: any EventStore, through end: Int64 = .max, of stream: StreamName? = nil) {
         self.store = store
-        self.end = end
+        self.end = Mutex(end)
         self.stream = stream
     }
 
@@ -86,7 +84,7 @@ final class FoldedQueries: FleetQueries {
     func events(_ category: String) async throws(QueryError) -> [String: [RecordedEvent]] {
         if let failure = failure.withLock({ $0 }) { throw failure }
         meanwhile.withLock { $0 }?()
-        if isEmpty.withLock({ $0 }) { return [:] }
+        let end = end.withLock { $0 }
         let filter = LogFilter(category: category, scope: .all, stream: stream)
         let page = try? await store.readLog(after: 0, where: filter, limit: .max)
         return Dictionary(grouping: (page?.events ?? []).filter { $0.position <= end }, by: \.stream.id)

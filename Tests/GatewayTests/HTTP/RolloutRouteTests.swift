@@ -14,7 +14,7 @@ private func plan(_ selection: String, version: String = "2.0", more: String = "
 }
 
 extension TestGateway {
-    fileprivate func create(_ selection: String, more: String = "") async throws -> Reply {
+    func create(_ selection: String, more: String = "") async throws -> Reply {
         try await ask("POST", "/api/v1/rollouts", plan(selection, more: more))
     }
 
@@ -194,7 +194,7 @@ extension TestGateway {
         try await TestGateway.with { gateway in
             _ = try await gateway.register()
             let id = try #require(try await gateway.create(#""type":"smoke""#)[text: "id"])
-            gateway.queries.isEmpty.withLock { $0 = true }
+            gateway.queries.end.withLock { $0 = 0 }
             let reply = try await gateway.ask("GET", "/api/v1/rollouts/\(id)")
             #expect(reply.status == 200 && reply[text: "state"] == "created")
             let held = try await gateway.ask("GET", "/api/v1/rollouts/\(id)", ["If-None-Match": "\"1\""])

@@ -26,15 +26,3 @@ struct AccountAnswer: Encodable {
         version = memory.version
     }
 }
-
-extension AccountRow {
-    /// Nil without events.
-    init?(folding events: [RecordedEvent]) throws(EventCodecError) {
-        guard let first = events.first else { return nil }
-        var memory = AggregateMemory<Account>()
-        for event in events { try memory.fold(event) }
-        self.init(
-            id: memory.state.id, name: memory.state.name, state: memory.state.status, openedTime: first.recordedTime,
-            version: memory.version)
-    }
-}

@@ -151,20 +151,15 @@ struct AccountRoutes: Sendable {
         throw .noAccount
     }
 
-    /// The view's row; for an account so new that the view does not know it, one folded from the log.
+    /// The view's row; for an account so new that the view does not know it, the one with which the view will begin.
     private func row(_ id: String, scope: AccountScope) async throws(Problem) -> AccountRow {
-        guard let stream = StreamName("account-\(id)"), scope.includes(AccountID(id)) else { throw .noAccount }
+        guard StreamName("account-\(id)") != nil, scope.includes(AccountID(id)) else { throw .noAccount }
         do throws(QueryError) {
             if let row = try await queries.account(id, scope: scope) { return row }
         } catch {
             throw Problem(error)
         }
-        do throws(EventStoreError) {
-            let events = try await store.readStream(stream, from: 1, limit: 1_000)
-            if let row = try? AccountRow(folding: events) { return row }
-        } catch {
-            throw Problem(error)
-        }
+        if let row = try await store.firstRow(of: AccountsProjection.self, id, missing: .noAccount) { return row }
         throw .noAccount
     }
 }

@@ -93,14 +93,18 @@ struct AlertRoutes: Sendable {
         return try .json(AlertAnswer(row), headers: .after(receipt))
     }
 
-    /// The view's row; for an alert so new that the view does not know it, one folded from the log.
+    /// The view's row; for an alert so new that the view does not know it, the one with which the view will begin.
     private func row(_ id: String, scope: AccountScope) async throws(Problem) -> AlertRow {
         do throws(QueryError) {
             if let row = try await queries.alert(id, scope: scope) { return row }
         } catch {
             throw Problem(error)
         }
-        return try await folded(id, scope: scope)
+        guard StreamName("alert-\(id)") != nil,
+            let row = try await store.firstRow(of: AlertsProjection.self, id, missing: .noAlert),
+            scope.includes(row.account)
+        else { throw .noAlert }
+        return row
     }
 
     /// The alert as the log has it, which is three events at most.

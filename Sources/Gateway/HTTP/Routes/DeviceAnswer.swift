@@ -90,23 +90,6 @@ struct FlagsAnswer: Encodable {
 }
 
 extension DeviceRow {
-    /// Folds a device from its stream, for as long as the view does not know it yet; nil without events.
-    init?(id: String, folding events: [RecordedEvent]) throws(EventCodecError) {
-        guard let first = events.first else { return nil }
-        var memory = AggregateMemory<Device>()
-        var lastSeenTime: Timestamp?
-        for event in events {
-            let before = memory.state
-            try memory.fold(event)
-            let hasSpoken =
-                memory.state.telemetryCount > before.telemetryCount || memory.state.refusedCount > before.refusedCount
-                || ["DeviceConnected", "ConfigurationReported", "CommandAcknowledged", "CommandEnded"].contains(
-                    event.type)
-            if hasSpoken { lastSeenTime = event.recordedTime }
-        }
-        self.init(id: id, memory, registeredTime: first.recordedTime, lastSeenTime: lastSeenTime)
-    }
-
     /// The device as its aggregate has it; the two times are not part of the aggregate's state.
     init(id: String, _ memory: AggregateMemory<Device>, registeredTime: Timestamp, lastSeenTime: Timestamp?) {
         let state = memory.state

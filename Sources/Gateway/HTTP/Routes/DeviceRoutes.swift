@@ -83,17 +83,21 @@ extension DeviceRoutes {
         }
     }
 
-    /// The view's row; for a device so new that the view does not know it, one folded from the log.
+    /// The view's row; for a device so new that the view does not know it, the one with which the view will begin.
     func row(_ id: String, scope: AccountScope) async throws(Problem) -> DeviceRow? {
         guard StreamName("device-\(id)") != nil else { return nil }
+        let known: DeviceRow?
         do throws(QueryError) {
-            if let row = try await queries.device(id, scope: scope) { return row }
+            known = try await queries.device(id, scope: .all)
         } catch {
             throw Problem(error)
         }
-        guard try await isKnown(id, to: scope), let row = try await folded(id), scope.includes(row.account) else {
-            return nil
-        }
+        if let known, scope.includes(known.account) { return known }
+        // For one that the view knows as another's no less is asked than for one that is not there.
+        guard try await isKnown(id, to: scope), known == nil,
+            let row = try await store.firstRow(of: DevicesProjection.self, id, missing: .noDevice),
+            scope.includes(row.account)
+        else { return nil }
         return row
     }
 
@@ -109,17 +113,6 @@ extension DeviceRoutes {
     func past(_ id: String, at point: PointInTime, _ caller: Caller) async throws(Problem) -> AggregateMemory<Device> {
         guard try await isKnown(id, to: caller.scope) else { throw .noDevice }
         return try await devices.past(id, at: point, for: caller, missing: .noDeviceThen)
-    }
-
-    /// The device as the log has it.
-    func folded(_ id: String) async throws(Problem) -> DeviceRow? {
-        do throws(EventStoreError) {
-            let stream = StreamName(category: Device.category, id: id)
-            let events = try await store.readStream(stream, from: 1, limit: 1_000)
-            return try? DeviceRow(id: id, folding: events)
-        } catch {
-            throw Problem(error)
-        }
     }
 
     /// The aggregate's memory, if it is a device that the caller may know of.

@@ -155,24 +155,15 @@ extension RolloutRoutes {
         throw .noRollout
     }
 
-    /// The view's row; for a rollout so new that the view does not know it, one folded from the log.
+    /// The view's row; for a rollout so new that the view does not know it, the one with which the view will begin.
     private func row(_ id: String, scope: AccountScope) async throws(Problem) -> RolloutRow {
-        guard let stream = StreamName("rollout-\(id)") else { throw .noRollout }
+        guard StreamName("rollout-\(id)") != nil else { throw .noRollout }
         do throws(QueryError) {
             if let row = try await queries.rollout(id, scope: scope) { return row }
         } catch {
             throw Problem(error)
         }
-        var row: RolloutRow?
-        do {
-            for event in try await store.readStream(stream, from: 1, limit: 1_000) {
-                try RolloutsProjection.evolve(&row, with: event)
-            }
-        } catch let error as EventStoreError {
-            throw Problem(error)
-        } catch {
-            throw .internalFailure(cause: "\(error)")
-        }
+        let row = try await store.firstRow(of: RolloutsProjection.self, id, missing: .noRollout)
         guard let row, scope.includes(row.account) else { throw .noRollout }
         return row
     }
