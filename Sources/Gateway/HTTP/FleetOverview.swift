@@ -22,27 +22,30 @@ actor FleetOverview {
     }
 
     private let queries: any FleetOverviewQueries
-    private let age: Duration
+    private let life: OverviewLife
+    private let now: @Sendable () -> ContinuousClock.Instant
     private var held: (counts: Counts, until: ContinuousClock.Instant)?
-    /// Of the time at most a fiftieth is spent counting.
-    private static let share = 50
     private var isCounting = false
 
-    init(queries: any FleetOverviewQueries, age: Duration) {
+    init(
+        queries: any FleetOverviewQueries, life: OverviewLife,
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) {
         self.queries = queries
-        self.age = age
+        self.life = life
+        self.now = now
     }
 
     func counts() async throws(QueryError) -> Counts {
-        if let held, isCounting || .now < held.until { return held.counts }
+        if let held, isCounting || now() < held.until { return held.counts }
         isCounting = true
         defer { isCounting = false }
-        let begin = ContinuousClock.now
+        let begin = now()
         let counts = Counts(
             devices: try await queries.fleetCounts(), traffic: try await queries.recentTraffic(),
             alerts: try await queries.alertCounts())
-        let end = ContinuousClock.now
-        held = (counts, end + max(age, (end - begin) * Self.share))
+        let end = now()
+        held = (counts, end + life(counting: end - begin))
         return counts
     }
 }

@@ -20,8 +20,7 @@ package struct HTTPConfiguration: Sendable {
     package var streamLimit = 256
     /// How often an event stream shows that it lives, and checks that its token still holds.
     package var heartbeatInterval = Duration.seconds(15)
-    /// How old the counts of the whole fleet may be.
-    package var overviewAge = Duration.seconds(5)
+    package var overviewLife = OverviewLife.usual
     /// Whether `/metrics` answers others than this machine.
     package var metricsAreOpen = false
     /// Whether the session cookie is sent over TLS only; for servers behind a proxy that ends TLS.

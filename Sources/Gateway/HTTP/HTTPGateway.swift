@@ -71,7 +71,7 @@ package struct HTTPGateway: Service {
             ).all
             + ClaimRoutes(devices: deviceRoutes).all
             + FleetRoutes(
-                overview: FleetOverview(queries: queries, age: configuration.overviewAge), queries: queries,
+                overview: FleetOverview(queries: queries, life: configuration.overviewLife), queries: queries,
                 past: pasts
             ).all
             + FleetDifferenceRoutes(past: pasts).all

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct `The fleet as a whole, over HTTP` {
     @Test func `is counted within the accounts of the one who asks`() async throws {
-        try await TestGateway.with(configured { $0.overviewAge = .zero }) { gateway in
+        try await TestGateway.with(configured { $0.overviewLife = .none }) { gateway in
             try await gateway.open("north")
             let talker = try await gateway.register("a")
             let quiet = try await gateway.register("b")
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func `tells rates to a thousandth`() async throws {
-        try await TestGateway.with(configured { $0.overviewAge = .zero }) { gateway in
+        try await TestGateway.with(configured { $0.overviewLife = .none }) { gateway in
             try await gateway.record(21, for: try await gateway.register())
             let dashboard = try await gateway.ask("GET", "/api/v1/dashboard/metrics")
             #expect(dashboard.body.contains(#""messagesPerSecond":0.017"#), "\(dashboard)")
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func `shows alerts that are not cleared, the newest first`() async throws {
-        try await TestGateway.with(configured { $0.overviewAge = .zero }) { gateway in
+        try await TestGateway.with(configured { $0.overviewLife = .none }) { gateway in
             for number in 0..<12 {
                 try await gateway.raise("a-\(number)", severity: number == 0 ? .critical : .warning)
             }

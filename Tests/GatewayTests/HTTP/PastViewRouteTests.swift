@@ -36,7 +36,7 @@ extension TestGateway {
     }
 
     @Test func `is what was answered then, by position and by instant`() async throws {
-        try await TestGateway.with(configured { $0.overviewAge = .zero }) { gateway in
+        try await TestGateway.with(configured { $0.overviewLife = .none }) { gateway in
             let device = try await gateway.register()
             let rollout = try await gateway.rollOut(to: device)
             try await gateway.raise("a-1", device: device)
