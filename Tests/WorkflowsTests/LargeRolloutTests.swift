@@ -29,7 +29,9 @@ import Workflows
                 #expect(cost.states <= 11)
                 #expect(cost.largestState < 400)
             }
-            #expect(costs[9].largestSnapshot < costs[4].largestSnapshot + 2_000)
+            // Up to 100 devices are between two reports when a snapshot is taken; what grew with the 5,000 that have reported
+            // since would be far more.
+            #expect(costs[9].largestSnapshot < costs[4].largestSnapshot + 20_000)
             #expect(costs.reduce(0) { $0 + $1.snapshots } <= 13)
         }
     }
