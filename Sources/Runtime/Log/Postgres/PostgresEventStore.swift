@@ -56,17 +56,21 @@ package final class PostgresEventStore: EventStore, Service {
     package func readStream(
         _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
     ) async throws(EventStoreError) -> [RecordedEvent] {
-        try await read(stream, from: version, after: position, limit: limit, atOnce: limit >= Self.pageAtOnce)
+        try await read(stream, from: version, after: position, limit: limit, atOnce: limit >= Self.pageAtOnce).events
     }
 
-    /// - Parameter atOnce: whether the disk is asked for all of the page at once. Of few events each would come as soon one
-    ///   after the other.
+    /// - Parameters:
+    ///   - atOnce: whether the disk is asked for all of the page at once. Of few events each would come as soon one after
+    ///     the other.
+    ///   - withFloor: whether the stream's floor is read, too, behind the events: it rises before they leave.
     private func read(
-        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int, atOnce: Bool
-    ) async throws(EventStoreError) -> [RecordedEvent] {
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int, atOnce: Bool = false,
+        withFloor: Bool = false
+    ) async throws(EventStoreError) -> (events: [RecordedEvent], floor: StreamPlace?) {
         let telemetry = telemetry.mayInclude(category: stream.category, type: nil)
         var window = ReadWindow(after: position, length: ReadWindow.partition)
         var (events, next, isSearched) = ([RecordedEvent](), version, !atOnce)
+        var floor: StreamPlace?
         while events.count < limit {
             let count = limit - events.count
             let versions = next..<next.addingClamped(Int64(count))
@@ -74,34 +78,33 @@ package final class PostgresEventStore: EventStore, Service {
                 isSearched
                 ? ReadStatements.stream(stream, from: next, in: window, limit: count, telemetry: telemetry)
                 : ReadStatements.stretch(stream, versions: versions, in: window, telemetry: telemetry)
-            let (found, head) = try await readPage(page)
-            events += found.inOrderOfVersion
+            let found = try await readPage(page, floorOf: withFloor ? stream : nil)
+            floor = found.floor
+            events += found.events.inOrderOfVersion
             next = events.last.map { $0.version + 1 } ?? next
-            if !isSearched, found.count < count {
+            if !isSearched, found.events.count < count {
                 // The stream ends here, or has a gap, behind which only the index finds what comes next.
                 isSearched = true
                 continue
             }
-            if window.end >= head { break }
+            if window.end >= found.head { break }
             window.advance()
             isSearched = !atOnce
         }
-        return events
+        return (events, floor)
     }
 
     package func readTail(_ place: StreamPlace, limit: Int) async throws(EventStoreError) -> [RecordedEvent] {
-        // The events first: a floor rises before they leave. Behind a snapshot there are few.
-        let events = try await read(
-            place.stream, from: place.version + 1, after: place.position, limit: limit, atOnce: false)
-        if let floor = try await floor(of: place.stream), floor.version > place.version {
-            throw .retained(through: floor.version)
-        }
-        return events
+        // Not at once, since behind a snapshot there are few.
+        let tail = try await read(
+            place.stream, from: place.version + 1, after: place.position, limit: limit, withFloor: true)
+        if let floor = tail.floor, floor.version > place.version { throw .retained(through: floor.version) }
+        return tail.events
     }
 
     package func floor(of stream: StreamName) async throws(EventStoreError) -> StreamPlace? {
         try await read([ReadStatements.floor(.text(stream.description))]) { results in
-            try results[0].first.map { StreamPlace(stream, at: try $0.int8(0), position: try $0.int8(1)) }
+            try results[0].first.map { try StreamPlace(floorOf: stream, $0) }
         }
     }
 
@@ -162,10 +165,10 @@ package final class PostgresEventStore: EventStore, Service {
         while events.count < limit {
             let page = ReadStatements.log(
                 in: window, where: filter, limit: limit - events.count, telemetry: telemetry)
-            let (found, head) = try await readPage([ReadStatements.head(), page])
-            events += found
-            if events.count < limit, window.end >= head {
-                return LogPage(events: events, end: max(position, events.last?.position ?? 0, head))
+            let found = try await readPage([ReadStatements.head(), page])
+            events += found.events
+            if events.count < limit, window.end >= found.head {
+                return LogPage(events: events, end: max(position, events.last?.position ?? 0, found.head))
             }
             if events.count < limit, filter.hasNoIndex { return LogPage(events: events, end: window.end) }
             window.advance()
@@ -173,13 +176,17 @@ package final class PostgresEventStore: EventStore, Service {
         return LogPage(events: events, end: events.last?.position ?? position)
     }
 
-    /// The head is read first: whatever it counts is visible to the page, which is read last.
+    /// The head is read first: whatever it counts is visible to the page, which is read behind it.
     private func readPage(
-        _ headAndPage: [BoundStatement]
-    ) async throws(EventStoreError) -> (events: [RecordedEvent], head: Int64) {
-        try await read(headAndPage) { results in
+        _ headAndPage: [BoundStatement], floorOf stream: StreamName? = nil
+    ) async throws(EventStoreError) -> (events: [RecordedEvent], head: Int64, floor: StreamPlace?) {
+        let floor = stream.map { ReadStatements.floor(.text($0.description)) }
+        return try await read(headAndPage + (floor.map { [$0] } ?? [])) { results in
             let page = results[headAndPage.count - 1]
-            return (try page.map { try RecordedEvent($0) }, try results[0].first?.int8(0) ?? 0)
+            let floor = try stream.flatMap { name in
+                try results[headAndPage.count].first.map { try StreamPlace(floorOf: name, $0) }
+            }
+            return (try page.map { try RecordedEvent($0) }, try results[0].first?.int8(0) ?? 0, floor)
         }
     }
 
@@ -227,6 +234,12 @@ package final class PostgresEventStore: EventStore, Service {
         } catch {
             throw .unavailable(reason: String(describing: error))
         }
+    }
+}
+
+extension StreamPlace {
+    fileprivate init(floorOf stream: StreamName, _ row: Row) throws(PostgresError) {
+        self.init(stream, at: try row.int8(0), position: try row.int8(1))
     }
 }
 
