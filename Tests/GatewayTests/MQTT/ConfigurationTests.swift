@@ -53,6 +53,21 @@ import Workflows
         }
     }
 
+    @Test func `waits for a device that cannot be read, and the others get theirs`() async throws {
+        try await ConfiguredFleet.with { fleet in
+            try await fleet.directory.register("d2")
+            for device in ["d1", "d2"] { try await fleet.directory.desire(["a": .number(1)], of: device) }
+            let store = PoisonableStore(fleet.log.store)
+            store.poison(StreamName(category: "device", id: "d2"))
+            let outbox = PostgresConfigurationOutbox(pool: fleet.log.pool)
+            try await fleet.running(store) { harness in
+                try await eventually { try await outbox.waiting(10, except: []).map(\.id) == ["d2"] }
+                #expect(try await harness.retained() == #"{"config":{"a":1},"version":1}"#)
+            }
+            #expect(try await outbox.waiting(10, except: ["d2"]).isEmpty)
+        }
+    }
+
     @Test(arguments: [
         "", "{}", #"{"config":[]}"#, #"{"config":{},"version":"1"}"#, #"{"config":{},"error":"a\u0001"}"#,
     ]) func `that cannot be understood is refused and noted`(payload: String) async throws {
@@ -81,21 +96,25 @@ private struct ConfiguredFleet: Sendable {
         }
     }
 
-    func running(_ body: @escaping @Sendable (GatewayHarness) async throws -> Void) async throws {
+    /// - Parameter store: by which the server reads the log, if not as it is.
+    func running(
+        _ store: PoisonableStore? = nil, _ body: @escaping @Sendable (GatewayHarness) async throws -> Void
+    ) async throws {
         try await GatewayHarness.with(
-            broker: broker, store: log.store, devices: [], directory: directory,
+            broker: broker, store: log.store, devices: [],
+            directory: store.map { Directory(store: $0, snapshots: InMemorySnapshotStore()) } ?? directory,
             configurations: (PostgresConfigurationOutbox(pool: log.pool), Bell()), body)
     }
 }
 
 extension Directory where D == Device {
     /// As HTTP does it.
-    fileprivate func desire(_ config: [String: JSONValue]) async throws {
+    fileprivate func desire(_ config: [String: JSONValue], of device: String = "d1") async throws {
         try await send(
             CommandEnvelope(
                 id: .v7(), .desireConfiguration(config, ifVersion: nil),
                 context: CommandContext(time: .now(), principal: .user("ada"), scope: .all),
-                sideRows: [PostgresConfigurationOutbox.change(of: "d1")]), to: "d1")
+                sideRows: [PostgresConfigurationOutbox.change(of: device)]), to: device)
     }
 }
 

@@ -222,6 +222,18 @@ extension RolloutPlan {
         }
     }
 
+    @Test func `reaches the others though one of them cannot be read`() async throws {
+        let store = PoisonableStore(InMemoryEventStore())
+        try await GatewayHarness.with(store: store, devices: ["d1", "d2"]) { harness in
+            store.poison(StreamName(category: "device", id: "d2"))
+            try await harness.send(.create(.test("2.0", ["d1", "d2"], groupSize: 2, attempts: 1)), .openGroup(0))
+            try await eventually { try await harness.stateOf("d2") == .failed }
+            #expect(try await harness.stateOf("d1") == .notified)
+            #expect(try await harness.retained(for: "d1") == message)
+            #expect(try await harness.retained(for: "d2") == nil)
+        }
+    }
+
     @Test func `is taken away when the device has come to its end, and stays for another attempt`() async throws {
         try await GatewayHarness.with { harness in
             try await harness.rollOut(to: ["d1", "d2", "d3"])

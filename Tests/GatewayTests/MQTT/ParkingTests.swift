@@ -79,6 +79,16 @@ private let sick = StreamName(category: "device", id: "d7")
                 // Nothing but the transaction of the events can have removed it.
                 try await eventually(within: .seconds(60)) { try await parking.queues().isEmpty }
                 #expect(try await harness.readings(of: "d7").count == 1)
+                // Nor does it count any longer, once its row is known to be gone.
+                dying.recover()
+                var number = 2
+                try await eventually(within: .seconds(60)) {
+                    let parked = harness.happenings.tally.parked
+                    try await harness.publisher().publish(readings(number...number))
+                    try await eventually { harness.happenings.tally.messages == number * 20 }
+                    number += 1
+                    return harness.happenings.tally.parked == parked
+                }
             }
         }
     }

@@ -10,6 +10,9 @@ struct ConfigurationDelivery: Sendable {
     private let devices: Directory<Device>
     private let delivery: RetainedDelivery
 
+    /// How long a device that cannot be read is left alone.
+    private static let patience = Duration.seconds(60)
+
     init(
         outbox: any ConfigurationOutbox, bell: Bell, devices: Directory<Device>,
         link: any DevicePublishing & LinkState, logger: Logger
@@ -22,24 +25,34 @@ struct ConfigurationDelivery: Sendable {
     }
 
     func runUntilCancelled() async {
+        var unreadable: [String: ContinuousClock.Instant] = [:]
         await delivery.runUntilCancelled {
             try await outbox.startAgain()
         } deliver: {
-            try await deliver()
+            try await deliver(besides: &unreadable)
         }
     }
 
-    /// Returns how many were delivered.
-    private func deliver() async throws -> Int {
-        let waiting = try await outbox.waiting(RetainedDelivery.batch)
+    /// Returns how many were seen to.
+    ///
+    /// - Parameter unreadable: devices that go on waiting, until when they are left alone.
+    private func deliver(besides unreadable: inout [String: ContinuousClock.Instant]) async throws -> Int {
+        let now = ContinuousClock.now
+        unreadable = unreadable.filter { now < $0.value }
+        let waiting = try await outbox.waiting(RetainedDelivery.batch, except: Array(unreadable.keys))
         if waiting.isEmpty { return 0 }
         var messages: [DeviceMessage] = []
+        var readable: [WaitingDevice] = []
         for device in waiting {
-            guard let state = try await delivery.state(of: device.id, in: devices) else { continue }
-            messages.append(.configuration(of: device.id, state))
+            if let state = try await delivery.state(of: device.id, in: devices) {
+                messages.append(.configuration(of: device.id, state))
+                readable.append(device)
+            } else {
+                unreadable[device.id] = now + Self.patience
+            }
         }
         try await delivery.link.publish(messages)
-        try await outbox.delivered(waiting)
+        try await outbox.delivered(readable)
         return waiting.count
     }
 }

@@ -3,7 +3,7 @@ package import Runtime
 /// Which devices' configurations the broker does not have yet.
 package protocol ConfigurationOutbox: Sendable {
     /// Some of them.
-    func waiting(_ limit: Int) async throws -> [WaitingDevice]
+    func waiting(_ limit: Int, except devices: [String]) async throws -> [WaitingDevice]
     /// The broker has them; those that have changed meanwhile go on waiting.
     func delivered(_ devices: [WaitingDevice]) async throws
     /// The broker may have lost what it had: all wait again.
@@ -15,8 +15,8 @@ package struct PostgresConfigurationOutbox: ConfigurationOutbox {
 
     package init(pool: PostgresPool) { self.pool = pool }
 
-    package func waiting(_ limit: Int) async throws -> [WaitingDevice] {
-        try await query(Self.waiting(.int8(Int64(limit)))).map { row in
+    package func waiting(_ limit: Int, except devices: [String]) async throws -> [WaitingDevice] {
+        try await query(Self.waiting(.int8(Int64(limit)), .textArray(devices))).map { row in
             WaitingDevice(try row.text(0), revision: try row.int8(1))
         }
     }
@@ -44,7 +44,8 @@ package struct PostgresConfigurationOutbox: ConfigurationOutbox {
     private static let waiting = Statement(
         "waiting configurations",
         """
-        select device, revision from configuration_messages where revision > delivered_revision order by device limit $1
+        select device, revision from configuration_messages
+        where revision > delivered_revision and device <> all ($2) order by device limit $1
         """)
 
     private static let delivered = Statement(

@@ -93,27 +93,36 @@ struct FirmwareDelivery: Sendable {
 
     private func deliver(_ places: [Int], of rollout: String, _ state: Rollout.State) async throws {
         let due = places.map { state.devices.ids[$0] }
-        let gone = try await gone(due, from: state.account)
-        let devices = due.filter { !gone.contains($0) }
+        let excluded = try await excluded(due, from: state.account)
+        let devices = due.filter { excluded[$0] == nil }
         try await ledger.hold(devices, by: rollout)
         try await link.publish(devices.map { .firmware(for: $0, of: rollout, state) })
         let attempts = places.map { "\(state.devices.ids[$0]):\(state.devices[$0].attempt)" }
         try await send(.markNotified(due), to: rollout, as: attempts)
-        for device in due where gone.contains(device) {
-            let report = FirmwareReport(
-                device: device, status: .failed, version: "", detail: "the device is no longer the account's")
+        for device in due {
+            guard let reason = excluded[device] else { continue }
+            let report = FirmwareReport(device: device, status: .failed, version: "", detail: reason)
             try await send(.report(report), to: rollout, as: ["gone"] + attempts.filter { $0.hasPrefix(device + ":") })
         }
     }
 
-    /// Devices that were moved or retired since the rollout began: what is another account's gets nothing of this one.
-    private func gone(_ due: [String], from account: AccountID) async throws -> Set<String> {
-        var gone: Set<String> = []
+    /// Devices that get nothing, and why: those that were moved or retired since the rollout began, since what is another
+    /// account's gets nothing of this one; and those that cannot be read, which must not hold the others back.
+    private func excluded(_ due: [String], from account: AccountID) async throws -> [String: String] {
+        var excluded: [String: String] = [:]
         for device in due {
-            let state = try await devices.recallLatest(device).state
-            if state.account != account || ![.provisioned, .active].contains(state.status) { gone.insert(device) }
+            do throws(DispatchError<Device.Rejection>) {
+                let state = try await devices.recallLatest(device).state
+                if state.account != account || ![.provisioned, .active].contains(state.status) {
+                    excluded[device] = "the device is no longer the account's"
+                }
+            } catch {
+                guard case .broken(let reason) = error else { throw error }
+                logger.error("A device cannot be read", metadata: ["device": "\(device)", "reason": "\(reason)"])
+                excluded[device] = "the device cannot be read"
+            }
         }
-        return gone
+        return excluded
     }
 
     private func send(_ command: Rollout.Command, to rollout: String, as parts: [String]) async throws {

@@ -101,7 +101,8 @@ actor ParkedMessages {
                 for (id, parked) in page {
                     queues[device]?.oldest = parked.receivedTime
                     guard await isApplied(parked, id) else { return progressed }
-                    try await store.remove([id])
+                    // The count is of what is applied: were it left as it is, all that follows would be parked for good.
+                    guard await isRemoved(id) else { return progressed }
                     subtract(1, from: device)
                     progressed = true
                 }
@@ -110,6 +111,16 @@ actor ParkedMessages {
             logger.warning("Parked messages cannot be read", metadata: ["reason": "\(error)"])
         }
         return progressed
+    }
+
+    /// False if cancelled.
+    private func isRemoved(_ id: Int64) async -> Bool {
+        do {
+            try await patiently { () async throws(ParkingError) in try await store.remove([id]) }
+            return true
+        } catch {
+            return false
+        }
     }
 
     /// No fence: whoever applies it, its commands have the same ids. With its last events it is removed, so that it is
