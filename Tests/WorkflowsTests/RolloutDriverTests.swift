@@ -208,4 +208,10 @@ private func given(_ events: FleetEvent...) -> Spec {
         later.and(resumed, at: .noon + .seconds(700)).when(timer: "retry:d1:2")
             .thenCommands(command(.retry(device: "d1", attempt: 2)))
     }
+
+    @Test func `looks again at a timer once, however long nobody was there to look`() {
+        let weekend = Timestamp.noon + .seconds(60 * 3_600)
+        let resting = given(notified("d0"), paused).when(timer: "stuck:d0:1", fired: weekend)
+        resting.thenPending(["stuck:d0:1": weekend + .seconds(60)])
+    }
 }

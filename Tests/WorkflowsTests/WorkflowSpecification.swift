@@ -77,13 +77,15 @@ struct WorkflowSpecification<W: Workflow> {
         return Outcome(reaction: reaction, next: specification)
     }
 
-    /// A timer elapses at its due time; at `due` if given, whether it is set or not.
+    /// A timer elapses at its due time; at `due` if given, whether it is set or not. It fires then, or when the server is
+    /// there again.
     func when(
-        timer name: String, due: Timestamp? = nil, at location: SourceLocation = #_sourceLocation
+        timer name: String, due: Timestamp? = nil, fired: Timestamp? = nil,
+        at location: SourceLocation = #_sourceLocation
     ) -> Outcome {
         var specification = self
         if due == nil, timers[name] == nil { Issue.record("no timer \"\(name)\" is set", sourceLocation: location) }
-        let reaction = specification.elapse(name, due: due ?? timers[name] ?? .noon)
+        let reaction = specification.elapse(name, due: due ?? timers[name] ?? .noon, fired: fired)
         return Outcome(reaction: reaction, next: specification)
     }
 
@@ -158,10 +160,12 @@ struct WorkflowSpecification<W: Workflow> {
     }
 
     @discardableResult
-    private mutating func elapse(_ name: String, due: Timestamp) -> Reaction<W.Decision> {
+    private mutating func elapse(
+        _ name: String, due: Timestamp, fired: Timestamp? = nil
+    ) -> Reaction<W.Decision> {
         timers[name] = nil
         let timer = ElapsedTimer(
-            name: name, dueTime: due, account: account,
+            name: name, dueTime: due, firedTime: fired, account: account,
             terms: AccountTerms(settings: settings, silenceIntervals: silenceIntervals))
         return adopt(W.react(to: .timer(timer), in: state))
     }

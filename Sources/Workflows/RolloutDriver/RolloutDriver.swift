@@ -143,7 +143,8 @@ package enum RolloutDriver: Workflow {
         guard let timer = DeviceTimer(name: elapsed.name), let rollout = state.rollout else { return .none }
         switch state.phase {
         case .finishing, .ended: return .none
-        case .paused, .stopping: return Reaction(timers: [timer.set(at: elapsed.dueTime + RetryDelay.whilePaused)])
+        // From when it fired: after an outage it would otherwise have to catch up minute by minute.
+        case .paused, .stopping: return Reaction(timers: [timer.set(at: elapsed.firedTime + RetryDelay.whilePaused)])
         case .running:
             switch timer {
             case .stuck(let device, let attempt):
