@@ -229,6 +229,24 @@ private func events(_ record: (Directory<Device>) async throws -> Void) async th
         }
     }
 
+    @Test func `knows what held before a range, whosever the device was in that hour`() async throws {
+        try await PostgresLog.with { log in
+            let devices = Directory<Device>(store: log.store, snapshots: log.snapshots)
+            try await devices.register("a")
+            try await devices.report([Message(0, 0, true)], by: "a")
+            // Its name comes before that of the account from which it came.
+            let next = AccountStanding(id: AccountID("abbey"), isActive: true)
+            try await devices.take(.assign(next), at: noon, by: "a")
+            try await devices.report([Message(600, 600, false)], by: "a")
+            try await withView(log) { queries, _ in
+                let from = noon + .seconds(3_600)
+                let wanted = RunsWanted(device: "a", subject: .metric("leak"), from: from, to: from + .seconds(60))
+                let runs = try await queries.runs(wanted, scope: .all)
+                #expect(runs.map(\.value) == [.flag(true), .flag(false)])
+            }
+        }
+    }
+
     @Test func `keeps what is to be dated anew until it is, over pages and a rebuild`() async throws {
         try await PostgresLog.with { log in
             let devices = Directory<Device>(store: log.store, snapshots: log.snapshots)

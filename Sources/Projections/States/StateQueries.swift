@@ -51,12 +51,13 @@ private enum RunStatements {
             and s.device = $1 and ($4::text is null or s.account = $4) and s.runs #> $5 is not null
         """
 
-    // Two ranges of the index, the second read backwards until something is found.
+    // Two ranges of the index, the second read backwards until something is found: an hour, which has a row for each account
+    // that the device was of in it.
     static let runs = Statement(
         "query_states",
         """
         (\(hours) and s.start >= $2 and s.start < $3)
         union all
-        (\(hours) and s.start < $2 and s.start >= $6 order by s.start desc, s.account desc limit 1)
+        (\(hours) and s.start < $2 and s.start >= $6 order by s.start desc fetch first 1 row with ties)
         """)
 }
