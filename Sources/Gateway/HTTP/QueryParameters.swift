@@ -16,6 +16,9 @@ struct QueryParameters: Sendable {
             guard let name = Self.decoded(halves[0]), let value = Self.decoded(halves.count > 1 ? halves[1] : "") else {
                 throw .malformed(nil, "The query is not valid percent-encoded UTF-8.")
             }
+            guard !name.utf8.contains(0), !value.utf8.contains(0) else {
+                throw .malformed(name.utf8.contains(0) ? nil : name, "A parameter may not hold the character NUL.")
+            }
             if name == Self.repeatable { repeated.append(value) }
             guard values.updateValue(value, forKey: name) == nil || name == Self.repeatable else {
                 throw .malformed(name, "The parameter \(name) may be given once.")
@@ -91,7 +94,8 @@ enum ListCursor {
     static func decode(_ text: String?, of list: String, limit: Int = 400) throws(Problem) -> String? {
         guard let text else { return nil }
         guard text.utf8.count <= limit, let data = Data(base64URLText: text),
-            let plain = String(validating: data, as: UTF8.self), plain.hasPrefix("\(list):")
+            let plain = String(validating: data, as: UTF8.self), plain.hasPrefix("\(list):"),
+            !plain.utf8.contains(0)
         else { throw .malformed("after", "after must be what an earlier answer gave as next.") }
         return String(plain.dropFirst(list.count + 1))
     }

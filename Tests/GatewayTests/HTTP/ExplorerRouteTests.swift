@@ -27,6 +27,25 @@ import Testing
         }
     }
 
+    @Test func `learns nothing by a stream of what it was before or after it was theirs`() async throws {
+        try await TestGateway.with { gateway in
+            try await gateway.open("north")
+            let id = try await gateway.register()
+            _ = try await gateway.ask("PATCH", "/api/v1/devices/\(id)", #"{"account":"north"}"#)
+            try await gateway.record(21, for: id)
+            func seen(by account: String) async throws -> Reply {
+                try await gateway.ask(
+                    "GET", "/api/v1/streams/device-\(id)", [:], token: try await gateway.token(for: account))
+            }
+            let before = try await seen(by: "default")
+            #expect(before[text: "account"] == "default" && before[text: "firstType"] == "DeviceRegistered")
+            #expect(before.status == 200 && before.json["version"] == nil && before.json["lastTime"] == nil)
+            let now = try await seen(by: "north")
+            #expect(now[text: "account"] == "north" && now[text: "firstType"] == "DeviceAssigned")
+            #expect(now.json["version"] as? Int == 3)
+        }
+    }
+
     @Test func `reads the log by who did it, by request, and between two instants`() async throws {
         try await TestGateway.with { gateway in
             let id = try await gateway.register()

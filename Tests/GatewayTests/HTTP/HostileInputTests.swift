@@ -46,6 +46,7 @@ import Testing
                 ("/api/v1/devices?limit=ten", "limit"), ("/api/v1/devices?limit=1&limit=2", "limit"),
                 ("/api/v1/devices?page=2", "page"), ("/api/v1/events?after=-1", "after"),
                 ("/api/v1/events?after=99999999999999999999", "after"), ("/api/v1/devices/\(id)?at=now", "at"),
+                ("/api/v1/alerts?device=%00", "device"), ("/api/v1/accounts?after=YWNjb3VudHM6AA", "after"),
                 ("/api/v1/streams/device-\(id)/events?after=x", "after"), ("/api/v1/accounts?x=1", "x"),
             ]
             for (path, field) in queries {

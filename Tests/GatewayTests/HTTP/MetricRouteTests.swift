@@ -45,6 +45,35 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("soil moisture", "soil%20moisture"), ("Außentemperatur", "Au%C3%9Fentemperatur"), ("a/b+c", "a%2Fb+c"),
+    ]) func `is answered by whatever name it has`(name: String, path: String) async throws {
+        try await TestGateway.with { gateway in
+            let id = try await gateway.register()
+            try await report(3, of: [name], from: id, gateway)
+            let reply = try await gateway.ask("GET", self.path(path, id, "&resolution=raw"))
+            let found = reply.items.map { $0["metric"] as? String }
+            #expect(reply.status == 200 && found == [name, name, name], "\(reply)")
+            #expect(try await gateway.ask("GET", self.path("%00", id)).status == 404)
+            #expect(try await gateway.ask("GET", self.path("%FF", id)).status == 404)
+        }
+    }
+
+    @Test func `is answered by whole days, wherever in them the range begins and ends`() async throws {
+        try await TestGateway.with { gateway in
+            let id = try await gateway.register()
+            try await report(90, of: ["temperature"], from: id, gateway)
+            let (begin, end) = ("2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z")
+            for (from, to) in [(begin, end), ("2026-11-21T13:00:00Z", end), (begin, "2026-11-21T13:00:00Z")] {
+                let reply = try await gateway.ask(
+                    "GET",
+                    "/api/v1/metrics/temperature?device_id=\(id)&resolution=1d&from=\(from)&to=\(to)")
+                #expect(reply.items.compactMap { $0["count"] as? Int } == [90], "\(from) to \(to): \(reply)")
+                #expect(reply[text: "to"] == end)
+            }
+        }
+    }
+
     @Test func `is answered reading by reading, a late one where it belongs`() async throws {
         try await TestGateway.with { gateway in
             let id = try await gateway.register()

@@ -145,6 +145,9 @@ struct AccountRoutes: Sendable {
         do throws(DispatchError<Account.Rejection>) {
             let memory = try await accounts.recall(id)
             if memory.state.status != .unopened { return memory }
+            // Another server may have opened it meanwhile.
+            let latest = try await accounts.recallLatest(id)
+            if latest.state.status != .unopened { return latest }
         } catch {
             throw Problem(error)
         }

@@ -24,14 +24,16 @@ struct AccountStandings: Sendable {
             throw Problem(error)
         }
         for _ in 0..<Self.attempts {
-            guard memory.state.status != .unopened else { throw Self.unknown(account) }
+            // The account's actor here may know nothing yet of what another server has stored.
+            if memory.state.status == .unopened {
+                guard try await catchUp(&memory, stream) else { throw Self.unknown(account) }
+            }
             do throws(DispatchError<Device.Rejection>) {
                 return try await work(
                     AccountStanding(id: account, isActive: memory.state.status == .active),
                     StreamVersion(stream, at: memory.version))
             } catch {
                 switch error {
-                // The account's actor here may know nothing yet of what another server has stored.
                 case .fenced, .rejected(.accountNotActive):
                     guard try await catchUp(&memory, stream) else { throw Problem(error) }
                 default: throw Problem(error)

@@ -89,17 +89,9 @@ struct CommandRoutes: Sendable {
     /// With what other servers have heard of the device.
     private func latest(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> IssuedCommands {
         let id = exchange.parameter("id")
-        _ = try await devices.memory(of: id, caller)
-        do throws(DispatchError<Device.Rejection>) {
-            let state = try await devices.devices.recallLatest(id).state
-            if caller.scope.includes(state.account) {
-                exchange.shows(device: id, of: state.account)
-                return state.commands
-            }
-        } catch {
-            throw Problem(error)
-        }
-        throw .noDevice
+        let state = try await devices.latest(of: id, caller).state
+        exchange.shows(device: id, of: state.account)
+        return state.commands
     }
 }
 

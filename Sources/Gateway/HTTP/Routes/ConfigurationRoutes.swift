@@ -24,7 +24,7 @@ struct ConfigurationRoutes: Sendable {
         if let point = try await devices.past.point(exchange.query) {
             memory = try await devices.past(id, at: point, caller)
         } else {
-            memory = try await devices.memory(of: id, caller)
+            memory = try await devices.latest(of: id, caller)
         }
         exchange.shows(device: id, of: memory.state.account)
         return try answer(memory.state.configuration)

@@ -115,12 +115,26 @@ extension DeviceRoutes {
         return try await devices.past(id, at: point, for: caller, missing: .noDeviceThen)
     }
 
-    /// The aggregate's memory, if it is a device that the caller may know of.
+    /// The device as its actor here remembers it, if it is one that the caller may know of; for what a command is sent to
+    /// next. Where the actor is behind what another server has stored, the command finds out.
     func memory(of id: String, _ caller: Caller) async throws(Problem) -> AggregateMemory<Device> {
         guard try await isKnown(id, to: caller.scope) else { throw .noDevice }
         do throws(DispatchError<Device.Rejection>) {
             let memory = try await devices.recall(id)
-            if memory.state.status != .unregistered, caller.scope.includes(memory.state.account) { return memory }
+            if memory.isDevice(in: caller.scope) { return memory }
+        } catch {
+            throw Problem(error)
+        }
+        // Another server may have registered it meanwhile, or moved it to the caller.
+        return try await latest(of: id, caller)
+    }
+
+    /// The device with what other servers have stored, if it is one that the caller may know of; for answers.
+    func latest(of id: String, _ caller: Caller) async throws(Problem) -> AggregateMemory<Device> {
+        guard try await isKnown(id, to: caller.scope) else { throw .noDevice }
+        do throws(DispatchError<Device.Rejection>) {
+            let memory = try await devices.recallLatest(id)
+            if memory.isDevice(in: caller.scope) { return memory }
         } catch {
             throw Problem(error)
         }
@@ -146,5 +160,11 @@ extension DeviceRoutes {
         if tag.isHeld(by: exchange) { return Response(status: .notModified, headers: headers) }
         headers.append(contentsOf: exchange.positionHeader())
         return try .json(device, headers: headers)
+    }
+}
+
+extension AggregateMemory<Device> {
+    fileprivate func isDevice(in scope: AccountScope) -> Bool {
+        state.status != .unregistered && scope.includes(state.account)
     }
 }

@@ -48,15 +48,26 @@ struct ExplorerRoutes: Sendable {
         else { throw .noStream }
         let (first, newest) = try await answered { () async throws(EventStoreError) in
             (
-                try await store.readStream(stream, from: 1, limit: 1).first,
+                try await oldest(of: stream, in: caller.scope),
                 try await search.newestEvent(of: stream)
             )
         }
         guard let first, let newest else { throw .noStream }
         var answer = StreamAnswer(first)
-        answer.version = newest.version
-        answer.lastTime = newest.recordedTime
+        // How far another account has brought what was the caller's is not the caller's to know.
+        if caller.scope.includes(newest.metadata.account) {
+            answer.version = newest.version
+            answer.lastTime = newest.recordedTime
+        }
         return try .json(answer)
+    }
+
+    /// The oldest event that is left of the stream and in scope.
+    private func oldest(
+        of stream: StreamName, in scope: AccountScope
+    ) async throws(EventStoreError) -> RecordedEvent? {
+        if case .all = scope { return try await store.readStream(stream, from: 1, limit: 1).first }
+        return try await store.readLog(after: 0, where: LogFilter(scope: scope, stream: stream), limit: 1).events.first
     }
 
     private func event(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {

@@ -14,7 +14,7 @@ struct LimitRoutes: Sendable {
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         try exchange.query.allow()
-        let state = try await devices.memory(of: exchange.parameter("id"), caller).state
+        let state = try await devices.latest(of: exchange.parameter("id"), caller).state
         let type = catalog?.current.limits[DeviceTypeName(account: state.account, type: state.type)]
         return try .json(
             LimitsAnswer(

@@ -36,8 +36,8 @@ struct MetricQuestion {
 
     let metric: String
     let device: String
-    let from: Timestamp
-    let to: Timestamp
+    private(set) var from: Timestamp
+    private(set) var to: Timestamp
     let resolution: Resolution
     let limit: Int
 
@@ -85,8 +85,11 @@ extension MetricQuestion {
     init(_ exchange: Exchange, now: Timestamp) throws(Problem) {
         let query = exchange.query
         try query.allow(["device_id", "from", "to", "resolution", "after", "limit"] + PastQuestion.parameters)
-        metric = exchange.parameter("metric")
-        guard (1...128).contains(metric.utf8.count) else { throw .unknownMetric }
+        // The one part of a path that may be any text.
+        guard let metric = exchange.parameter("metric").removingPercentEncoding,
+            (1...128).contains(metric.utf8.count), !metric.utf8.contains(0)
+        else { throw .unknownMetric }
+        self.metric = metric
         guard let device = query["device_id"] else {
             throw .malformed("device_id", "device_id must name the device whose readings are wanted.")
         }
@@ -110,5 +113,19 @@ extension MetricQuestion {
             )
         }
         limit = try query.limit(default: 1_000, most: 10_000)
+        if resolution == .day {
+            // A day of which some hours were left out would look like one in which nothing was measured then.
+            from = from.startOfDay
+            to = (to - .microseconds(1)).startOfDay + .seconds(86_400)
+        }
+    }
+}
+
+extension Timestamp {
+    /// Of UTC.
+    fileprivate var startOfDay: Timestamp {
+        let day: Int64 = 86_400_000_000
+        let within = microseconds % day
+        return Timestamp(microseconds: microseconds - (within < 0 ? within + day : within))
     }
 }
