@@ -77,6 +77,33 @@ extension EndToEnd {
             }
         }
 
+        @Test func `waits for a view that stands still, whose rows are whole when it goes on`() async throws {
+            try await TestedSystem.with { system in
+                let ids = try await Self.prepare(system)
+                let api = system.api(try await system.start("beside"))
+                try await system.viewsCaughtUp()
+                let view = "/api/v1/projections/telemetry"
+                let paused = try await api.send("POST", "\(view)/pause", #"{"reason":"lunch"}"#)
+                guard paused.status == 200 else { throw Wrong("pausing is answered \(paused.status) \(paused.text)") }
+                try await Self.report(51...200, of: ids, system)
+                let held = try await Self.retain(system, ["--yes"])
+                guard held.succeeded, held.text.contains("not seen yet by the view telemetry") else {
+                    throw Wrong("retention beside a paused view: \(held.text)\(held.errors)")
+                }
+                let resumed = try await api.send("POST", "\(view)/resume", "{}")
+                guard resumed.status == 200 else { throw Wrong("resuming is answered \(resumed.status)") }
+                try await system.viewsCaughtUp()
+                let counted = try await system.number(
+                    "readings in windows", "select sum(count)::int8 from telemetry_windows where length = 3600")
+                guard counted == ids.count * 200 else { throw Wrong("the view has \(counted) readings") }
+                let free = try await Self.retain(system, ["--yes"])
+                guard free.succeeded, free.text.contains("events have left the log."),
+                    !free.text.contains("not seen yet")
+                else { throw Wrong("retention behind the view: \(free.text)\(free.errors)") }
+                try await Checker(system: system).logIsSound()
+            }
+        }
+
         /// 150 readings of three devices, stored as they were before events had a class, and a log that goes on from
         /// there in partitions of 100 positions.
         private static func prepare(_ system: TestedSystem) async throws -> [String] {
@@ -120,7 +147,12 @@ extension EndToEnd {
         private static func retain(
             _ system: TestedSystem, _ options: [String], environment: [String: String] = [:]
         ) async throws -> Command.Output {
-            try await Executable.output(
+            // They note once a second what they have seen, and what they have not would stay.
+            try await eventually("the workflows have seen everything") {
+                try await system.number(
+                    "unseen", "select h.position - c.position from log_head h cross join workflow_checkpoints c") == 0
+            }
+            return try await Executable.output(
                 ["retain", "--telemetry", "0h", "--migration-database-url", system.database.ownerURL] + options,
                 environment: environment)
         }

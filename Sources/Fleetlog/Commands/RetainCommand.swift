@@ -1,7 +1,9 @@
 import ArgumentParser
 import Gateway
 import Logging
+import Projections
 import Runtime
+import Workflows
 
 struct RetainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,6 +13,8 @@ struct RetainCommand: AsyncParsableCommand {
             Says first what would go and what would stay, and asks. Partitions of telemetry leave as whole tables; \
             telemetry from before the log had partitions is deleted bit by bit. The state of each device behind its \
             last leaving event is stored first. Servers work meanwhile. If it is interrupted, run it again.
+
+            What a view or the workflows have not seen yet stays, and so does all that is newer.
             """)
 
     @Option(help: "How old telemetry must be to go: a number of days or hours, such as 30d or 48h.")
@@ -24,6 +28,9 @@ struct RetainCommand: AsyncParsableCommand {
 
     @Flag(help: "Take partitions out of the log and leave them as tables of their own.")
     var keepDetached = false
+
+    @Flag(help: "Let go also what views and workflows have not seen: it will be missing in them for good.")
+    var unseen = false
 
     @OptionGroup var installation: InstallationOptions
 
@@ -44,7 +51,7 @@ struct RetainCommand: AsyncParsableCommand {
         try await LogAccess.with(installation.ownerURL()) { log in
             let retention = LogRetention(
                 of: log.pool, store: log.store, folds: KnownEvents.streamFolds, telemetry: KnownEvents.telemetry)
-            let plan = try await retention.plan(before: cutoff)
+            let plan = try await retention.plan(before: cutoff, readers: unseen ? [] : try await readers(log))
             Console.say(plan.text)
             if dryRun || plan.isEmpty { return }
             guard yes || Console.confirm("Shall they go? There is no way back but a backup.") else {
@@ -73,8 +80,26 @@ struct RetainCommand: AsyncParsableCommand {
     }
 }
 
+extension RetainCommand {
+    private func readers(_ log: LogAccess) async throws -> [LogReader] {
+        try await ViewReaders.all(log.pool) + PostgresWorkflowQueries(pool: log.pool).readers()
+    }
+}
+
 extension RetentionPlan {
-    fileprivate var text: String {
+    fileprivate var text: String { ([holding].compactMap { $0 } + [leaving]).joined(separator: "\n") }
+
+    /// Who must go on first, and how.
+    private var holding: String? {
+        lastReader.map { reader in
+            """
+            What lies behind position \(reader.position) stays, not seen yet by \(reader.name). 'fleetlog projections' shows \
+            how far each view has come; where no server runs, start one.
+            """
+        }
+    }
+
+    private var leaving: String {
         if isEmpty { return "No telemetry is older than \(cutoff) as far as whole partitions go. Nothing to do." }
         var lines = ["Telemetry recorded before \(cutoff) would leave the log:"]
         for partition in partitions {

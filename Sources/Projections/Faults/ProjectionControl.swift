@@ -90,7 +90,12 @@ struct StuckFold<P: WideProjection>: Sendable {
             guard var next = stuck.first.map({ (version: $0.version, after: $0.position - 1) }) else { return nil }
             let stream = StreamName(category: P.category, id: entity.id)
             while true {
-                var events = try await store.readStream(stream, from: next.version, after: next.after, limit: 1_000)
+                let place = StreamPlace(stream, at: next.version - 1, position: next.after)
+                guard var events = try await waiting(behind: place) else {
+                    var left = entity
+                    left.reason = "events that wait have left the log; a rebuild of the view goes on without them"
+                    return left
+                }
                 let isLast = events.count < 1_000
                 events.removeAll { $0.position > end }
                 if let left = try await fold(events, generation, on: connection) { return left }
@@ -99,6 +104,16 @@ struct StuckFold<P: WideProjection>: Sendable {
             }
             _ = try await connection.query(
                 StuckStatements.delete(.text(P.name), .int4(generation), .text(entity.id)))
+            return nil
+        }
+    }
+
+    /// Nil if some of them have left the log.
+    private func waiting(behind place: StreamPlace) async throws -> [RecordedEvent]? {
+        do throws(EventStoreError) {
+            return try await store.readTail(place, limit: 1_000)
+        } catch {
+            guard case .retained = error else { throw error }
             return nil
         }
     }

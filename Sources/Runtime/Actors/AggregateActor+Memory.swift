@@ -3,6 +3,11 @@ extension AggregateActor {
     /// The memory as of now, for reading; turns under way are not awaited.
     func recall() async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
         if let memory, !mustRead { return memory }
+        return try await recallAnew()
+    }
+
+    /// The same, whatever is known already.
+    func recallAnew() async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
         let loaded: AggregateMemory<D>
         do throws(DispatchError<D.Rejection>) {
             loaded = try await load()
@@ -34,7 +39,14 @@ extension AggregateActor {
     /// The memory as the log has it now.
     func load() async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
         do throws(EventStoreError) {
-            if let memory { return try await folded(onto: memory) }
+            if let memory {
+                do throws(EventStoreError) {
+                    return try await folded(onto: memory)
+                } catch {
+                    // What came next has left the log; the snapshot at the stream's floor stands for it.
+                    guard case .retained = error else { throw error }
+                }
+            }
             let snapshot = try await context.snapshots.latest(of: stream)
             let start = snapshot.flatMap(AggregateMemory<D>.init)
             // A snapshot that could not be read is replaced as soon as the fold is done.

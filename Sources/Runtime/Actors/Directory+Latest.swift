@@ -2,6 +2,7 @@ extension Directory {
     /// The aggregate's memory with what other servers have stored since its actor here last looked.
     package nonisolated func recallLatest(_ id: String) async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
         var memory = try await recall(id)
+        var isAnew = false
         let stream = StreamName(category: D.category, id: id)
         while true {
             let page: [RecordedEvent]
@@ -11,6 +12,11 @@ extension Directory {
             } catch .corrupt(_, let reason) {
                 throw .broken(reason: reason)
             } catch .retained(let version) {
+                // The actor may have slept over it: nothing has made it read since.
+                if !isAnew {
+                    (memory, isAnew) = (try await recallAnew(id), true)
+                    continue
+                }
                 throw .broken(reason: EventStoreError.retained(through: version).debugDescription)
             } catch {
                 throw .unavailable(reason: error.debugDescription)

@@ -182,6 +182,11 @@ package actor Directory<D: Decider>: Service {
         return try await actor(for: id).recall()
     }
 
+    /// The same as the log has it now, though the actor may be content with what it knows.
+    nonisolated func recallAnew(_ id: String) async throws(DispatchError<D.Rejection>) -> AggregateMemory<D> {
+        try await actor(for: id).recallAnew()
+    }
+
     /// Tells the aggregate's actor, if it is awake, how far others have brought its stream.
     func note(version: Int64, of id: String) {
         guard let place = awake[id] else { return }

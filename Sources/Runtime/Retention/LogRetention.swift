@@ -23,12 +23,15 @@ package struct LogRetention: Sendable {
 
     // MARK: Plan
 
-    /// What is wholly older than `cutoff`. Only reads.
-    package func plan(before cutoff: Timestamp) async throws -> RetentionPlan {
+    /// What is wholly older than `cutoff`, and was seen by all readers. Only reads.
+    package func plan(before cutoff: Timestamp, readers: [LogReader] = []) async throws -> RetentionPlan {
         let head = try await store.head().position
-        let boundary = try await boundary(of: cutoff, head)
+        var boundary = try await boundary(of: cutoff, head)
+        let last = readers.min { $0.position < $1.position }.flatMap { $0.position + 1 < boundary ? $0 : nil }
+        if let last { boundary = last.position + 1 }
         var plan = RetentionPlan(
-            cutoff: cutoff, boundary: boundary, partitions: [], mixedEvents: 0, keptPartitions: 0, keptBytes: 0)
+            cutoff: cutoff, boundary: boundary, lastReader: last, partitions: [], mixedEvents: 0, keptPartitions: 0,
+            keptBytes: 0)
         for row in try await query(RetentionStatements.partitions()) {
             let (name, first, end) = (try row.text(0), try row.int8(1), try row.int8(2))
             let bytes = try row.int8(3)

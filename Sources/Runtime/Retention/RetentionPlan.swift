@@ -17,8 +17,10 @@ package struct RetentionPlan: Sendable {
     }
 
     package var cutoff: Timestamp
-    /// The first position that was recorded at the cutoff or after it.
+    /// The first position that was recorded at the cutoff or after it, or that a reader has not seen.
     package var boundary: Int64
+    /// Who has not seen what is older than the cutoff, of several the one that is furthest behind.
+    package var lastReader: LogReader?
     package var partitions: [Partition]
     /// Telemetry from before events had a class, which must be taken out event by event.
     package var mixedEvents: Int64

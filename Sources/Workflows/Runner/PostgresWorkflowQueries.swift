@@ -21,6 +21,13 @@ package struct PostgresWorkflowQueries: WorkflowQueries {
         }
     }
 
+    /// How far the workflows have come in the log.
+    package func readers() async throws(EventStoreError) -> [LogReader] {
+        try await query(Self.position(.text(runner))) { rows in
+            try rows.map { LogReader("the workflows", at: try $0.int8(0)) }
+        }
+    }
+
     package func stopped(_ workflow: String, limit: Int) async throws(EventStoreError) -> [StoppedInstance] {
         try await query(Self.stopped(.text(workflow), .int8(Int64(limit)))) { rows in
             try rows.map { row in
@@ -45,6 +52,9 @@ package struct PostgresWorkflowQueries: WorkflowQueries {
             throw .unavailable(reason: (error as? PostgresError)?.debugDescription ?? "\(error)")
         }
     }
+
+    private static let position = Statement(
+        "workflow position", "select position from workflow_checkpoints where runner = $1")
 
     private static let status = Statement(
         "workflow status",

@@ -130,6 +130,38 @@ private enum Meter: Decider {
         }
     }
 
+    @Test func `takes nothing that somebody has yet to read`() async throws {
+        try await withLog { log, retention in
+            let all = LogReader("the fast", at: 3_107)
+            for (position, count) in [(0, 0), (999, 0), (1_000, 1), (2_999, 2), (3_000, 3)] {
+                let slow = LogReader("the slow", at: Int64(position))
+                let plan = try await retention.plan(
+                    before: Timestamp(microseconds: .max), readers: [all, slow])
+                #expect(plan.partitions.count == count, "\(position)")
+                #expect(plan.lastReader == slow)
+            }
+            let free = try await retention.plan(before: Timestamp(microseconds: .max), readers: [all])
+            #expect(free.partitions.count == 3 && free.lastReader == nil)
+        }
+    }
+
+    @Test func `leaves actors awake that know less than the log can tell, and has them read again`() async throws {
+        try await withLog { log, retention in
+            let awake = Directory<Meter>(store: log.store, snapshots: InMemorySnapshotStore())
+            _ = try await awake.recall("a")
+            let elsewhere = Directory<Meter>(store: log.store, snapshots: log.snapshots)
+            try await send((0..<2_000).map { .read($0) }, to: "a", elsewhere)
+            let held = Directory<Meter>(store: log.store, snapshots: log.snapshots)
+            _ = try await held.recall("b")
+            try await send((0..<2_000).map { .read($0) }, to: "b", elsewhere)
+            let known = try await elsewhere.recall("b")
+            try await retention.perform(try await plan(retention)) { _ in }
+            #expect(try await held.recallLatest("b").agrees(with: known))
+            // Without a snapshot there is no way past the floor.
+            await #expect(throws: DispatchError<Meter.Rejection>.self) { _ = try await awake.recallLatest("a") }
+        }
+    }
+
     @Test func `leaves streams with gaps, which pages of any size leap over`() async throws {
         try await withLog { log, retention in
             func versions(of id: String, from first: Int64, by size: Int) async throws -> [Int64] {
