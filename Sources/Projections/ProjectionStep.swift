@@ -102,10 +102,11 @@ extension PageFold {
             }
             if let (fold, store) = result {
                 guard let store, store.parameters.bytes.count > bounds.bytes,
-                    let (stream, bytes) = fold.largest(of: events, generation), bytes > bounds.bytes,
-                    let event = events.first(where: { $0.stream.id == stream })
+                    let excess = fold.excess(of: events, generation)
                 else { return (fold, store) }
-                start.bar(event, "the rows of \(stream) take \(bytes) bytes, more than \(bounds.bytes)")
+                start.bar(
+                    excess.event,
+                    "the rows of \(excess.event.stream.id) take \(excess.bytes) bytes, more than \(excess.bound)")
             } else if let event = events.first(where: { $0.position == watch.position }) {
                 try Task.checkCancellation()
                 start.bar(event, "the view's code was at it for longer than \(bounds.time)")
@@ -115,11 +116,14 @@ extension PageFold {
         }
     }
 
-    /// The stream whose rows take the most, with their bytes.
-    private func largest(of events: [RecordedEvent], _ generation: Int32) -> (stream: String, bytes: Int)? {
-        Dictionary(grouping: events, by: \.stream.id).map { stream, events in
+    /// The first event of the stream whose rows take the most beyond what they may; nil if none does.
+    private func excess(
+        of events: [RecordedEvent], _ generation: Int32
+    ) -> (event: RecordedEvent, bytes: Int, bound: Int)? {
+        Dictionary(grouping: events, by: \.stream.id).values.map { events in
             let rows = Self.ids(of: events).filter { self.rows.isTouched($0) }.compactMap { self.rows[$0] }
-            return (stream, P.store(rows, generation: generation).parameters.bytes.count)
-        }.max { $0.1 < $1.1 }
+            let bytes = P.store(rows, generation: generation).parameters.bytes.count
+            return (events[0], bytes, bounds.bytes(for: events.count))
+        }.filter { $0.1 > $0.2 }.max { $0.1 - $0.2 < $1.1 - $1.2 }
     }
 }

@@ -173,12 +173,22 @@ private enum FaultyDevices: Projection {
 
     @Test func `stops a device whose row grows too large, and no other`() async throws {
         var bounds = FoldBounds()
-        bounds.bytes = 100_000
+        (bounds.bytes, bounds.bytesPerEvent) = (100_000, 0)
         try await withView(.swelling(2), bounds: bounds) { fleet, log, rebuilds in
             try await fleet.viewReachesHead()
             #expect(try await counts(fleet).last == 2)
             let stuck = try #require(try await rebuilds.stuck("devices", limit: 9).first)
             #expect(stuck.id == broken && stuck.reason.contains("more than 100000"))
+        }
+    }
+
+    @Test func `stops no device because much of what it has sent comes at once`() async throws {
+        var bounds = FoldBounds()
+        bounds.bytes = 0
+        try await withView(.throwing(.max), bounds: bounds) { fleet, log, rebuilds in
+            try await fleet.viewReachesHead()
+            #expect(try await counts(fleet) == [2, 2])
+            #expect(try await rebuilds.stuck("devices", limit: 9).isEmpty)
         }
     }
 

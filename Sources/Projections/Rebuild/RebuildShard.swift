@@ -94,7 +94,10 @@ final class RebuildShard<P: WideProjection>: Sendable {
         }
         if isDone == true { return nil }
         try Task.checkCancellation()
-        return events.first { $0.position == watch.position }
+        guard let event = events.first(where: { $0.position == watch.position }) else {
+            throw RebuildError.unavailable(reason: "the view's code did not get to begin")
+        }
+        return event
     }
 
     func takeChanged() -> Changes {
