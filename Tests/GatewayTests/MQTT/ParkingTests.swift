@@ -12,13 +12,13 @@ private let sick = StreamName(category: "device", id: "d7")
     private let devices = (1...20).map { "d\($0)" }
 
     /// A fleet that sleeps; its directory gives a sick device another chance each second.
-    private func directory(_ store: any EventStore, _ log: PostgresLog) async throws -> Directory<Device> {
+    fileprivate func directory(_ store: any EventStore, _ log: PostgresLog) async throws -> Directory<Device> {
         let registrar = Directory<Device>(store: store, snapshots: log.snapshots)
         for device in devices { try await registrar.register(device) }
         return sleeping(store, log)
     }
 
-    private func sleeping(_ store: any EventStore, _ log: PostgresLog) -> Directory<Device> {
+    fileprivate func sleeping(_ store: any EventStore, _ log: PostgresLog) -> Directory<Device> {
         var policy = SupervisionPolicy()
         policy.limit = .milliseconds(500)
         policy.pause = .seconds(1)
@@ -26,11 +26,11 @@ private let sick = StreamName(category: "device", id: "d7")
             store: store, snapshots: log.snapshots, supervision: policy, logger: GatewayHarness.logger)
     }
 
-    private func readings(_ range: ClosedRange<Int>) -> [(String, [UInt8])] {
+    fileprivate func readings(_ range: ClosedRange<Int>) -> [(String, [UInt8])] {
         range.flatMap { number in devices.map { ("devices/\($0)/telemetry", Array("{\"a\":\(number)}".utf8)) } }
     }
 
-    private func values(_ events: [RecordedEvent]) -> [String] {
+    fileprivate func values(_ events: [RecordedEvent]) -> [String] {
         events.map { String(decoding: $0.data, as: UTF8.self) }
     }
 
@@ -127,10 +127,62 @@ private let sick = StreamName(category: "device", id: "d7")
     }
 }
 
+extension `A device whose stream cannot be read, over Postgres` {
+    @Test func `has what a server parked that was just being left, though it was not counted at first`() async throws {
+        let broker = try await ThrowawayBroker.start()
+        try await PostgresLog.with { log in
+            let store = PoisonableStore(log.store)
+            let parking = PostgresParkingStore(pool: log.pool, log: log.store)
+            let directory = try await directory(store, log)
+            store.poison(sick)
+            try await GatewayHarness.with(
+                broker: broker, store: store, devices: [], directory: directory, parking: parking
+            ) { harness in
+                try await harness.publisher().publish(readings(1...1))
+                try await eventually { harness.happenings.tally.messages == 20 }
+            }
+            store.heal()
+            let late = FaultyParkingStore(parking, failing: .countingInTime)
+            try await GatewayHarness.with(
+                broker: broker, store: store, devices: [], server: "s2", directory: sleeping(store, log), parking: late
+            ) { harness in
+                try await harness.publisher().publish(readings(2...2))
+                try await eventually(within: .seconds(60)) { try await harness.readings(of: "d7").count == 2 }
+                let values = try await values(harness.readings(of: "d7"))
+                #expect(values.enumerated().allSatisfy { $1.contains("\"a\":\($0 + 1)}") }, "\(values)")
+            }
+        }
+        await broker.remove()
+    }
+
+    @Test func `is not parked for good by a count that is too high`() async throws {
+        try await PostgresLog.with { log in
+            let directory = try await directory(log.store, log)
+            let parking = FaultyParkingStore(
+                PostgresParkingStore(pool: log.pool, log: log.store), failing: .countingRight)
+            try await GatewayHarness.with(store: log.store, devices: [], directory: directory, parking: parking) {
+                harness in
+                var number = 1
+                try await eventually(within: .seconds(60)) {
+                    let parked = harness.happenings.tally.parked
+                    try await harness.publisher().publish(readings(number...number))
+                    try await eventually { harness.happenings.tally.messages == number * 20 }
+                    number += 1
+                    return harness.happenings.tally.parked == parked
+                }
+            }
+        }
+    }
+}
+
 /// A store of which one thing does not work until it recovers, as if its server died there.
 private final class FaultyParkingStore: ParkingStore {
     enum Fault: Sendable {
         case reading, removing
+        /// Nothing is found to be parked the first time somebody asks.
+        case countingInTime
+        /// One message too many is counted.
+        case countingRight
         /// The messages are parked all the same.
         case answeringToParking
     }
@@ -154,7 +206,17 @@ private final class FaultyParkingStore: ParkingStore {
         try fail(.answeringToParking)
     }
 
-    func queues() async throws(ParkingError) -> [String: ParkedQueue] { try await inner.queues() }
+    func queues() async throws(ParkingError) -> [String: ParkedQueue] {
+        let fault = fault.withLock { fault in
+            defer { if fault == .countingInTime { fault = nil } }
+            return fault
+        }
+        switch fault {
+        case .countingInTime: return [:]
+        case .countingRight: return ["d7": ParkedQueue(count: 1, oldest: .now())]
+        default: return try await inner.queues()
+        }
+    }
 
     func first(_ limit: Int, of device: String) async throws(ParkingError) -> [(id: Int64, message: ParkedMessage)] {
         try fail(.reading)

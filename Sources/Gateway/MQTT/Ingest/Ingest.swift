@@ -78,6 +78,7 @@ struct Ingest: Sendable {
             var generations = try await generationLog.begin(sessionPresent: sessionPresent)
             await connection.sessionIsRecorded()
             await parked.expectNone()
+            try await parked.learn()
             connected()
             status.become(.connected(generation: generations.current))
             observe(.connected(generation: generations.current, sessionPresent: sessionPresent))

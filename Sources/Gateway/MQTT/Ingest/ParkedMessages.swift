@@ -17,6 +17,8 @@ actor ParkedMessages {
     private let logger: Logger
     private let metrics = ParkingMetrics()
     private var queues: [String: ParkedQueue] = [:]
+    /// How many of those counted are being stored, and may not be found yet.
+    private var onTheWay: [String: Int] = [:]
     /// Messages that wait behind parked ones and are not stored yet.
     private var expected: [String: Int] = [:]
 
@@ -63,11 +65,25 @@ actor ParkedMessages {
         }
     }
 
+    /// Learns what an earlier server has parked since; to be called once its fence has fallen, and while nothing is parked.
+    func learn() async throws(IngestEnd) {
+        // What is applied meanwhile is counted too often, which is found out when no more is there.
+        for (device, queue) in try await patiently({ () async throws(ParkingError) in try await store.queues() }) {
+            queues[device, default: queue].count = max(queues[device]?.count ?? 0, queue.count)
+        }
+    }
+
     /// Stores the messages before they are acknowledged.
     func park(_ messages: [ParkedMessage], under fence: StreamVersion) async throws(IngestEnd) {
         if messages.isEmpty { return }
         for message in messages {
             queues[message.device, default: ParkedQueue(count: 0, oldest: message.receivedTime)].count += 1
+            onTheWay[message.device, default: 0] += 1
+        }
+        defer {
+            for message in messages {
+                onTheWay[message.device] = onTheWay[message.device].flatMap { $0 > 1 ? $0 - 1 : nil }
+            }
         }
         do {
             try await patiently { () async throws(ParkingError) in try await store.park(messages, under: fence) }
@@ -96,8 +112,14 @@ actor ParkedMessages {
         var progressed = false
         do throws(ParkingError) {
             while !Task.isCancelled {
+                let (count, mayBeFound) = (queues[device]?.count, onTheWay[device] == nil)
                 let page = try await store.first(100, of: device)
-                if page.isEmpty { return progressed }
+                if page.isEmpty {
+                    // Were more counted than there are, all that follows would be parked for good. A server that led before
+                    // may have applied some.
+                    if mayBeFound, onTheWay[device] == nil, queues[device]?.count == count { queues[device] = nil }
+                    return progressed
+                }
                 for (id, parked) in page {
                     queues[device]?.oldest = parked.receivedTime
                     guard await isApplied(parked, id) else { return progressed }
