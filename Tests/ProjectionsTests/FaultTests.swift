@@ -182,6 +182,19 @@ private enum FaultyDevices: Projection {
         }
     }
 
+    @Test func `does not go on over what has left the log meanwhile`() async throws {
+        try await withView(.throwing(2)) { fleet, log, rebuilds in
+            try await fleet.viewReachesHead()
+            let stuck = try #require(try await rebuilds.stuck("devices", limit: 9).first)
+            mend()
+            try await log.asSuperuser(
+                "insert into stream_floors values ('device-\(broken)', \(stuck.version), \(stuck.position))")
+            let outcome = try await rebuilds.resume("devices", entity: broken)
+            #expect(outcome.resumed == 0 && outcome.stuck.first?.reason.contains("have left the log") == true)
+            #expect(try await rebuilds.stuck("devices", limit: 9).map(\.id) == [broken])
+        }
+    }
+
     @Test func `stops no device because much of what it has sent comes at once`() async throws {
         var bounds = FoldBounds()
         bounds.bytes = 0
