@@ -3,23 +3,6 @@ import Runtime
 import Support
 import Testing
 
-/// Two servers over one database.
-private func withTwoServers(
-    _ body: @escaping @Sendable (TestGateway, TestGateway) async throws -> Void
-) async throws {
-    try await PostgresLog.with { log in
-        let serials = PostgresSerialNumbers(pool: log.pool)
-        try await TestGateway.with(store: log.store, serials: serials) { one in
-            try await PostgresLog.with(log.database) { elsewhere in
-                let serials = PostgresSerialNumbers(pool: elsewhere.pool)
-                try await TestGateway.with(
-                    store: elsewhere.store, tokens: one.tokens, serials: serials, admin: one.admin
-                ) { other in try await body(one, other) }
-            }
-        }
-    }
-}
-
 private func body(_ serial: String, _ account: String = "default") -> String {
     #"{"serial":"\#(serial)","type":"smoke","account":"\#(account)"}"#
 }
@@ -34,31 +17,6 @@ private func body(_ serial: String, _ account: String = "default") -> String {
                 #"{"devices":[{"serial":"a\u0000b","type":"smoke"},{"serial":"c","type":"smoke"}]}"#)
             #expect(batch.items.count == 2 && batch.items[1]["id"] is String, "\(batch)")
             #expect(batch.items.first?["id"] == nil)
-        }
-    }
-
-    /// An actor answers from what it knows until something is stored; two servers must not contradict each other for that.
-    @Test func `and all else of a device is answered alike by both servers`() async throws {
-        try await withTwoServers { one, other in
-            let id = try await one.register()
-            let path = "/api/v1/devices/\(id)"
-            // Both actors are awake.
-            for server in [one, other] { #expect(try await server.ask("GET", "\(path)/config").status == 200) }
-            #expect(try await one.ask("PUT", "\(path)/config", #"{"a":1}"#).status == 200)
-            for server in [one, other] {
-                let read = try await server.ask("GET", "\(path)/config")
-                #expect(read.headers["etag"] == "\"1\"", "\(read)")
-            }
-            _ = try await other.ask("POST", "/api/v1/devices", body("B", "north"))
-            try await one.open("north")
-            #expect(try await other.ask("POST", "/api/v1/devices", body("B", "north")).status == 201)
-            #expect(try await other.ask("POST", "/api/v1/accounts/south/deactivate").status == 404)
-            try await one.open("south")
-            #expect(try await other.ask("POST", "/api/v1/accounts/south/deactivate").status == 200)
-            let north = try await one.token(for: "north")
-            #expect(try await other.ask("PATCH", path, #"{"name":"N"}"#, token: north).status == 404)
-            #expect(try await one.ask("PATCH", path, #"{"account":"north"}"#).status == 200)
-            #expect(try await other.ask("PATCH", path, #"{"name":"N"}"#, token: north).status == 200)
         }
     }
 

@@ -81,14 +81,7 @@ private let sick = StreamName(category: "device", id: "d7")
                 #expect(try await harness.readings(of: "d7").count == 1)
                 // Nor does it count any longer, once its row is known to be gone.
                 dying.recover()
-                var number = 2
-                try await eventually(within: .seconds(60)) {
-                    let parked = harness.happenings.tally.parked
-                    try await harness.publisher().publish(readings(number...number))
-                    try await eventually { harness.happenings.tally.messages == number * 20 }
-                    number += 1
-                    return harness.happenings.tally.parked == parked
-                }
+                try await publish(from: 2, untilNoneIsParkedBy: harness)
             }
         }
     }
@@ -155,6 +148,18 @@ extension `A device whose stream cannot be read, over Postgres` {
         await broker.remove()
     }
 
+    /// One reading of each device after the other, from the one of this number on.
+    fileprivate func publish(from first: Int, untilNoneIsParkedBy harness: GatewayHarness) async throws {
+        var number = first
+        try await eventually(within: .seconds(60)) {
+            let parked = harness.happenings.tally.parked
+            try await harness.publisher().publish(readings(number...number))
+            try await eventually { harness.happenings.tally.messages == number * 20 }
+            number += 1
+            return harness.happenings.tally.parked == parked
+        }
+    }
+
     @Test func `is not parked for good by a count that is too high`() async throws {
         try await PostgresLog.with { log in
             let directory = try await directory(log.store, log)
@@ -162,14 +167,7 @@ extension `A device whose stream cannot be read, over Postgres` {
                 PostgresParkingStore(pool: log.pool, log: log.store), failing: .countingRight)
             try await GatewayHarness.with(store: log.store, devices: [], directory: directory, parking: parking) {
                 harness in
-                var number = 1
-                try await eventually(within: .seconds(60)) {
-                    let parked = harness.happenings.tally.parked
-                    try await harness.publisher().publish(readings(number...number))
-                    try await eventually { harness.happenings.tally.messages == number * 20 }
-                    number += 1
-                    return harness.happenings.tally.parked == parked
-                }
+                try await publish(from: 1, untilNoneIsParkedBy: harness)
             }
         }
     }
