@@ -100,6 +100,7 @@ extension RetentionPlan {
     }
 
     private var leaving: String {
+        if isEmpty, lastReader != nil { return "No whole partition lies before that. Nothing to do." }
         if isEmpty { return "No telemetry is older than \(cutoff) as far as whole partitions go. Nothing to do." }
         var lines = ["Telemetry recorded before \(cutoff) would leave the log:"]
         for partition in partitions {
