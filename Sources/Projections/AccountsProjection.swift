@@ -53,11 +53,11 @@ extension AccountsProjection {
             version = excluded.version
         """)
 
-    private static let digest = Statement(
-        "digest_accounts",
+    private static let digests = Statement(
+        "digests_accounts",
         """
-        select count(*), coalesce(sum(hashtextextended((to_jsonb(a) - 'generation')::text, 0)), 0)::text
-        from accounts a where generation = $1
+        select generation, count(*), sum(hashtextextended((to_jsonb(a) - 'generation')::text, 0))::text
+        from accounts a where generation = any($1) group by generation
         """)
 
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
@@ -68,7 +68,7 @@ extension AccountsProjection {
         page(.int4(generation), .text(id), .int8(limit))
     }
 
-    package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
+    package static func digests(of generations: [Int32]) -> BoundStatement { digests(.int4Array(generations)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> AccountRow {
         guard let state = Account.Status(rawValue: try row.text(2)) else {

@@ -68,11 +68,11 @@ extension AlertsProjection {
             version = excluded.version
         """)
 
-    private static let digest = Statement(
-        "digest_alerts",
+    private static let digests = Statement(
+        "digests_alerts",
         """
-        select count(*), coalesce(sum(hashtextextended((to_jsonb(a) - 'generation')::text, 0)), 0)::text
-        from alerts a where generation = $1
+        select generation, count(*), sum(hashtextextended((to_jsonb(a) - 'generation')::text, 0))::text
+        from alerts a where generation = any($1) group by generation
         """)
 
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
@@ -83,7 +83,7 @@ extension AlertsProjection {
         page(.int4(generation), .text(id), .int8(limit))
     }
 
-    package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
+    package static func digests(of generations: [Int32]) -> BoundStatement { digests(.int4Array(generations)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> AlertRow {
         guard let severity = Severity(rawValue: try row.text(4)) else {

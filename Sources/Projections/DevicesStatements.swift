@@ -44,11 +44,11 @@ extension DevicesProjection {
             duplicate_count = excluded.duplicate_count, late_count = excluded.late_count
         """)
 
-    private static let digest = Statement(
-        "digest_devices",
+    private static let digests = Statement(
+        "digests_devices",
         """
-        select count(*), coalesce(sum(hashtextextended((to_jsonb(d) - 'generation')::text, 0)), 0)::text
-        from devices d where generation = $1
+        select generation, count(*), sum(hashtextextended((to_jsonb(d) - 'generation')::text, 0))::text
+        from devices d where generation = any($1) group by generation
         """)
 
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
@@ -59,7 +59,7 @@ extension DevicesProjection {
         page(.int4(generation), .text(id), .int8(limit))
     }
 
-    package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
+    package static func digests(of generations: [Int32]) -> BoundStatement { digests(.int4Array(generations)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> DeviceRow {
         guard let state = Device.Status(rawValue: try row.text(6)) else {

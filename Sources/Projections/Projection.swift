@@ -57,8 +57,9 @@ package protocol WideProjection: Sendable {
     static func life(of row: Row) -> RowLife?
     /// How many of its rows take the memory of one row of `devices`.
     static var rowsPerUnit: Int { get }
-    /// Row count, and a digest of all rows that does not depend on their order.
-    static func digest(generation: Int32) -> BoundStatement
+    /// Of each of these generations that has rows: its number, how many rows there are, and a digest of all of them that
+    /// does not depend on their order.
+    static func digests(of generations: [Int32]) -> BoundStatement
     /// Deletes at most so many rows of a generation.
     static func drop(_ generation: Int32, limit: Int64) -> BoundStatement
     /// Deletes the rows with these ids.

@@ -36,11 +36,11 @@ extension RolloutDevicesProjection {
             changed_time = excluded.changed_time, version = excluded.version
         """)
 
-    private static let digest = Statement(
-        "digest_rollout_devices",
+    private static let digests = Statement(
+        "digests_rollout_devices",
         """
-        select count(*), coalesce(sum(hashtextextended((to_jsonb(d) - 'generation')::text, 0)), 0)::text
-        from rollout_devices d where generation = $1
+        select generation, count(*), sum(hashtextextended((to_jsonb(d) - 'generation')::text, 0))::text
+        from rollout_devices d where generation = any($1) group by generation
         """)
 
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
@@ -54,7 +54,7 @@ extension RolloutDevicesProjection {
             .int4(generation), .text(parts.first ?? ""), .text(parts.dropFirst().first ?? ""), .int8(limit))
     }
 
-    package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
+    package static func digests(of generations: [Int32]) -> BoundStatement { digests(.int4Array(generations)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> RolloutDeviceRow {
         guard let state = InstallationState(rawValue: try row.text(3)) else {

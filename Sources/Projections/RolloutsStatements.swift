@@ -32,11 +32,11 @@ extension RolloutsProjection {
             opened_groups = excluded.opened_groups, changed_time = excluded.changed_time, version = excluded.version
         """)
 
-    private static let digest = Statement(
-        "digest_rollouts",
+    private static let digests = Statement(
+        "digests_rollouts",
         """
-        select count(*), coalesce(sum(hashtextextended((to_jsonb(r) - 'generation')::text, 0)), 0)::text
-        from rollouts r where generation = $1
+        select generation, count(*), sum(hashtextextended((to_jsonb(r) - 'generation')::text, 0))::text
+        from rollouts r where generation = any($1) group by generation
         """)
 
     package static func load(_ ids: [String], generation: Int32) -> BoundStatement {
@@ -47,7 +47,7 @@ extension RolloutsProjection {
         page(.int4(generation), .text(id), .int8(limit))
     }
 
-    package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
+    package static func digests(of generations: [Int32]) -> BoundStatement { digests(.int4Array(generations)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> RolloutRow {
         guard let state = Rollout.Status(rawValue: try row.text(10)) else {

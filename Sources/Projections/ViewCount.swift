@@ -59,9 +59,9 @@ package struct ViewCount: Service {
             }
             let (generation, position) = (try live.int4(0), try live.int8(1))
             if known.generation == generation, known.position == position { return nil }
-            guard let sum = try await connection.query(P.digest(generation: generation)).first else { return nil }
+            let content = try await RowDigest.of([generation], of: P.self, on: connection)[0]
             return ViewCountStatements.store(
-                .text(P.name), .int4(generation), .int8(position), .int8(try sum.int8(0)), .text(try sum.text(1)),
+                .text(P.name), .int4(generation), .int8(position), .int8(content.rows), .text(content.digest),
                 .float8((.now - begin) / .seconds(1)))
         }
         if let content { _ = try await pool.withConnection { try await $0.query(content) } }

@@ -45,7 +45,7 @@ private enum FaultyDevices: Projection {
     static func store(_ rows: [DeviceRow], generation: Int32) -> BoundStatement {
         DevicesProjection.store(rows, generation: generation)
     }
-    static func digest(generation: Int32) -> BoundStatement { DevicesProjection.digest(generation: generation) }
+    static func digests(of generations: [Int32]) -> BoundStatement { DevicesProjection.digests(of: generations) }
 }
 
 @Suite(.timeLimit(.minutes(5))) struct `A view whose code is broken` {

@@ -262,5 +262,5 @@ private enum RenamedDevices: Projection {
     static func store(_ rows: [DeviceRow], generation: Int32) -> BoundStatement {
         DevicesProjection.store(rows, generation: generation)
     }
-    static func digest(generation: Int32) -> BoundStatement { DevicesProjection.digest(generation: generation) }
+    static func digests(of generations: [Int32]) -> BoundStatement { DevicesProjection.digests(of: generations) }
 }

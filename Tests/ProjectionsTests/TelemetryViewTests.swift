@@ -302,35 +302,51 @@ import Testing
         }
     }
 
-    @Test func `is hashed as the JSON of its rows, whatever they hold`() async throws {
+    @Test func `has another digest once any column of any row is another, and when two rows change places in one`()
+        async throws
+    {
         try await PostgresLog.with { log in
-            let rows = try await log.number(
-                #"""
+            let made = try await log.number(
+                """
                 with made as (
                     insert into telemetry_windows (
                         generation, device, metric, length, start, account, count, minimum, maximum, last, last_time, sum,
                         squares, unsummed, provisional)
-                    select 7, name, 'm' || place, 60, '2026-11-22 10:00', name, place, number, -number, number / 3,
-                        '2026-11-22 10:00:12.345678', 10 ^ place, 0, 0,
-                        case place when 3 then '{"settled":[1,"two"],"all":[[1,2,3.50]]}'::jsonb end
-                    from unnest('{0,-0.5,1e-4,1e-5,1e-300,1e14,1e15,123456789012345680,1e300,0.1}'::float8[])
-                            with ordinality as n (number, place),
-                        unnest(array['a', 'quote " and \', E'\x01\n\t\x7f', 'grüße 漢字', '']) as t (name)
+                    select generation, 'd' || n, 'm' || n, 60 * n, timestamptz '2026-11-22 10:00' + n * interval '1 day',
+                        'a' || n, n, n, n, n, timestamptz '2026-11-22 10:00:12' + n * interval '1 day', n, n, n,
+                        to_jsonb(n)
+                    from generate_series(1, 2) as r (n), generate_series(7, 8) as g (generation)
                     returning 1
                 ) select count(*) from made
-                """#)
-            #expect(rows == 50)
-            let json = Statement.unprepared(
-                "hash_json",
+                """)
+            #expect(made == 4)
+            let columns = try await log.texts(
                 """
-                select sum(hashtextextended((to_jsonb(w) - 'generation')::text, 0))::text
-                from telemetry_windows w where generation = 7
-                """, effect: .reads)
+                select column_name::text from information_schema.columns
+                where table_name = 'telemetry_windows' and column_name <> 'generation' order by ordinal_position
+                """)
+            #expect(columns.count > 10)
             try await log.pool.withConnection { connection in
-                let wanted = try #require(try await connection.query(json()).first).text(0)
-                let found = try #require(try await connection.query(TelemetryProjection.digest(generation: 7)).first)
-                #expect(try found.text(1) == wanted)
-                #expect(try found.int8(0) == 50)
+                let same = try await RowDigest.of([7, 8, 9], of: TelemetryProjection.self, on: connection)
+                #expect(same[0] == same[1] && same[0].rows == 2)
+                #expect(same[2] == RowDigest(rows: 0, digest: "0"))
+                for column in columns {
+                    let swap = """
+                        update telemetry_windows w set \(column) = o.\(column) from telemetry_windows o
+                        where w.generation = 8 and o.generation = 7 and w.device <> o.device
+                        """
+                    let changed = """
+                        \(swap) and w.device = 'd1'
+                        """
+                    for change in [changed, swap] {
+                        _ = try await connection.query(Statement.begin())
+                        _ = try await connection.query(Statement.unprepared("change", change, effect: .writes)())
+                        let now = try await RowDigest.of([7, 8], of: TelemetryProjection.self, on: connection)
+                        #expect(now[0] == same[0])
+                        #expect(now[1].digest != same[1].digest, "\(column) does not count")
+                        _ = try await connection.query(Statement.rollback())
+                    }
+                }
             }
         }
     }

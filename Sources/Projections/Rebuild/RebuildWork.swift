@@ -158,13 +158,11 @@ package struct RebuildWork<P: WideProjection>: Sendable {
     private func compare(
         _ live: (generation: Int32, position: Int64), in snapshot: PostgresConnection
     ) async throws -> Rebuild.Comparison {
-        let digests = try await snapshot.run([
-            P.digest(generation: live.generation), P.digest(generation: generation),
-        ])
-        guard let old = digests[0].first, let new = digests[1].first else { throw RebuildError.disturbed }
+        let digests = try await RowDigest.of([live.generation, generation], of: P.self, on: snapshot)
+        let (old, new) = (digests[0], digests[1])
         var comparison = Rebuild.Comparison(
-            position: live.position, liveRows: try old.int8(0), nextRows: try new.int8(0),
-            liveDigest: try old.text(1), nextDigest: try new.text(1), differingRows: 0, sample: [])
+            position: live.position, liveRows: old.rows, nextRows: new.rows, liveDigest: old.digest,
+            nextDigest: new.digest, differingRows: 0, sample: [])
         guard comparison.liveRows != comparison.nextRows || comparison.liveDigest != comparison.nextDigest else {
             return comparison
         }

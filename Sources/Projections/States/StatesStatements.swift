@@ -33,11 +33,11 @@ extension StatesProjection {
         on conflict (generation, device, start, account) do update set facts = excluded.facts, runs = excluded.runs
         """)
 
-    private static let digest = Statement(
-        "digest_states",
+    private static let digests = Statement(
+        "digests_states",
         """
-        select count(*), coalesce(sum(hashtextextended((to_jsonb(s) - 'generation')::text, 0)), 0)::text
-        from states s where generation = $1
+        select generation, count(*), sum(hashtextextended((to_jsonb(s) - 'generation')::text, 0))::text
+        from states s where generation = any($1) group by generation
         """)
 
     private static let remove = Statement(
@@ -69,7 +69,7 @@ extension StatesProjection {
         return page(.int4(generation), .text(key.device), .timestamp(key.start), .text(key.account), .int8(limit))
     }
 
-    package static func digest(generation: Int32) -> BoundStatement { digest(.int4(generation)) }
+    package static func digests(of generations: [Int32]) -> BoundStatement { digests(.int4Array(generations)) }
 
     package static func decode(_ row: Runtime.Row) throws(PostgresError) -> StateHour {
         try StateHour(
