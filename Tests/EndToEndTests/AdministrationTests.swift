@@ -33,6 +33,10 @@ extension EndToEnd {
                 try await run("token", "create", "ada", "--role", "reader", "--account", "default")
                 let token = try await system.texts("token", "select id from api_tokens where name = 'ada'")[0]
                 try await run("token", "revoke", token)
+                for account in ["", "no such", "unknown"] {
+                    let made = try await Executable.output(["token", "create", "eve", "--account", account] + database)
+                    guard !made.succeeded else { throw Wrong("there is a token for the account '\(account)'") }
+                }
                 try await run("projections", "pause", "devices", "--reason", "to look at it")
                 try await run("projections", "resume", "devices")
                 try await run("replay", "devices", "--only", device.id)

@@ -1,3 +1,4 @@
+import Aggregates
 import ArgumentParser
 import Gateway
 import Runtime
@@ -31,11 +32,23 @@ struct TokenCommand: AsyncParsableCommand {
             if let days, !(1...36_500).contains(days) { throw ValidationError("give 1 to 36500 days") }
             let expires = days.map { Timestamp.now() + .seconds(Int64($0) * 86_400) }
             try await LogAccess.with(installation.serverURL()) { log in
+                if let account { try await requireAccount(account, in: log.store) }
                 let token = try await PostgresTokenStore(pool: log.pool, store: log.store).createToken(
                     named: name, role: role, account: account.map { AccountID($0) }, expiresTime: expires,
                     by: .commandLine)
                 print(token)
             }
+        }
+
+        /// A token of an account that is not there would be good for nothing, and nobody would know why.
+        private func requireAccount(_ id: String, in store: any EventStore) async throws {
+            if let stream = StreamName("\(Account.category)-\(id)"),
+                try await !store.readStream(stream, from: 1, limit: 1).isEmpty
+            {
+                return
+            }
+            throw ValidationError(
+                "there is no account '\(id)'; GET /api/v1/accounts lists them, and without --account it is for all")
         }
     }
 

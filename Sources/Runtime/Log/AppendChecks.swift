@@ -9,6 +9,8 @@ extension Append {
         var streams: Set<StreamName> = []
         for change in changes {
             if mayRepeat, !streams.insert(change.stream).inserted { return "a stream may appear once in an append" }
+            // What no reader could name would stop them all, for good: the log never lets go of an event.
+            if !change.stream.isReadable { return StreamName.rule }
             if change.events.isEmpty { return "a change needs at least one event" }
             if change.expectedVersion < 0 { return "an expected version is 0 or more" }
             for event in change.events {

@@ -14,16 +14,27 @@ package struct StreamName: Sendable, Hashable, CustomStringConvertible {
     /// Reads `category-id`; nil where either part is empty, a character is outside `A-Z a-z 0-9 _ . -`, or the
     /// whole is longer than 200 bytes.
     package init?(_ text: String) {
+        guard let length = Self.categoryLength(of: text) else { return nil }
+        description = text
+        categoryLength = length
+    }
+
+    /// What a name must be to be read back from the log.
+    static let rule = "a stream is named by category, dash and id of A-Z, a-z, 0-9, _, . and -, in 200 bytes at most"
+
+    /// Whether the name would be read back as what it is.
+    var isReadable: Bool { Self.categoryLength(of: description) == categoryLength }
+
+    private static func categoryLength(of text: String) -> Int? {
         var dash: Int?
         var length = 0
         for byte in text.utf8 {
-            guard Self.isAllowed(byte) else { return nil }
+            guard isAllowed(byte) else { return nil }
             if byte == UInt8(ascii: "-"), dash == nil { dash = length }
             length += 1
         }
-        guard let dash, dash > 0, length > dash + 1, length <= Self.lengthLimit else { return nil }
-        description = text
-        categoryLength = dash
+        guard let dash, dash > 0, length > dash + 1, length <= lengthLimit else { return nil }
+        return dash
     }
 
     /// The part before the first dash, for example `device`.

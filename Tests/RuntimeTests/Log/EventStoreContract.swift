@@ -310,6 +310,16 @@ struct EventStoreContract {
             #expect(await isRefused(Append([StreamChange(stream, expecting: 0, events: [.sample(data: data)])])))
         }
         #expect(try await store.readStream(stream, from: 1, limit: 1).isEmpty)
+        // What could be stored but never read again.
+        let head = try await store.head()
+        for (category, id) in [
+            ("malformed", ""), ("", "id"), ("malformed", "an id"), ("malformed", "ü"), ("mal-formed", "id"),
+            ("malformed", String(repeating: "a", count: 200)),
+        ] {
+            let nameless = StreamName(category: category, id: id)
+            #expect(await isRefused(Append([StreamChange(nameless, expecting: 0, events: [.sample()])])))
+        }
+        #expect(try await store.head().position == head.position)
         let escaped = NewEvent.sample(data: Array(#""a\\u0000""#.utf8))
         #expect(try await store.append(Append([StreamChange(stream, expecting: 0, events: [escaped])])).receipt != nil)
     }

@@ -102,6 +102,8 @@ package struct PostgresTokenStore: TokenStore {
 extension Administration.Context {
     /// What is done about a token of one account is that account's business.
     fileprivate init(about token: APIToken, by principal: Principal) {
-        self.init(by: principal, for: token.account ?? .installation)
+        // Programs before took any text for an account; such a token can be revoked all the same.
+        let account = token.account.flatMap { ResourceID.isPlausible($0.rawValue) ? $0 : nil }
+        self.init(by: principal, for: account ?? .installation)
     }
 }
