@@ -160,6 +160,30 @@ extension `A device whose stream cannot be read, over Postgres` {
         }
     }
 
+    @Test func `is not parked for good by a message that the log can never take`() async throws {
+        try await PostgresLog.with { log in
+            let store = PoisonableStore(log.store)
+            let parking = PostgresParkingStore(pool: log.pool, log: log.store)
+            let directory = try await directory(store, log)
+            store.poison(sick)
+            try await GatewayHarness.with(store: store, devices: [], directory: directory, parking: parking) {
+                harness in
+                let publisher = try await harness.publisher()
+                // No text of Postgres holds a null character.
+                try await publisher.publish([
+                    ("devices/d7/telemetry", Array(#"{"a":1}"#.utf8)),
+                    ("devices/d7/config/reported", Array(#"{"config":{"a":"\u0000"}}"#.utf8)),
+                    ("devices/d7/telemetry", Array(#"{"a":2}"#.utf8)),
+                ])
+                try await eventually { harness.happenings.tally.parked == 3 }
+                store.heal()
+                try await eventually(within: .seconds(60)) { try await parking.queues().isEmpty }
+                let types = try await harness.events(of: "d7").map(\.type)
+                #expect(types == ["DeviceRegistered", "TelemetryRecorded", "MessageRefused", "TelemetryRecorded"])
+            }
+        }
+    }
+
     @Test func `is not parked for good by a count that is too high`() async throws {
         try await PostgresLog.with { log in
             let directory = try await directory(log.store, log)

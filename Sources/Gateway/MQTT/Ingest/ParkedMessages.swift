@@ -160,7 +160,9 @@ actor ParkedMessages {
         case .refused(let reason): notices.send(Notice(refused: reason), to: parked.device)
         case .unknownDevice: break
         case .quarantined: return await isNoted(message, MessageVerdict.quarantineReason)
-        case .park, .invalid, .retry, .fenced: return false
+        // It would stand before everything that its device ever sends.
+        case .invalid(let reason): return await isNoted(message, reason)
+        case .park, .retry, .fenced: return false
         }
         return true
     }
