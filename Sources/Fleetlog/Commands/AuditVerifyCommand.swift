@@ -83,6 +83,8 @@ private struct VerifyResult: Encodable {
     var ok: Bool
     var head: Int64
     var sealed: Int64
+    /// Up to where a head fits.
+    var proved: Int64
     var heads: Int
     var departed: Int64
     var findingsCount: Int
@@ -90,7 +92,8 @@ private struct VerifyResult: Encodable {
 
     init(_ report: SealAudit.Report) {
         ok = report.findings.count == 0 && report.heads > 0
-        (head, sealed, heads, departed) = (report.head, report.sealed, report.heads, report.departed)
+        (head, sealed, proved) = (report.head, report.sealed, report.proved)
+        (heads, departed) = (report.heads, report.departed)
         findingsCount = report.findings.count
         findings = report.findings.first
     }
@@ -109,7 +112,10 @@ private struct VerifyResult: Encodable {
         lines += findings.map { "FINDING: \($0)" }
         if findingsCount > findings.count { lines.append("and \(findingsCount - findings.count) more findings") }
         if heads == 0 { lines.append("No head was found, so nothing is proved.") }
-        if ok { lines.append("Nothing was altered, taken out or cut off.") }
+        if heads > 0, proved < head {
+            lines.append("Nothing proves positions \(proved + 1) to \(head): no head that fits covers them.")
+        }
+        if ok { lines.append("Up to position \(proved) nothing was altered, taken out or cut off.") }
         return lines.joined(separator: "\n")
     }
 }

@@ -5,6 +5,8 @@ package struct SealAudit: Sendable {
         package var head: Int64 = 0
         /// Up to where the leaves were sealed.
         package var sealed: Int64 = 0
+        /// Up to where a head fits that a trusted key has signed; nothing proves what is newer.
+        package var proved: Int64 = 0
         package var heads = 0
         /// Events that are not there, and of which the retention says that they have left.
         package var departed: Int64 = 0
@@ -66,9 +68,7 @@ package struct SealAudit: Sendable {
             check.take(beyondEnd: beyond)
         }
         for finding in retained.findings { check.note(finding) }
-        return Report(
-            head: check.position, sealed: sealed, heads: check.heads, departed: check.departed, findings: check.findings
-        )
+        return check.report(sealed: sealed)
     }
 
     /// Those of the log and those kept elsewhere, oldest first.

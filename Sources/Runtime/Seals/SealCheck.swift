@@ -4,7 +4,8 @@ package struct SealCheck: Sendable {
     /// Those that are trusted, and those that a head has announced that one of them has signed.
     private var keys: Set<SealVerifier>
     private var tree = TreeFrontier()
-    private var lastProven: Int64 = 0
+    /// Up to where a head fits that a trusted key has signed.
+    package private(set) var proved: Int64 = 0
     private var isBroken = false
     package private(set) var heads = 0
     package private(set) var departed: Int64 = 0
@@ -45,13 +46,13 @@ package struct SealCheck: Sendable {
             return note(head.size, "the head of \(head.time) is not signed by a key that is trusted")
         }
         if head.root == tree.root {
-            lastProven = head.size
+            proved = head.size
             keys.formUnion(head.keys)
         } else if !isBroken {
             // Every later head covers the same positions.
             isBroken = true
             note(
-                lastProven + 1,
+                proved + 1,
                 "from here to position \(head.size) the log is not what the head of \(head.time) has signed")
         }
     }
@@ -75,10 +76,10 @@ package struct SealCheck: Sendable {
 
     /// What was found up to the last position taken.
     ///
-    /// - Parameter sealed: up to where the leaves were sealed; all of them if nil.
-    package func report(sealed: Int64? = nil) -> SealAudit.Report {
+    /// - Parameter sealed: up to where the leaves were sealed.
+    package func report(sealed: Int64) -> SealAudit.Report {
         SealAudit.Report(
-            head: position, sealed: sealed ?? position, heads: heads, departed: departed, findings: findings)
+            head: position, sealed: sealed, proved: proved, heads: heads, departed: departed, findings: findings)
     }
 
     mutating func takeNodes() -> [(node: TreeNode, hash: TreeHash)] {

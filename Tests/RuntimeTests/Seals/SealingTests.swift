@@ -62,7 +62,7 @@ import Testing
             }
             let report = try await Self.verify(log, key)
             #expect(report.findings.first.isEmpty)
-            #expect((report.head, report.sealed, report.heads) == (5_144, 5_120, 5))
+            #expect((report.head, report.sealed, report.proved, report.heads) == (5_144, 5_120, 5_144, 5))
         }
     }
 
@@ -111,6 +111,7 @@ import Testing
                 delete from events where position = 2000
                 """)
             let report = try await Self.verify(log, key)
+            #expect(report.proved == 0)
             #expect(
                 report.findings.first == [
                     AuditFinding(.seals, position: 1_500, "the event is not the one that was sealed"),
@@ -120,6 +121,23 @@ import Testing
                         .seals, position: 1,
                         "from here to position 3000 the log is not what the head of \(head.time) has signed"),
                 ])
+        }
+    }
+
+    @Test func `prove nothing that is newer than the newest head`() async throws {
+        try await PostgresLog.with { log in
+            let key = try Self.key()
+            try await Self.fill(log, 1_500)
+            let early = try await Self.seal(log, [key])
+            try await Self.fill(log, 1_500)
+            _ = try await Self.seal(log, [key])
+            try await log.tamper(
+                """
+                update events set data = '{"value":2}' where position = 2500;
+                delete from signed_heads where size > \(early.size); delete from seal_blocks where block > 0
+                """)
+            let report = try await Self.verify(log, key)
+            #expect((report.head, report.proved) == (3_000, 1_500))
         }
     }
 

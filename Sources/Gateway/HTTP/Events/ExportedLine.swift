@@ -79,8 +79,20 @@ package enum ExportedLine: Sendable, Hashable {
 
     // MARK: Reading
 
+    /// Reads a line that is written as an export writes it: whatever else it said would be covered by no seal, and believed.
+    ///
     /// - Throws: ``MalformedLine``
     package init(_ line: [UInt8]) throws(MalformedLine) {
+        try self.init(reading: line)
+        var written: [UInt8] = []
+        written.reserveCapacity(line.count + 1)
+        append(to: &written)
+        guard written.dropLast() == line[...] else {
+            throw MalformedLine(reason: "it is not as an export writes it")
+        }
+    }
+
+    private init(reading line: [UInt8]) throws(MalformedLine) {
         var fields = Fields()
         guard (try? UTF8Span(validating: line.span)) != nil else {
             throw MalformedLine(reason: "the line is not UTF-8")
