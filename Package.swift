@@ -94,6 +94,7 @@ var targets: [Target] = [
             .embedInCode("0040-states.sql"),
             .embedInCode("0041-last-readings.sql"),
             .embedInCode("0042-position-near.sql"),
+            .embedInCode("0043-departures.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -4,8 +4,8 @@ package import Runtime
 /// The view `devices`: identity, account, last readings, last seen, counts.
 package enum DevicesProjection: Projection {
     package static let name = "devices"
-    /// 2: clocks, and what was counted of readings.
-    package static let definition: Int32 = 2
+    /// 2: clocks, and what was counted of readings. 3: what was measured for an account is not taken to the next.
+    package static let definition: Int32 = 3
     package static let category = Device.category
 
     package static func evolve(_ row: inout DeviceRow?, with event: RecordedEvent) throws(EventCodecError) {
@@ -49,7 +49,10 @@ extension DeviceRow {
         version = event.version
         switch fact {
         case .registered: break
-        case .assigned(let assigned): account = assigned.account
+        case .assigned(let assigned):
+            account = assigned.account
+            readings = [:]
+            latestFlagged = nil
         case .updated(let updated):
             if let serial = updated.serial { self.serial = serial }
             if let name = updated.name { self.name = name }

@@ -51,6 +51,20 @@ private let registered = Device.Event.registered(
         #expect(state.validKeys(at: now + .seconds(60)).map(\.number) == [2, 3])
     }
 
+    @Test func `are forgotten when they have ended, however often they are rotated`() throws {
+        let start = try #require(Timestamp("2026-11-21T08:00:00Z"))
+        var state = state(after: [registered])
+        for hour in 1...100 as ClosedRange<Int64> {
+            let now = start + .seconds(hour * 3_600)
+            let context = CommandContext(time: now, principal: .system, scope: .all)
+            for event in try Device.decide(.rotateCredentials(overlap: .seconds(7_200)), in: state, context: context) {
+                Device.evolve(&state, with: event, observedAt: now)
+            }
+        }
+        #expect(state.keys.map(\.number) == [99, 100, 101])
+        #expect(state.issuedKeys == 101)
+    }
+
     @Test func `are eight at most, and none of a number that is not there`() throws {
         var state = state(after: [registered])
         for _ in 2...8 {

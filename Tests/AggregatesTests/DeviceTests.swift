@@ -92,6 +92,17 @@ private func recorded(_ celsius: Double, seq: Int64? = nil, clock: ObservationCl
         Spec.given(registered).when(.assign(other), scope: .only(home)).thenRejected(.accountNotActive(other.id))
     }
 
+    @Test func `takes nothing that was measured for one account to the next`() {
+        var state = Device.initial
+        let odd = Device.Event.telemetryRecorded(
+            TelemetryRecorded(metrics: ["temperature": .number(900)], clock: .device, flags: ReadingFlags()))
+        let moved = Device.Event.assigned(DeviceAssigned(account: AccountID("other")))
+        for event in [registered, odd, moved] { Device.evolve(&state, with: event, observedAt: .now()) }
+        #expect(state.readings.isEmpty && state.latestFlagged == nil)
+        // What is a repetition, or late, is so in any account.
+        #expect(state.latestObserved != nil && state.telemetryCount == 1)
+    }
+
     @Test func `notes a message it could not understand`() {
         let refusal = MessageRefusal(topic: "devices/d/telemetry", reason: "not JSON", bytes: 3, sha256: "ab")
         let outcome = Spec.given(registered).when(.refuseMessage(refusal))

@@ -158,6 +158,34 @@ extension EndToEnd {
             }
         }
 
+        @Test func `leaves nothing with a device that goes to another account, is quarantined or retired`() async throws
+        {
+            try await TestedSystem.with { system in
+                let api = system.api(try await system.start())
+                let opened = try await api.send("POST", "/api/v1/accounts", #"{"id":"north","name":"North"}"#)
+                guard opened.status == 201 else { throw Wrong("the account was answered \(opened.text)") }
+                let devices = try await register(4, by: api).map(\.id)
+                let rollout = try await api.rollOut(to: devices, groupSize: 4)
+                try await eventually("all are told", every: .milliseconds(50)) {
+                    try await api.rollout(rollout.id).counts["notified"] == 4
+                }
+                for (method, path, body) in [
+                    ("PATCH", devices[0], #"{"account":"north"}"#),
+                    ("POST", devices[1] + "/quarantine", #"{"reason":"odd"}"#),
+                    ("POST", devices[2] + "/retire", "{}"),
+                ] {
+                    let answer = try await api.send(method, "/api/v1/devices/\(path)", body)
+                    guard answer.status == 200 else { throw Wrong("\(path) was answered \(answer.text)") }
+                }
+                try await eventually("one message is left at the broker", every: .milliseconds(100)) {
+                    try await system.devicesWithFirmware() == [devices[3]]
+                }
+                try await eventually("three have failed", every: .milliseconds(50)) {
+                    try await api.rollout(rollout.id).counts["failed"] == 3
+                }
+            }
+        }
+
         @Test func `has its snapshots compared with its events by an audit`() async throws {
             try await TestedSystem.with { system in
                 let server = try await system.start(more: ["FLEETLOG_DRIFT_CHECK_SECONDS": "1"])

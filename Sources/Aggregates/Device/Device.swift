@@ -191,7 +191,7 @@ package enum Device: Decider {
         case .registered(let fact):
             state.status = .provisioned
             state.account = fact.account
-            state.addKey(1)
+            state.addKey(1, at: time)
             state.serial = fact.serial
             state.type = fact.type
             state.name = fact.name
@@ -201,8 +201,10 @@ package enum Device: Decider {
             state.claim = fact.claim
         case .assigned(let fact):
             state.account = fact.account
-            // What was measured for one account stays as it is there.
+            // What was measured for one account stays as it is there, and is not to be seen in another.
             state.provisional = ProvisionalReadings()
+            state.readings = [:]
+            state.latestFlagged = nil
             // What one account told its device is neither for it to do nor to be seen in another.
             state.commands = IssuedCommands()
         case .updated(let fact):
@@ -273,8 +275,8 @@ package enum Device: Decider {
         case .released:
             state.status = state.quarantine?.before ?? .active
             state.quarantine = nil
-        case .credentialIssued(let fact): state.addKey(fact.key, fact.certificate)
-        case .credentialsRotated(let fact): state.rotateKeys(fact)
+        case .credentialIssued(let fact): state.addKey(fact.key, fact.certificate, at: time)
+        case .credentialsRotated(let fact): state.rotateKeys(fact, at: time)
         case .credentialRevoked(let fact): state.keys.removeAll { $0.number == fact.key }
         case .accessRefused:
             break

@@ -56,12 +56,14 @@ extension Device.State {
         keys.filter { $0.expires.map { $0 > time } ?? true }
     }
 
-    mutating func rotateKeys(_ fact: CredentialsRotated) {
+    mutating func rotateKeys(_ fact: CredentialsRotated, at time: Timestamp) {
         for at in keys.indices { keys[at].expires = min(keys[at].expires ?? fact.othersExpire, fact.othersExpire) }
-        addKey(fact.key, fact.certificate)
+        addKey(fact.key, fact.certificate, at: time)
     }
 
-    mutating func addKey(_ number: Int, _ certificate: DeviceCertificate? = nil) {
+    /// Those that have ended go: a device whose key is rotated each hour would remember them all.
+    mutating func addKey(_ number: Int, _ certificate: DeviceCertificate? = nil, at time: Timestamp) {
+        keys = validKeys(at: time)
         issuedKeys = max(issuedKeys, number)
         keys.append(Device.KeyStanding(number: number, expires: certificate?.notAfter, certificate: certificate))
     }

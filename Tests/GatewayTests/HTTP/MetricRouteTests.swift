@@ -148,6 +148,11 @@ import Testing
                     "GET", path("temperature", id, "&resolution=\(resolution)"), token: north)
                 #expect(moved.status == 200 && moved.items.isEmpty, "\(moved)")
             }
+            for query in ["", "?version=5"] {
+                let device = try await gateway.ask("GET", "/api/v1/devices/\(id)\(query)", token: north)
+                #expect(device.status == 200 && device[text: "account"] == "north", "\(device)")
+                #expect((device.json["readings"] as? [String: Any])?.isEmpty == true, "\(device)")
+            }
         }
     }
 

@@ -352,6 +352,34 @@ extension RolloutPlan {
         }
     }
 
+    @Test(arguments: [
+        Device.Command.assign(AccountStanding(id: AccountID("other"), isActive: true)), .quarantine(reason: "odd"),
+        .retire(reason: ""),
+    ])
+    func `is taken away from a device that departs, and from no other`(departure: Device.Command) async throws {
+        try await PostgresLog.with { log in
+            try await GatewayHarness.with(store: log.store, ledger: PostgresFirmwareLedger(pool: log.pool)) { harness in
+                func send(_ command: Device.Command, to device: String) async throws {
+                    try await harness.directory.send(
+                        CommandEnvelope(
+                            id: .v7(), command,
+                            context: CommandContext(time: .now(), principal: .system, scope: .all),
+                            sideRows: [PostgresFirmwareLedger.departure(of: device)]), to: device)
+                }
+                try await harness.rollOut(to: ["d1", "d2"], attempts: 1)
+                try await eventually { try await harness.rollout().counts.notified == 2 }
+                // Looked at in vain.
+                try await send(.update(Changes()), to: "d1")
+                try await send(departure, to: "d2")
+                try await eventually { try await harness.stateOf("d2") == .failed }
+                try await eventually { try await harness.retained(for: "d2") == nil }
+                try await eventually { try await PostgresFirmwareLedger(pool: log.pool).departures(9).isEmpty }
+                #expect(try await harness.retained(for: "d1") == message)
+                #expect(try await harness.stateOf("d1") == .notified)
+            }
+        }
+    }
+
     @Test func `follows a rollout that another server has moved on`() async throws {
         try await PostgresLog.with { log in
             try await GatewayHarness.with(

@@ -31,4 +31,10 @@ final class InMemoryFirmwareLedger: FirmwareLedger {
             for device in devices where state.holders[device] == rollout { state.holders[device] = nil }
         }
     }
+
+    // Departures are side rows of events, which only Postgres stores.
+
+    func departures(_ limit: Int) async throws -> [FirmwareDeparture] { [] }
+
+    func settle(_ departures: [FirmwareDeparture]) async throws {}
 }

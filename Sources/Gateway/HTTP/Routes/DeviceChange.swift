@@ -65,7 +65,9 @@ extension DeviceRoutes {
                         let isActive = joint.state(of: target).status == .active
                         try joint.send(
                             .assign(AccountStanding(id: account, isActive: isActive)), to: device,
-                            sideRows: rows + [PostgresCommandOutbox.end(of: id)])
+                            sideRows: rows + [
+                                PostgresCommandOutbox.end(of: id), PostgresFirmwareLedger.departure(of: id),
+                            ])
                     }
                     if changes != Changes() { try joint.send(.update(changes), to: device, sideRows: rows) }
                 } catch {

@@ -6,7 +6,8 @@ import Runtime
 /// Whether a device takes part: quarantined, released, retired.
 extension DeviceRoutes {
     func quarantine(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        let rows = [QuarantineRows.insertion(of: exchange.parameter("id"))]
+        let id = exchange.parameter("id")
+        let rows = [QuarantineRows.insertion(of: id), PostgresFirmwareLedger.departure(of: id)]
         return try await perform(exchange, caller, with: rows) { .quarantine(reason: $0) }
     }
 
@@ -20,7 +21,7 @@ extension DeviceRoutes {
         let id = exchange.parameter("id")
         let rows = [
             DeviceCredentialRows.deletion(of: id), DeviceSerialRows.deletion(of: id), QuarantineRows.deletion(of: id),
-            PostgresCommandOutbox.end(of: id),
+            PostgresCommandOutbox.end(of: id), PostgresFirmwareLedger.departure(of: id),
         ]
         return try await perform(exchange, caller, with: rows) { .retire(reason: $0) }
     }

@@ -40,6 +40,8 @@ struct FirmwareDelivery: Sendable {
         let subscription = Subscription(to: log, where: filter, pageSize: 200)
         var position = try await ledger.position()
         while !Task.isCancelled {
+            // Who departs does so by an event, with which the next page ends.
+            try await withdraw()
             let page = try await subscription.page(after: position)
             if page.end == position { continue }
             for (rollout, work) in works(of: page.events) { try await carryOut(work, of: rollout) }
@@ -99,22 +101,52 @@ struct FirmwareDelivery: Sendable {
         try await link.publish(devices.map { .firmware(for: $0, of: rollout, state) })
         let attempts = places.map { "\(state.devices.ids[$0]):\(state.devices[$0].attempt)" }
         try await send(.markNotified(due), to: rollout, as: attempts)
-        for device in due {
-            guard let reason = excluded[device] else { continue }
-            let report = FirmwareReport(device: device, status: .failed, version: "", detail: reason)
-            try await send(.report(report), to: rollout, as: ["gone"] + attempts.filter { $0.hasPrefix(device + ":") })
+        for place in places {
+            guard let reason = excluded[state.devices.ids[place]] else { continue }
+            try await report(reason, of: place, in: rollout, state)
         }
     }
 
-    /// Devices that get nothing, and why: those that were moved or retired since the rollout began, since what is another
-    /// account's gets nothing of this one; and those that cannot be read, which must not hold the others back.
+    /// Takes the message away from devices that have left the account, or take no part, since they were given it. They are
+    /// looked at behind every delivery, so that none that departs meanwhile is overlooked.
+    private func withdraw() async throws {
+        while !Task.isCancelled {
+            let departures = try await ledger.departures(Self.batch)
+            if departures.isEmpty { return }
+            let holders = Dictionary(grouping: departures.filter { $0.rollout != nil }) { $0.rollout ?? "" }
+            for (rollout, departures) in holders.sorted(by: { $0.key < $1.key }) {
+                guard let state = try await state(of: rollout) else { continue }
+                let excluded = try await excluded(departures.map(\.device), from: state.account)
+                let gone = excluded.keys.sorted()
+                try await link.publish(gone.map { .noFirmware(for: $0) })
+                for device in gone {
+                    guard let place = state.devices.place(of: device), let reason = excluded[device] else { continue }
+                    try await report(reason, of: place, in: rollout, state)
+                }
+                try await ledger.release(gone, by: rollout)
+            }
+            try await ledger.settle(departures)
+        }
+    }
+
+    /// Reports for a device that the attempt has failed.
+    private func report(
+        _ reason: String, of place: Int, in rollout: String, _ state: Rollout.State
+    ) async throws {
+        let device = state.devices.ids[place]
+        let report = FirmwareReport(device: device, status: .failed, version: "", detail: reason)
+        try await send(.report(report), to: rollout, as: ["gone", "\(device):\(state.devices[place].attempt)"])
+    }
+
+    /// Devices that get nothing, and why: those that were moved, quarantined or retired since the rollout began, since what
+    /// is another account's gets nothing of this one; and those that cannot be read, which must not hold the others back.
     private func excluded(_ due: [String], from account: AccountID) async throws -> [String: String] {
         var excluded: [String: String] = [:]
         for device in due {
             do throws(DispatchError<Device.Rejection>) {
                 let state = try await devices.recallLatest(device).state
                 if state.account != account || ![.provisioned, .active].contains(state.status) {
-                    excluded[device] = "the device is no longer the account's"
+                    excluded[device] = "the device is no longer the account's, or takes no part"
                 }
             } catch {
                 guard case .broken(let reason) = error else { throw error }

@@ -13,6 +13,25 @@ package protocol FirmwareLedger: Sendable {
     func held(_ devices: [String], by rollout: String) async throws -> [String]
     /// The rollout's message has been taken away from these devices.
     func release(_ devices: [String], by rollout: String) async throws
+
+    /// Some of the devices that were moved, quarantined or retired since they were looked at.
+    func departures(_ limit: Int) async throws -> [FirmwareDeparture]
+    /// They have been looked at; those that have departed once more stay.
+    func settle(_ departures: [FirmwareDeparture]) async throws
+}
+
+/// A device that may no longer be one of those that its rollout is for.
+package struct FirmwareDeparture: Sendable, Hashable {
+    package var device: String
+    package var revision: Int64
+    /// Whose message it has, if any.
+    package var rollout: String?
+
+    package init(_ device: String, revision: Int64, rollout: String?) {
+        self.device = device
+        self.revision = revision
+        self.rollout = rollout
+    }
 }
 
 package struct PostgresFirmwareLedger: FirmwareLedger {
@@ -40,6 +59,20 @@ package struct PostgresFirmwareLedger: FirmwareLedger {
         _ = try await query(Self.release(.textArray(devices), .text(rollout)))
     }
 
+    package func departures(_ limit: Int) async throws -> [FirmwareDeparture] {
+        try await query(Self.departures(.int8(Int64(limit)))).map { row in
+            FirmwareDeparture(try row.text(0), revision: try row.int8(1), rollout: try row.text(ifPresent: 2))
+        }
+    }
+
+    package func settle(_ departures: [FirmwareDeparture]) async throws {
+        _ = try await query(
+            Self.settle(.textArray(departures.map(\.device)), .int8Array(departures.map(\.revision))))
+    }
+
+    /// Written with the event that moves, quarantines or retires the device.
+    static func departure(of device: String) -> SideRow { SideRow(departure, [.text(device)]) }
+
     private func query(_ statement: BoundStatement) async throws -> Rows {
         try await pool.withConnection { connection in try await connection.query(statement, timeout: .seconds(30)) }
     }
@@ -62,4 +95,26 @@ package struct PostgresFirmwareLedger: FirmwareLedger {
 
     private static let release = Statement(
         "release firmware messages", "delete from firmware_messages where device = any ($1) and rollout = $2")
+
+    private static let departure = Statement(
+        "note a departure",
+        """
+        insert into firmware_withdrawals (device) select $2 where fleetlog_accepted($1)
+        on conflict (device) do update set revision = firmware_withdrawals.revision + 1
+        """)
+
+    private static let departures = Statement(
+        "departures",
+        """
+        select w.device, w.revision, m.rollout
+        from firmware_withdrawals w left join firmware_messages m on m.device = w.device
+        order by w.device limit $1
+        """)
+
+    private static let settle = Statement(
+        "settle departures",
+        """
+        delete from firmware_withdrawals w using unnest($1::text[], $2::bigint[]) as s (device, revision)
+        where w.device = s.device and w.revision = s.revision
+        """)
 }
