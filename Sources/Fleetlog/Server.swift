@@ -92,6 +92,9 @@ struct Server {
         let pasts = PastBuilder(KnownEvents.views, store: store, pool: pool, logger: logger)
         let viewCount = ViewCount(KnownEvents.views, pool: pool, logger: logger)
 
+        // A page is folded between two statements, for ten seconds at most if the code of a view is what it should be.
+        let viewWatch = IdleHolderWatch(of: "checkpoints", patience: .seconds(30), pool: pool, logger: logger)
+
         let (posting, mailing) = (try TransferThread(name: "posting"), try TransferThread(name: "mailing"))
         let pump = DeliveryPump(
             pool: pool, accounts: accounts,
@@ -155,7 +158,8 @@ struct Server {
 
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
-            telemetryView, statesView, rolloutsView, rolloutDevicesView, rebuilder, viewCount, pasts, sealer, purge,
+            telemetryView, statesView, rolloutsView, rolloutDevicesView, viewWatch, rebuilder, viewCount, pasts, sealer,
+            purge,
             driftWatch, diskWatch,
             catalog, pump,
             dispatcher,

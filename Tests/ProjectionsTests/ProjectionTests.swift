@@ -208,6 +208,31 @@ struct Fleet {
         }
     }
 
+    @Test func `is not held up by a server that stands still in the middle of a page`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let watch = IdleHolderWatch(of: "checkpoints", patience: .milliseconds(100), pool: log.pool, logger: quiet)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await watch.run() }
+                // The checkpoint is moved, the rows are folded, and nothing follows.
+                let url = try DatabaseURL(log.database.serverURL)
+                let frozen = try await PostgresConnection.connect(to: url, on: log.thread, logger: quiet)
+                let move = Statement.unprepared(
+                    "move", "update checkpoints set position = position where projection = 'devices'", effect: .writes)
+                _ = try await frozen.run([Statement.begin(), move()])
+                try await fleet.withLiveView {
+                    try await fleet.register("a")
+                    try await fleet.report(1, from: "a")
+                }
+                #expect(try await fleet.queries().device("a", scope: .all)?.telemetryCount == 1)
+                await #expect(throws: PostgresError.self) { try await frozen.query(Statement.commit()) }
+                await frozen.close()
+                group.cancelAll()
+            }
+        }
+    }
+
     @Test func `catches up although the connection that hears of events is killed`() async throws {
         try await PostgresLog.with { log in
             let fleet = Fleet(log)

@@ -6,7 +6,7 @@ package final class PostgresEventStore: EventStore, Service {
     private let pool: PostgresPool
     private let groupCommit: GroupCommit
     private let announcer: LogAnnouncer
-    private let headWatch: HeadWatch
+    private let headWatch: IdleHolderWatch
     private let partitions: LogPartitions
     private let telemetry: TelemetryTypes
     package let signal: LogSignal
@@ -29,7 +29,8 @@ package final class PostgresEventStore: EventStore, Service {
             link: CommitLink(url: url, thread: thread, logger: logger), signal: signal, limits: limits,
             telemetry: telemetry, logger: logger)
         announcer = LogAnnouncer(url: url, thread: thread, signal: signal, logger: logger)
-        headWatch = HeadWatch(pool: pool, logger: logger)
+        // All of a batch is sent at once.
+        headWatch = IdleHolderWatch(of: "log_head", patience: .seconds(5), pool: pool, logger: logger)
         partitions = LogPartitions(pool: pool, logger: logger)
     }
 
