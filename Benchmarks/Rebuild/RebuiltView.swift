@@ -18,7 +18,7 @@ struct RebuiltView<P: WideProjection> {
     /// Events a second, from asking for it until it serves.
     func rebuild() async throws -> Double {
         let begin = ContinuousClock.now
-        let begun = try await rebuilds.start(P.name, eventLimit: nil, askedBy: "benchmark")
+        let begun = try await rebuilds.start(P.name, eventLimit: nil, acceptingLoss: false, askedBy: "benchmark")
         var pace = RebuildPace()
         pace.looks = .milliseconds(20)
         let runner = runner(pace)

@@ -128,7 +128,7 @@ private enum FaultyDevices: Projection {
         try await withView(.throwing(3)) { fleet, log, rebuilds in
             try await fleet.viewReachesHead()
             // It rests before the event, near enough to the head to be brought up while the live view waits.
-            let begun = try await rebuilds.start("devices", eventLimit: 1, askedBy: "a test")
+            let begun = try await rebuilds.start("devices", eventLimit: 1, acceptingLoss: false, askedBy: "a test")
             try await log.withRebuilding([FaultyDevices.self]) {
                 try await eventually("something is folded") {
                     try await log.status("devices").rebuild?.progress.events ?? 0 >= 1
@@ -238,7 +238,7 @@ private enum FaultyDevices: Projection {
     @Test func `is rebuilt all the same, without the device that it cannot take in`() async throws {
         try await withView(.throwing(3)) { fleet, log, rebuilds in
             try await fleet.viewReachesHead()
-            let begun = try await rebuilds.start("devices", eventLimit: nil, askedBy: "a test")
+            let begun = try await rebuilds.start("devices", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
             let ended = try await log.withRebuilding([FaultyDevices.self]) { try await log.end(of: begun) }
             #expect(ended.comparison?.isIdentical == true)
             #expect(try await rebuilds.stuck("devices", limit: 9).map(\.id) == [broken])
@@ -253,7 +253,7 @@ private enum FaultyDevices: Projection {
     @Test func `is rebuilt although it does not come back from an event`() async throws {
         try await withView(.throwing(3)) { fleet, log, rebuilds in
             try await fleet.viewReachesHead()
-            let begun = try await rebuilds.start("devices", eventLimit: nil, askedBy: "a test")
+            let begun = try await rebuilds.start("devices", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
             breakDown(.hanging(3))
             var pace = RebuildPace.eager
             pace.bounds.time = .seconds(2)

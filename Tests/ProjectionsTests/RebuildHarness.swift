@@ -47,7 +47,7 @@ extension PostgresLog {
 
     /// Rebuilds a view to the end.
     func rebuild(_ name: String, pace: RebuildPace = .eager) async throws -> Rebuild {
-        let begun = try await rebuilds().start(name, eventLimit: nil, askedBy: "a test")
+        let begun = try await rebuilds().start(name, eventLimit: nil, acceptingLoss: false, askedBy: "a test")
         return try await withRebuilding(pace: pace) { try await end(of: begun) }
     }
 

@@ -91,10 +91,10 @@ import Testing
         try await withFleet { fleet, log in
             let rebuilds = log.rebuilds()
             // By its limit it would take minutes.
-            let begun = try await rebuilds.start("devices", eventLimit: 1, askedBy: "a test")
+            let begun = try await rebuilds.start("devices", eventLimit: 1, acceptingLoss: false, askedBy: "a test")
             #expect(try await log.roles("devices") == ["1 live", "2 next"])
             await #expect(throws: RebuildError.alreadyOpen) {
-                try await rebuilds.start("devices", eventLimit: nil, askedBy: "a test")
+                try await rebuilds.start("devices", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
             }
             try await log.withRebuilding {
                 try await eventually("something is folded") {
@@ -122,7 +122,7 @@ import Testing
         try await withFleet { _, log in
             let rebuilds = log.rebuilds()
             // By its limit it would take minutes.
-            _ = try await rebuilds.start("devices", eventLimit: 1, askedBy: "a test")
+            _ = try await rebuilds.start("devices", eventLimit: 1, acceptingLoss: false, askedBy: "a test")
             @Sendable func folded() async throws -> Int64 {
                 try await log.status("devices").rebuild?.progress.events ?? 0
             }
@@ -143,7 +143,7 @@ import Testing
     @Test func `leaves nothing behind when it is given up`() async throws {
         try await withFleet { fleet, log in
             let rebuilds = log.rebuilds()
-            _ = try await rebuilds.start("devices", eventLimit: 20, askedBy: "a test")
+            _ = try await rebuilds.start("devices", eventLimit: 20, acceptingLoss: false, askedBy: "a test")
             try await log.withRebuilding {
                 try await eventually("rows are stored") {
                     try await log.number("select count(*) from devices where generation = 2") > 0
@@ -160,7 +160,8 @@ import Testing
 
     @Test func `counts each event once when two work on it at once`() async throws {
         try await withFleet { fleet, log in
-            let begun = try await log.rebuilds().start("devices", eventLimit: nil, askedBy: "a test")
+            let begun = try await log.rebuilds().start(
+                "devices", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
             var pace = RebuildPace.eager
             pace.near = 3
             let ended = try await PostgresLog.with(log.database) { [pace] other in
@@ -221,20 +222,28 @@ import Testing
         }
     }
 
-    @Test func `does not begin by itself once events have left the log, whose rows would be lost`() async throws {
+    @Test func `does not lose rows whose events have left the log, unless somebody says that they may go`() async throws
+    {
         try await withFleet { _, log in
             try await log.asSuperuser(
-                """
-                insert into retained_ranges (first_position, end_position, events, cutoff, finished_time)
-                values (1, 2, 1, now(), now())
-                """)
-            let asked = try await log.rebuilds().start("accounts", eventLimit: nil, askedBy: "a test")
+                "insert into stream_floors (stream, version, position) values ('device-d1', 1, 1)")
+            for view in ["devices", "telemetry"] {
+                await #expect(throws: RebuildError.lossy) {
+                    try await log.rebuilds().start(view, eventLimit: nil, acceptingLoss: false, askedBy: "a test")
+                }
+            }
+            let asked = try await log.rebuilds().start(
+                "accounts", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
             // Definitions are looked at before any work is done.
             _ = try await log.withRebuilding([RenamedDevices.self, AccountsProjection.self]) {
                 try await log.end(of: asked)
             }
             #expect(try await log.status("devices").rebuild == nil)
             #expect(try await log.roles("devices") == ["1 live"])
+            let lossy = try await log.rebuilds().start(
+                "devices", eventLimit: nil, acceptingLoss: true, askedBy: "a test")
+            _ = try await log.withRebuilding([DevicesProjection.self]) { try await log.end(of: lossy) }
+            #expect(try await log.roles("devices") == ["1 previous", "2 live"])
         }
     }
 }

@@ -239,7 +239,8 @@ import Testing
             for rows in [0, 10, 150_000] {
                 var pace = RebuildPace.eager
                 (pace.rows, pace.copyChunk) = (rows, 7)
-                let begun = try await log.rebuilds().start("telemetry", eventLimit: 500, askedBy: "a test")
+                let begun = try await log.rebuilds().start(
+                    "telemetry", eventLimit: 500, acceptingLoss: false, askedBy: "a test")
                 let rebuild = try await log.withRebuilding(pace: pace) { try await log.end(of: begun) }
                 let comparison = try #require(rebuild.comparison)
                 #expect(comparison.isIdentical, "\(rows): \(comparison.sample)")
@@ -294,7 +295,8 @@ import Testing
             // Throttled, rows are in the table before the next part is folded; otherwise they are stored meanwhile.
             for (limit, part) in [(200, 50), (nil, 3), (nil, 40)] {
                 pace.part = part
-                let begun = try await log.rebuilds().start("telemetry", eventLimit: limit, askedBy: "a test")
+                let begun = try await log.rebuilds().start(
+                    "telemetry", eventLimit: limit, acceptingLoss: false, askedBy: "a test")
                 let rebuild = try await log.withRebuilding(pace: pace) { try await log.end(of: begun) }
                 let comparison = try #require(rebuild.comparison)
                 #expect(comparison.isIdentical && comparison.nextRows > 300)

@@ -44,6 +44,9 @@ struct ReplayCommand: AsyncParsableCommand {
     @Flag(help: "Give the rebuild of this view up.")
     var cancel = false
 
+    @Flag(help: "Let go what the live view has kept of telemetry that has left the log.")
+    var acceptLoss = false
+
     @OptionGroup var installation: InstallationOptions
 
     func validate() throws {
@@ -66,6 +69,8 @@ struct ReplayCommand: AsyncParsableCommand {
                 if let rebuild { Console.say(try await following.follow(rebuild).text) }
             } catch RebuildError.unavailable(let reason) {
                 throw SettingsError(reason)
+            } catch RebuildError.lossy {
+                throw SettingsError("\(view.name): \(RebuildError.lossy); give --accept-loss if it may go")
             } catch let error as RebuildError {
                 throw SettingsError("\(view.name): \(error)")
             }
@@ -99,7 +104,7 @@ struct ReplayCommand: AsyncParsableCommand {
         if resume { return try await rebuilds.resume(view.name) }
         do throws(RebuildError) {
             return try await rebuilds.start(
-                view.name, eventLimit: eventsPerSecond, askedBy: "command line")
+                view.name, eventLimit: eventsPerSecond, acceptingLoss: acceptLoss, askedBy: "command line")
         } catch .alreadyOpen {
             let name = view.name
             guard let open = try await rebuilds.statuses().first(where: { $0.name == name })?.rebuild,

@@ -155,6 +155,11 @@ extension Problem {
         case .noPrevious: self = .conflict("no-previous", "The view has no previous generation.")
         case .disturbed: self = .conflict("disturbed", "Somebody else is changing the view; try again.")
         case .retained(let version): self = .retained(through: version)
+        case .lossy:
+            self = .conflict(
+                "lossy-rebuild",
+                "Telemetry has left the log, and what the live view has kept of it cannot be made again. "
+                    + "Say \"acceptLoss\": true if it may go; the live rows stay as the previous generation.")
         case .unreadable(let position, let reason):
             self = .conflict("unreadable-event", "The event at position \(position) cannot be taken in: \(reason)")
         case .unavailable(let reason):

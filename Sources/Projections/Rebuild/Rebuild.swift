@@ -182,6 +182,8 @@ package enum RebuildError: Error, Sendable, Hashable {
     case disturbed
     /// Events of the stream have left the log, up to this version, so that its rows cannot be made of it.
     case retained(through: Int64)
+    /// Events have left the log of which the live rows were made, and nobody has said that those may go.
+    case lossy
     /// An event that the view's code cannot take in.
     case unreadable(position: Int64, reason: String)
     /// More entities than may be stuck.
@@ -199,6 +201,7 @@ extension RebuildError: CustomStringConvertible {
         case .noPrevious: "there is no previous generation"
         case .disturbed: "somebody else has moved the generation"
         case .retained(let version): "events up to version \(version) have left the log"
+        case .lossy: "telemetry has left the log, and what the live view has kept of it could not be made again"
         case .unreadable(let position, let reason): "the event at position \(position) cannot be taken in: \(reason)"
         case .tooManyStuck(let count): "\(count) entities are stuck in it"
         case .unavailable(let reason): reason

@@ -16,6 +16,7 @@ actor RebuildFolding<P: WideProjection> {
     private var eventsInAll: Int64 = 0
     private var meter: Meter
     private var nextStore: ContinuousClock.Instant
+    private var nextLook: ContinuousClock.Instant
     private var storing = Storing.no
     private let start = ContinuousClock.now
 
@@ -34,6 +35,13 @@ actor RebuildFolding<P: WideProjection> {
         fileprivate let end: Int64
         fileprivate let events: Int64
         fileprivate let time: Timestamp
+        fileprivate let rates: Rates
+    }
+
+    /// Events, and positions of the log, a second.
+    fileprivate struct Rates: Sendable {
+        let events: Double
+        let positions: Double
     }
 
     private struct Meter {
@@ -54,6 +62,7 @@ actor RebuildFolding<P: WideProjection> {
         reached = position
         meter = Meter(position: position)
         nextStore = .now + pace.checkpoints
+        nextLook = .now + pace.reports
     }
 
     func take(_ page: LogPage) async throws {
@@ -122,7 +131,7 @@ actor RebuildFolding<P: WideProjection> {
     func rest() async throws {
         repeat {
             try Task.checkCancellation()
-            if ContinuousClock.now - meter.time >= pace.reports { try await report() }
+            if ContinuousClock.now >= nextLook { try await look() }
             let wait = waitForLimit()
             if wait > .zero { try await Task.sleep(for: min(wait, pace.reports)) }
         } while waitForLimit() > .zero
@@ -133,18 +142,30 @@ actor RebuildFolding<P: WideProjection> {
         return .seconds(Double(eventsInAll) / Double(limit)) - (ContinuousClock.now - start)
     }
 
-    /// Writes down how far it has come, and looks whether it is to go on.
-    private func report() async throws {
+    /// Looks whether it is to go on, and writes down how far it has come. While rows are stored they hold the place where that
+    /// would be written, and write it themselves at their end: folding does not wait for them.
+    private func look() async throws {
+        nextLook = .now + pace.reports
+        let isToGoOn: Bool
+        if storing == .underWay {
+            let question = RebuildWorkStatements.isRunning(.int8(rebuild.number))
+            isToGoOn = try await pool.withConnection { try await !$0.query(question).isEmpty }
+        } else {
+            let rates = rates()
+            let report = RebuildWorkStatements.report(
+                .int8(rebuild.number), .int8(reached), .float8(rates.events), .float8(rates.positions))
+            isToGoOn = try await pool.withConnection { try await $0.query(report).affected == 1 }
+        }
+        guard isToGoOn else { throw RebuildWork<P>.End.stopped }
+    }
+
+    /// Since they were asked for the last time.
+    private func rates() -> Rates {
         let now = ContinuousClock.now
         let seconds = max(0.001, (now - meter.time) / .seconds(1))
-        let rates = (
-            Double(eventsInAll - meter.events) / seconds, Double(reached - meter.position) / seconds
-        )
-        meter = Meter(time: now, position: reached, events: eventsInAll)
-        let statement = RebuildWorkStatements.report(
-            .int8(rebuild.number), .int8(reached), .float8(rates.0), .float8(rates.1))
-        let isToGoOn = try await pool.withConnection { try await $0.query(statement).affected == 1 }
-        guard isToGoOn else { throw RebuildWork<P>.End.stopped }
+        defer { meter = Meter(time: now, position: reached, events: eventsInAll) }
+        return Rates(
+            events: Double(eventsInAll - meter.events) / seconds, positions: Double(reached - meter.position) / seconds)
     }
 
     // MARK: Storing
@@ -177,7 +198,8 @@ actor RebuildFolding<P: WideProjection> {
         guard reached > stored else { return nil }
         storing = .underWay
         let changes = Changes(
-            parts: shards.map { $0.takeChanged() }, start: stored, end: reached, events: events, time: lastTime)
+            parts: shards.map { $0.takeChanged() }, start: stored, end: reached, events: events, time: lastTime,
+            rates: rates())
         events = 0
         for part in changes.parts { stuckCount += part.stuck.count }
         guard stuckCount <= pace.bounds.stuck else { throw RebuildError.tooManyStuck(stuckCount) }
@@ -189,7 +211,9 @@ actor RebuildFolding<P: WideProjection> {
         let begin = ContinuousClock.now
         try await pool.withTransaction { connection in
             let noted = try await connection.run([
-                RebuildWorkStatements.stored(.int8(rebuild.number), .int8(changes.end), .int8(changes.events)),
+                RebuildWorkStatements.stored(
+                    .int8(rebuild.number), .int8(changes.end), .int8(changes.events), .float8(changes.rates.events),
+                    .float8(changes.rates.positions)),
                 CheckpointStatements.move(
                     .text(P.name), .int4(rebuild.generation), .int8(changes.start), .int8(changes.end),
                     .timestamp(changes.time)),

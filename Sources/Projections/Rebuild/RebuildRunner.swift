@@ -67,6 +67,13 @@ package struct RebuildRunner: Service {
             guard try await !connection.query(RebuildWorkStatements.lacksDefinition(name, definition)).isEmpty else {
                 return
             }
+            // The live rows say what no rebuild can, and somebody must ask for it.
+            guard try await connection.query(RebuildStatements.lacksEvents(.text(projection.category))).isEmpty else {
+                logger.warning(
+                    "A view's definition has changed, but telemetry has left the log: ask for its rebuild",
+                    metadata: ["projection": "\(projection.name)"])
+                return
+            }
             _ = try await connection.query(
                 RebuildStatements.begin(
                     name, .text(Rebuild.Cause.definition.rawValue), definition, .text("system"), .null))

@@ -40,6 +40,14 @@ enum RebuildStatements {
         order by p.name, c.generation
         """)
 
+    /// A row if events of the category have left the log.
+    static let lacksEvents = Statement(
+        "category_lacks_events",
+        """
+        select from stream_floors
+        where stream > $1 || '-' collate "C" and stream < $1 || '.' collate "C" limit 1
+        """)
+
     /// Starts a generation beside the live one; no row if a rebuild of the view has not ended.
     static let begin = Statement(
         "begin_rebuild",

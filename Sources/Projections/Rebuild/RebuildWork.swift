@@ -193,7 +193,7 @@ package struct RebuildWork<P: WideProjection>: Sendable {
             position = page.end
             _ = try await connection.query(
                 RebuildWorkStatements.stored(
-                    .int8(rebuild.number), .int8(position), .int8(Int64(page.events.count))))
+                    .int8(rebuild.number), .int8(position), .int8(Int64(page.events.count)), .null, .null))
         }
     }
 

@@ -32,10 +32,15 @@ enum RebuildWorkStatements {
         where number = $1 and state = 'running'
         """)
 
+    static let isRunning = Statement(
+        "rebuild_is_running", "select from rebuilds where number = $1 and state = 'running'")
+
+    /// Holds the row until the rows are stored, so that who cancels waits for that.
     static let stored = Statement(
         "note_stored_rows",
         """
         update rebuilds set reached_position = greatest(reached_position, $2), events = events + $3,
+            event_rate = coalesce($4, event_rate), position_rate = coalesce($5, position_rate),
             -- Whatever it waited for is there.
             failure = null, changed_time = clock_timestamp()
         where number = $1 and state in ('running', 'paused')
@@ -94,14 +99,13 @@ enum RebuildWorkStatements {
             and c.position = 0 and c.definition < $2
         """)
 
-    /// Whether the live rows were made by an older definition, and this one was not tried yet. Where events have left the
-    /// log, the live rows say what no rebuild can, and somebody must ask for it.
+    /// Whether the live rows were made by an older definition, and this one was not tried yet.
     static let lacksDefinition = Statement(
         "find_old_definition",
         """
         select from projections p
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
-        where p.name = $1 and c.definition < $2 and not exists (select from retained_ranges) and not exists (
+        where p.name = $1 and c.definition < $2 and not exists (
             select from rebuilds r where r.projection = p.name
                 and (r.state in ('running', 'paused', 'failed') or r.cause = 'definition' and r.definition >= $2))
         """)

@@ -6,8 +6,11 @@ package protocol Rebuilds: Sendable {
     func statuses() async throws(RebuildError) -> [RebuildStatus]
     /// Has a view built anew beside the live one.
     ///
-    /// - Throws: ``RebuildError/alreadyOpen`` while another rebuild of it has not ended.
-    func start(_ name: String, eventLimit: Int?, askedBy: String) async throws(RebuildError) -> Rebuild
+    /// - Parameter acceptingLoss: whether rows may go that were made of events that have left the log.
+    /// - Throws: ``RebuildError/alreadyOpen`` while another rebuild of it has not ended; ``RebuildError/lossy``.
+    func start(
+        _ name: String, eventLimit: Int?, acceptingLoss: Bool, askedBy: String
+    ) async throws(RebuildError) -> Rebuild
     /// Rebuilds the rows of one stream, compares and replaces them, all in one transaction.
     func rebuild(_ name: String, only id: String) async throws(RebuildError) -> EntityRebuild.Outcome
     func pause(_ name: String) async throws(RebuildError) -> Rebuild
@@ -51,9 +54,13 @@ package struct PostgresRebuilds: Rebuilds {
         }
     }
 
-    package func start(_ name: String, eventLimit: Int?, askedBy: String) async throws(RebuildError) -> Rebuild {
+    package func start(
+        _ name: String, eventLimit: Int?, acceptingLoss: Bool, askedBy: String
+    ) async throws(RebuildError) -> Rebuild {
         let projection = try projection(name)
         return try await answering { connection in
+            let question = RebuildStatements.lacksEvents(.text(projection.category))
+            if !acceptingLoss, try await !connection.query(question).isEmpty { throw RebuildError.lossy }
             let begin = RebuildStatements.begin(
                 .text(name), .text(Rebuild.Cause.request.rawValue), .int4(projection.definition), .text(askedBy),
                 eventLimit.map { .int4(Int32(clamping: $0)) } ?? .null)

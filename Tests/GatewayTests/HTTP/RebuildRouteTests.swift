@@ -25,6 +25,15 @@ import Testing
         }
     }
 
+    @Test func `is built anew without what has left the log only for somebody who says so`() async throws {
+        try await TestGateway.with { gateway in
+            gateway.rebuilds.lacksEvents.withLock { $0 = true }
+            let lossy = try await gateway.ask("POST", path + "/rebuild")
+            #expect(lossy.status == 409 && lossy[text: "type"] == "urn:fleetlog:problem:lossy-rebuild", "\(lossy)")
+            #expect(try await gateway.ask("POST", path + "/rebuild", #"{"acceptLoss":true}"#).status == 202)
+        }
+    }
+
     @Test func `has the rows of one device replaced at once`() async throws {
         try await TestGateway.with { gateway in
             let reply = try await gateway.ask("POST", path + "/rebuild", #"{"only":"d-1"}"#)

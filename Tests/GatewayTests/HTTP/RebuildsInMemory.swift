@@ -7,6 +7,7 @@ final class RebuildsInMemory: Rebuilds {
     private let open = Mutex<Rebuild?>(nil)
     private let hasPrevious = Mutex(true)
     let isPaused = Mutex(false)
+    let lacksEvents = Mutex(false)
 
     func statuses() async throws(RebuildError) -> [RebuildStatus] {
         let rebuild = open.withLock { $0 }
@@ -20,8 +21,11 @@ final class RebuildsInMemory: Rebuilds {
         ]
     }
 
-    func start(_ name: String, eventLimit: Int?, askedBy: String) async throws(RebuildError) -> Rebuild {
-        try begin(name, .rebuild, eventLimit, askedBy)
+    func start(
+        _ name: String, eventLimit: Int?, acceptingLoss: Bool, askedBy: String
+    ) async throws(RebuildError) -> Rebuild {
+        if lacksEvents.withLock({ $0 }), !acceptingLoss { throw .lossy }
+        return try begin(name, .rebuild, eventLimit, askedBy)
     }
 
     func rebuild(_ name: String, only id: String) async throws(RebuildError) -> EntityRebuild.Outcome {

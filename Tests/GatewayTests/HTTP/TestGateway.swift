@@ -21,6 +21,7 @@ struct TestGateway: Sendable {
     let keys: any DeviceKeys
     let catalog: TelemetryCatalog
     let readiness = ReadinessSwitch()
+    let rebuilds = RebuildsInMemory()
     /// Views here know everything at once; waiting for them is up to the test.
     let progress = ViewProgress()
     let gateway: HTTPGateway
@@ -90,7 +91,7 @@ struct TestGateway: Sendable {
             serials: serials ?? queries,
             notifications: ledger, workflows: OneStoppedWorkflow(), tokens: tokens, credentials: credentials,
             deviceKeys: keys, catalog: catalog, limit: limit,
-            reads: ReadRecorder(store: recordsReads ? store : InMemoryEventStore()), rebuilds: RebuildsInMemory(),
+            reads: ReadRecorder(store: recordsReads ? store : InMemoryEventStore()), rebuilds: rebuilds,
             progress: progress,
             readiness: readiness,
             metrics: PrometheusMetrics(),

@@ -27,14 +27,16 @@ struct RebuildRoutes: Sendable {
         var fields = try RequestFields(exchange, mayBeAbsent: true)
         let only = try fields.optionalText("only")
         let limit = try fields.optionalWholeNumber("eventsPerSecond")
-        try fields.finish(known: "only, eventsPerSecond")
+        let acceptsLoss = try fields.optionalBool("acceptLoss") ?? false
+        try fields.finish(known: "only, eventsPerSecond, acceptLoss")
         if let limit, !(1...10_000_000).contains(limit) {
             throw .malformed("eventsPerSecond", "eventsPerSecond must be a number from 1 to 10000000.")
         }
         let name = exchange.parameter("name")
         guard let only else {
             return try await answer(.accepted, caller) { () throws(RebuildError) in
-                try await rebuilds.start(name, eventLimit: limit, askedBy: caller.principal.description)
+                try await rebuilds.start(
+                    name, eventLimit: limit, acceptingLoss: acceptsLoss, askedBy: caller.principal.description)
             }
         }
         let outcome: EntityRebuild.Outcome
