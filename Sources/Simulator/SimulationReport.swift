@@ -4,6 +4,8 @@ package struct SimulationReport: Sendable {
         /// Each acknowledged reading is in the store exactly once, and each device has its firmware's end confirmed.
         case exact
         case wrong
+        /// The devices had something to say, and nobody took it: there is nothing to verify.
+        case unheard
         /// It was not asked for.
         case notVerified
     }
@@ -28,7 +30,7 @@ package struct SimulationReport: Sendable {
     package var total: ScenarioResult { scenarios.values.reduce(ScenarioResult(), +) }
 
     /// False calls for an exit code other than 0.
-    package var isSuccess: Bool { verdict != .wrong }
+    package var isSuccess: Bool { verdict != .wrong && verdict != .unheard }
 
     init(
         _ counts: FleetCounts, devices: Int, elapsed: Duration, scenarios: [ScenarioName: ScenarioResult]?,
@@ -46,10 +48,11 @@ package struct SimulationReport: Sendable {
         p99 = counts.latencies.quantile(0.99)
         self.scenarios = scenarios ?? [:]
         self.firmware = firmware
-        verdict =
+        let judged =
             scenarios.map { scenarios in
-                scenarios.values.allSatisfy(\.isExact) && firmware.contradicted == 0 ? .exact : .wrong
+                scenarios.values.allSatisfy(\.isExact) && firmware.contradicted == 0 ? Verdict.exact : .wrong
             } ?? .notVerified
+        verdict = judged != .wrong && counts.messages > 0 && counts.acknowledged == 0 ? .unheard : judged
     }
 
     /// The summary, the last line of which says how it ended.
@@ -89,6 +92,8 @@ package struct SimulationReport: Sendable {
         case .wrong:
             "FAILED: of \(total.acknowledged) acknowledged readings \(total.missing) are missing in the store, "
                 + "and \(total.doubled) readings are there more than once."
+        case .unheard:
+            "FAILED: nothing was acknowledged. Is the broker there, does it know the devices, and does a server ingest?"
         case .notVerified: "Not verified."
         }
     }

@@ -9,6 +9,7 @@ final class FakeFleetlog: Sendable {
         var keys: Set<String> = []
         var busy = 0
         var keyless = 0
+        var streamReads = 0
         var ids: [String]
         /// Of the devices in the one rollout that there is.
         var installations: [String: String] = [:]
@@ -22,6 +23,8 @@ final class FakeFleetlog: Sendable {
     init(ids: [String]) { state = Mutex(State(ids: ids)) }
 
     var registrations: Int { state.withLock { $0.registrations.count } }
+    /// How often events of a stream were asked for.
+    var streamReads: Int { state.withLock { $0.streamReads } }
     /// Idempotency keys seen.
     var keys: Set<String> { state.withLock { $0.keys } }
 
@@ -58,7 +61,9 @@ final class FakeFleetlog: Sendable {
             case ("GET", "devices"): return device(parts[1], state)
             case ("POST", "rollouts"): return .init(status: 201, body: #"{"id":"r1"}"#)
             case ("GET", "rollouts"): return installations(request, state)
-            case ("GET", "streams"): return events(String(parts[1].dropFirst("device-".count)), request, state)
+            case ("GET", "streams"):
+                state.streamReads += 1
+                return events(String(parts[1].dropFirst("device-".count)), request, state)
             default: return .init(status: 404, body: #"{"title":"Not found"}"#)
             }
         }

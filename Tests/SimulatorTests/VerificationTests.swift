@@ -50,10 +50,22 @@ import Testing
         #expect(report.lines.last?.hasPrefix("FAILED") == true)
     }
 
+    @Test func `took nothing, that is no success`() {
+        var counts = FleetCounts()
+        counts.messages = 100
+        for scenarios in [nil, [ScenarioName.normal: ScenarioResult(devices: 1)]] {
+            let report = SimulationReport(counts, devices: 1, elapsed: .seconds(1), scenarios: scenarios)
+            #expect(report.verdict == .unheard && !report.isSuccess)
+            #expect(report.lines.last?.hasPrefix("FAILED") == true)
+        }
+    }
+
     @Test func `is still behind, the stragglers are waited for`() async throws {
         _ = try await enrol(1)
         store.store(1, of: "d1")
         async let result = verify(check("d1", [1, 2]), patience: .seconds(20))
+        // It has been looked for in vain.
+        try await eventually { store.streamReads > 0 }
         store.store(2, of: "d1")
         #expect(try await result?.isExact == true)
     }

@@ -23,6 +23,8 @@ extension FleetConnections {
             guard let (connection, _) = link.connection else { return }
             let packetID = try connection.publishFirmwareStatus(report.payload)
             link.reports[packetID] = report
+            // Until it is acknowledged nobody can say which end the server knows of.
+            if report.isEnd { link.firmwareOutcome = nil }
         }
     }
 }

@@ -7,6 +7,9 @@ actor Requests {
     private(set) var seenIn: [String: SentHistory] = [:]
     /// The new names of one device, in their order.
     private(set) var renamings = SentHistory()
+    /// How the ids of the accounts begin that it opens.
+    static let visitor = "visitor-"
+
     private let device: String
     private let api: @Sendable () async -> API
     private let ovens: MQTTConnection?
@@ -54,7 +57,7 @@ actor Requests {
     }
 
     private func visit(_ number: Int, _ ovens: MQTTConnection) async throws {
-        let account = "visitor-\(number)"
+        let account = "\(Self.visitor)\(number)"
         _ = try await ask("POST", "/api/v1/accounts", #"{"id":"\#(account)","name":"Visitor"}"#, account)
         acknowledged(account, in: "accounts")
         let oven: API.Device = try await ask(
