@@ -12,7 +12,15 @@ function duration(seconds) {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** What a rebuild cannot make anew where telemetry has left the log; the other views are made of nothing that leaves. */
+const lost = {
+  devices: "what devices had sent by then, and the counts of it,", telemetry: "the windows of those readings", states: "the states of that time",
+};
+
+/** What is asked before it is done; no question where nothing can be lost. */
 const confirmations = {
+  rebuild: (name) => lost[name] && `Rebuild ${name}? Where telemetry has left the log by retention, ${lost[name]} `
+    + "cannot be made anew: the rebuilt view takes over without them. The one of now is kept as previous until it is dropped.",
   "rebuild/cancel": (name) => `Cancel the rebuild of ${name}? What is built so far is thrown away.`,
   "swap-back": (name) => `Swap ${name} back to its previous generation?`,
   "drop-previous": (name) => `Delete all generations of ${name} before the live one? There is no way back to them.`,
