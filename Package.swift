@@ -153,7 +153,8 @@ if !core {
             ] + http + certificates,
             resources: [
                 .embedInCode("Page/activity.js"), .embedInCode("Page/alerts.js"), .embedInCode("Page/api.js"),
-                .embedInCode("Page/app.js"), .embedInCode("Page/changes.js"), .embedInCode("Page/chart.js"),
+                .embedInCode("Page/app.js"), .embedInCode("Page/attention.js"), .embedInCode("Page/changes.js"),
+                .embedInCode("Page/chart.js"),
                 .embedInCode("Page/comparison.js"), .embedInCode("Page/device.js"), .embedInCode("Page/devicecards.js"),
                 .embedInCode("Page/devicetable.js"), .embedInCode("Page/event.js"), .embedInCode("Page/eventrow.js"),
                 .embedInCode("Page/events.js"), .embedInCode("Page/explorer.js"), .embedInCode("Page/favicon.svg"),

@@ -172,6 +172,24 @@ class Page:
     def fragment(self):
         return self.driver.execute_script("return location.hash")
 
+    def look_away(self, delay):
+        """Makes the page believe that its window is in the background, and notes what it puts off for so many milliseconds."""
+        self.driver.execute_script("""
+            const [wanted, later] = [arguments[0], window.setTimeout];
+            Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+            window.timesPutOff = 0;
+            window.setTimeout = (work, delay, ...more) => later((...given) => {
+              work(...given);
+              if (delay === wanted) window.timesPutOff += 1;
+            }, delay, ...more);""", delay)
+
+    def has_put_off(self):
+        """Whether something has been put off since, and its time has come."""
+        return self.driver.execute_script("return window.timesPutOff > 0")
+
+    def look_back(self):
+        self.driver.execute_script("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+
     def overhang(self):
         """By how much the page is wider than the window."""
         return self.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")

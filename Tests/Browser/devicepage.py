@@ -18,6 +18,7 @@ def device_page(page):
     present(page, device, path)
     past(page, device, path)
     links(page, device, path)
+    unseen(page, device, path)
     return device
 
 
@@ -99,5 +100,24 @@ def links(page, device, path):
     page.wait("the present", lambda: page.text(".past") == "As it is now." and not page.all(".problem"))
     page.go("#/devices/nonsense")
     page.wait("what is wrong", lambda: "no device with this id" in page.text(".problem"))
+    page.one(".back").click()
+    page.wait("the fleet", lambda: page.one("#fleet").is_displayed())
+
+
+def unseen(page, device, path):
+    """What happened while nobody looked is there when they look again."""
+    def newest():
+        return page.text('[data-metric="temperature"] figcaption b')
+    page.go(f"#/devices/{device.id}")
+    page.wait("the newest reading", lambda: newest() == "31 °C")
+    page.wait("the command", lambda: "turn" in page.text('[data-card="commands"]'))
+    page.look_away(1000)
+    device.measure(32)
+    page.ask("POST", f"{path}/commands", {"name": "blink"})
+    page.wait("the moment at which it would be read", page.has_put_off)
+    assert newest() == "31 °C", "who looks away asks nothing"
+    page.look_back()
+    page.wait("the new reading", lambda: newest() == "32 °C")
+    page.wait("the new command", lambda: "blink" in page.text('[data-card="commands"]'))
     page.one(".back").click()
     page.wait("the fleet", lambda: page.one("#fleet").is_displayed())

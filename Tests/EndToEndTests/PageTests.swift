@@ -17,12 +17,21 @@ extension EndToEnd {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await keepReporting(fleet, on: system) }
                     let output = try await Browser.run(
-                        on: server, mqttPort: system.broker.port, token: system.token,
-                        reader: reader.trimmingCharacters(in: .whitespacesAndNewlines))
+                        "page_test.py",
+                        [
+                            "http://127.0.0.1:\(server.port)", system.token,
+                            reader.trimmingCharacters(in: .whitespacesAndNewlines), "\(system.broker.port)",
+                        ])
                     group.cancelAll()
                     guard output.succeeded else { throw Wrong("\(output.text)\n\(output.errors)") }
                 }
             }
+        }
+
+        @Test(.enabled(if: Browser.isInstalled, "needs chromium, chromium-driver and python3-selenium"))
+        func `tells what is true whatever happens`() async throws {
+            let output = try await Browser.run("overview_test.py", [])
+            guard output.succeeded else { throw Wrong("\(output.text)\n\(output.errors)") }
         }
 
         private func register(_ api: API) async throws -> [API.Device] {

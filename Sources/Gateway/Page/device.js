@@ -1,6 +1,7 @@
 // One device: how it stands or stood, what it has measured, and what is asked of it.
 
 import * as api from "./api.js";
+import { WhenSeen } from "./attention.js";
 import { alertItems, commandItems, configurationBody, limitsBody } from "./devicecards.js";
 import { describe } from "./fleet.js";
 import { History } from "./history.js";
@@ -13,8 +14,10 @@ const { element } = view;
 export class DevicePage {
   #turn = 0;
   #later = null;
-  /** Whether the cards still have to be read that do not change with each reading. */
-  #isStale = true;
+  /** What has happened to the cards that do not change with each reading, and how much of it they show. */
+  #changes = 0;
+  #shownChanges = -1;
+  #refresh = new WhenSeen(() => this.#read({ all: false }));
 
   constructor(context) {
     this.context = context;
@@ -65,9 +68,10 @@ export class DevicePage {
   event(event) {
     const isOwn = event.stream === `device-${this.id}`;
     if (!isOwn && !(event.stream.startsWith("alert-") && event.stream.includes(this.id))) return;
+    if (event.type !== "TelemetryRecorded") this.#changes += 1;
     this.#later ??= setTimeout(() => {
       this.#later = null;
-      if (!document.hidden) this.#read({ all: event.type !== "TelemetryRecorded" });
+      this.#refresh.do();
     }, 1000);
   }
 
@@ -75,6 +79,7 @@ export class DevicePage {
     this.#turn += 1;
     clearTimeout(this.#later);
     this.#later = null;
+    this.#refresh.forget();
   }
 
   #goTo({ version }) {
@@ -85,7 +90,7 @@ export class DevicePage {
 
   async #read({ all }) {
     const turn = ++this.#turn;
-    this.#isStale ||= all;
+    if (all) this.#changes += 1;
     const { id, where: past } = this;
     try {
       const present = await api.device(id);
@@ -118,9 +123,10 @@ export class DevicePage {
   }
 
   async #readCards(turn, version) {
+    const changes = this.#changes;
     const reads = {
       config: async () => configurationBody(await api.ofDevice(this.id, "config", { version })),
-      ...(this.#isStale ? {
+      ...(changes !== this.#shownChanges ? {
         alerts: async () => alertItems(await api.alertsOf(this.id)),
         commands: async () => commandItems((await api.ofDevice(this.id, "commands")).items),
         limits: async () => limitsBody(await api.ofDevice(this.id, "limits")),
@@ -130,7 +136,7 @@ export class DevicePage {
       const content = await read().catch((problem) => view.problemNote(problem));
       if (turn === this.#turn) this.cards[name].body.replaceChildren(content);
     }));
-    if (turn === this.#turn) this.#isStale = false;
+    if (turn === this.#turn) this.#shownChanges = changes;
   }
 
   #draw(device, isPast) {

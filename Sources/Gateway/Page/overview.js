@@ -2,6 +2,7 @@
 
 import { Alerts, AlertsPanel } from "./alerts.js";
 import * as api from "./api.js";
+import { WhenSeen } from "./attention.js";
 import { DeviceTable } from "./devicetable.js";
 import { Fleet } from "./fleet.js";
 import { LogPanel } from "./logpanel.js";
@@ -24,6 +25,7 @@ export class Overview {
   #source = null;
   #frame = 0;
   #rolloutsTimer = null;
+  #refreshRollouts = new WhenSeen(() => this.#readRollouts());
 
   /** `heard` is told of each event, for whatever else is shown. */
   constructor(context, heard) {
@@ -38,11 +40,11 @@ export class Overview {
       { acknowledge: (id) => this.#attempt(async () => { this.#alerts.put(await api.acknowledge(id)); this.#draw(); }) });
     this.rolloutsPanel = new RolloutsPanel(
       { list: $("rollouts"), empty: $("rollouts-empty"), status: $("rollouts-status") },
-      { act: (id, action) => this.#attempt(async () => { await api.act(id, action); await this.#refreshRollouts(); }) });
+      { act: (id, action) => this.#attempt(async () => { await api.act(id, action); await this.#refreshRollouts.do(); }) });
     setInterval(() => this.#tick(), 1000);
     setInterval(() => this.#refreshTether(), 3000);
-    setInterval(() => { if (this.#rollouts.some((rollout) => !isOver(rollout))) this.#refreshRollouts(); }, 5000);
-    addEventListener("online", () => this.#refreshRollouts());
+    setInterval(() => { if (this.#rollouts.some((rollout) => !isOver(rollout))) this.#refreshRollouts.do(); }, 5000);
+    addEventListener("online", () => this.#refreshRollouts.do());
   }
 
   open() {
@@ -66,7 +68,7 @@ export class Overview {
       this.#follow(recent.length ? Math.max(head, recent.at(-1).position) : head);
       this.context.warn("");
       this.#refreshTether();
-      this.#refreshRollouts();
+      this.#refreshRollouts.do();
       this.#draw();
     } catch (problem) {
       if (problem.status === 401) return this.context.expired();
@@ -175,16 +177,16 @@ export class Overview {
     if (refused?.status !== 409) return;
     await api.alerts().then((found) => this.#alerts.replace(found)).catch(() => {});
     this.#draw();
-    this.#refreshRollouts();
+    this.#refreshRollouts.do();
   }
 
   /** The view may still trail the event that has come, so it is asked a little later. */
   #refreshRolloutsSoon() {
-    this.#rolloutsTimer ??= setTimeout(() => { this.#rolloutsTimer = null; this.#refreshRollouts(); }, 700);
+    this.#rolloutsTimer ??= setTimeout(() => { this.#rolloutsTimer = null; this.#refreshRollouts.do(); }, 700);
   }
 
-  async #refreshRollouts() {
-    if (!this.#source || document.hidden) return;
+  async #readRollouts() {
+    if (!this.#source) return;
     try {
       this.#rollouts = await api.rollouts();
       $("rollouts-card").hidden = false;

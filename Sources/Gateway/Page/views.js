@@ -1,6 +1,7 @@
 // The views: how far each has come, what is built anew, and what stands still.
 
 import * as api from "./api.js";
+import { WhenSeen } from "./attention.js";
 import { isUnderWay, ViewCard } from "./viewcard.js";
 import { element, problemNote } from "./view.js";
 
@@ -9,6 +10,7 @@ export class ViewsPage {
   #cards = new Map();
   #timer = null;
   #turn = 0;
+  #refresh = new WhenSeen(() => this.#read());
 
   constructor(context) {
     this.context = context;
@@ -28,6 +30,7 @@ export class ViewsPage {
   close() {
     this.#turn += 1;
     clearTimeout(this.#timer);
+    this.#refresh.forget();
   }
 
   async #read() {
@@ -47,12 +50,7 @@ export class ViewsPage {
       if (problem.status === 401) return this.context.expired();
       this.problem.replaceChildren(problemNote(problem, () => this.#read()));
     }
-    this.#timer = setTimeout(() => (document.hidden ? this.#wait() : this.#read()), isBusy ? 1000 : 3000);
-  }
-
-  /** A window that nobody looks at asks nothing. */
-  #wait() {
-    document.addEventListener("visibilitychange", () => this.node.isConnected && this.#read(), { once: true });
+    this.#timer = setTimeout(() => this.#refresh.do(), isBusy ? 1000 : 3000);
   }
 
   #card(name) {

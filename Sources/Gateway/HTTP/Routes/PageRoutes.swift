@@ -18,6 +18,7 @@ struct PageRoutes: Sendable {
         script("alerts", PackageResources.alerts_js),
         script("api", PackageResources.api_js),
         script("app", PackageResources.app_js),
+        script("attention", PackageResources.attention_js),
         script("changes", PackageResources.changes_js),
         script("chart", PackageResources.chart_js),
         script("comparison", PackageResources.comparison_js),
