@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the fleet's page to what is true whatever happens.
+"""Holds the fleet's page to what is true when much comes at once and views trail.
 
 The server is a scripted one, in which all of that can be had at once and again.
 
@@ -12,7 +12,7 @@ import pathlib
 import sys
 
 from browser import Page
-from scripted import Scripted
+from scripted import Scripted, alert, device
 
 
 @contextlib.contextmanager
@@ -24,6 +24,73 @@ def shown(server, screenshots):
         yield page
         complaints = page.complaints()
         assert not complaints, complaints
+
+
+def first(page):
+    return page.driver.execute_script("return document.querySelector('#alerts li')?.dataset.alert")
+
+
+def positions(page):
+    return page.driver.execute_script("return [...document.querySelectorAll('#log li')].map(i => Number(i.dataset.position))")
+
+
+def rows(page):
+    return page.driver.execute_script("return [...document.querySelectorAll('#rows tr')].map(r => r.dataset.id)")
+
+
+def all_is_well(page):
+    return page.one("#alerts-empty").is_displayed()
+
+
+def many_alerts(screenshots):
+    """The worst comes first, however old it is, and those that are not listed are not forgotten."""
+    server = Scripted(head=100)
+    server.alerts = [alert(0, "critical"), *map(alert, range(1, 350))]
+    with shown(server, screenshots) as page:
+        page.wait("all of them to be counted", lambda: page.text("#alerts-status") == "350 open")
+        assert first(page) == "hot-0", "the worst one is the oldest"
+        assert "100 most urgent of 350" in page.text("#alerts-more"), page.text("#alerts-more")
+
+
+def too_many_alerts(screenshots):
+    """More than the page reads: it says so, and reads on when there is room."""
+    server = Scripted(head=100)
+    server.alerts = [alert(0, "critical"), *map(alert, range(1, 1200))]
+    with shown(server, screenshots) as page:
+        page.wait("it to be said that there are more", lambda: page.text("#alerts-status") == "1,000+ open")
+        assert "there are more" in page.text("#alerts-more"), page.text("#alerts-more")
+        page.shoot("overview-many-alerts")
+        page.driver.execute_script("""
+            const empty = document.getElementById("alerts-empty");
+            window.saidWell = !empty.hidden;
+            new MutationObserver(() => { window.saidWell ||= !empty.hidden; }).observe(empty, { attributes: true });""")
+        # The view stands still: it lists what is over, and not yet what is new.
+        server.trailing["alerts"] = server.head
+        server.append(*[("AlertCleared", f"alert-hot-{number}", 2, {}) for number in range(200, 1200)])
+        page.wait("those that are listed to be over", lambda: page.text("#alerts-status") == "more open" and not first(page))
+        server.append(("AlertRaised", "alert-hot-5000", 1, alert(5000)))
+        page.wait("what is new", lambda: page.text("#alerts-status") == "1+ open")
+        reads = server.asked["alerts"] + 6
+        page.wait("the list to be read again", lambda: server.asked["alerts"] >= reads)
+        assert first(page) == "hot-5000", "a list that is older than an event takes nothing back"
+        server.alerts = [*server.alerts[:200], alert(5000)]
+        server.trailing.clear()
+        page.wait("the rest", lambda: page.text("#alerts-status") == "201 open")
+        assert first(page) == "hot-0", "the worst one was not among those that were listed"
+        assert not page.driver.execute_script("return window.saidWell"), "it was said that all is well"
+        server.alerts = []
+        server.append(*[("AlertCleared", f"alert-hot-{number}", 2, {}) for number in (*range(200), 5000)])
+        page.wait("that all is well", lambda: all_is_well(page) and page.text("#alerts-status") == "none open")
+
+
+def nothing_known(screenshots):
+    """All is well only when somebody has looked."""
+    server = Scripted(head=100)
+    server.alerts = None
+    with Page(server.base, "flt_any", None, None, screenshots) as page:
+        page.driver.get(f"{page.base}/#token=any")
+        page.wait("the failure", lambda: page.one("#link").get_attribute("data-state") == "lost")
+        assert not all_is_well(page) and page.text("#alerts-status") == "", page.text("#alerts-status")
 
 
 def looked_away(screenshots):
@@ -49,7 +116,7 @@ def main():
     given = arguments.parse_args()
     if given.screenshots:
         given.screenshots.mkdir(parents=True, exist_ok=True)
-    scenarios = [looked_away]
+    scenarios = [many_alerts, too_many_alerts, nothing_known, looked_away]
     for scenario in scenarios:
         if given.only in (None, scenario.__name__):
             scenario(given.screenshots)

@@ -33,6 +33,20 @@ export function withQuery(path, fields = {}) {
 /** A page of a list: `items`, and `next` if there is more. */
 export const list = (path, fields) => json(withQuery(path, fields));
 
+/** The items of a list's pages, at most about `most`; whether there are more; and how far the view had come at least. */
+async function listed(path, fields, most) {
+  const found = [];
+  let [next, position] = [null, Infinity];
+  do {
+    const response = await ask(withQuery(path, { ...fields, limit: 500, after: next }));
+    const page = await response.json();
+    found.push(...page.items);
+    next = page.next;
+    position = Math.min(position, positionOf(response));
+  } while (next && found.length < most);
+  return { found, hasMore: next !== null, position };
+}
+
 export const session = () => json("/api/v1/session");
 
 export const logIn = (token) =>
@@ -44,11 +58,11 @@ export const logIn = (token) =>
 
 export const logOut = () => ask("/api/v1/session", { method: "DELETE" });
 
+/** How far the log, or the view that was read, had come; 0 if the server does not know it yet. */
+const positionOf = (response) => Number(response.headers.get("Fleetlog-Position"));
+
 /** The position of the newest event. */
-export async function head() {
-  const response = await ask("/api/v1/events?limit=1&after=9007199254740991");
-  return Number(response.headers.get("Fleetlog-Position"));
-}
+export const head = async () => positionOf(await ask("/api/v1/events?limit=1&after=9007199254740991"));
 
 export const events = async (after, limit) => (await json(`/api/v1/events?after=${after}&limit=${limit}`)).items;
 
@@ -82,11 +96,15 @@ async function post(path, body = {}) {
   return text ? JSON.parse(text) : null;
 }
 
-/** Alerts that are not over; the newest of each state. */
-export async function alerts() {
-  const [open, seen] = await Promise.all(
-    ["open", "acknowledged"].map((state) => json(`/api/v1/alerts?limit=100&state=${state}`)));
-  return [...open.items, ...seen.items];
+/** Alerts that are not over, at most about `most` of each state, the newest first. */
+export async function alerts(most) {
+  // One after the other: what is acknowledged meanwhile is then in both, not in neither.
+  const open = await listed("/api/v1/alerts", { state: "open" }, most);
+  const seen = await listed("/api/v1/alerts", { state: "acknowledged" }, most);
+  return {
+    found: [...open.found, ...seen.found], hasMoreOpen: open.hasMore, hasMore: open.hasMore || seen.hasMore,
+    position: Math.min(open.position, seen.position),
+  };
 }
 
 export const acknowledge = (id) => post(`/api/v1/alerts/${part(id)}/acknowledge`);
@@ -101,17 +119,7 @@ export async function rollouts() {
 /** Pauses, resumes or aborts a rollout. */
 export const act = (id, action) => post(`/api/v1/rollouts/${part(id)}/${action}`);
 
-/** Devices, at most about `most`; says whether there are more. */
-export async function devices(most) {
-  const found = [];
-  let next = null;
-  do {
-    const page = await json(`/api/v1/devices?limit=500${next ? `&after=${part(next)}` : ""}`);
-    found.push(...page.items);
-    next = page.next;
-  } while (next && found.length < most);
-  return { found, hasMore: next !== null };
-}
+export const devices = (most) => listed("/api/v1/devices", {}, most);
 
 /** Follows the log; the browser comes back by itself, and goes on where it left off. */
 export function follow(after, { opened, lost, event }) {

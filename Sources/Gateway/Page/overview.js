@@ -10,6 +10,7 @@ import { isOver, RolloutsPanel } from "./rollouts.js";
 import * as view from "./view.js";
 
 const mostDevices = 1000;
+const mostAlerts = 1000;
 /** Further behind the log than this, the page starts anew at its head. */
 const mostBehind = 20_000;
 
@@ -24,7 +25,9 @@ export class Overview {
   #rates = [];
   #source = null;
   #frame = 0;
+  #alertsTimer = null;
   #rolloutsTimer = null;
+  #refreshAlerts = new WhenSeen(() => this.#readAlerts());
   #refreshRollouts = new WhenSeen(() => this.#readRollouts());
 
   /** `heard` is told of each event, for whatever else is shown. */
@@ -36,7 +39,7 @@ export class Overview {
     this.log = new LogPanel({ list: $("log"), filter: $("filter"), pause: $("pause") },
       (event) => nameOf(event.stream.slice("device-".length)) ?? event.stream);
     this.alertsPanel = new AlertsPanel(
-      { list: $("alerts"), empty: $("alerts-empty"), status: $("alerts-status") },
+      { list: $("alerts"), empty: $("alerts-empty"), more: $("alerts-more"), status: $("alerts-status") },
       { acknowledge: (id) => this.#attempt(async () => { this.#alerts.put(await api.acknowledge(id)); this.#draw(); }) });
     this.rolloutsPanel = new RolloutsPanel(
       { list: $("rollouts"), empty: $("rollouts-empty"), status: $("rollouts-status") },
@@ -58,11 +61,11 @@ export class Overview {
     try {
       const head = await api.head();
       this.#fleet.head = head;
-      const [recent, list, found] = await Promise.all(
-        [api.events(Math.max(0, head - 60), 60), api.devices(mostDevices), api.alerts()]);
-      this.#fleet.replace(list.found, list.hasMore);
+      const [recent, devices, alerts] = await Promise.all(
+        [api.events(Math.max(0, head - 60), 60), api.devices(mostDevices), api.alerts(mostAlerts)]);
+      this.#fleet.replace(devices.found, devices.hasMore);
       this.#alerts = new Alerts();
-      this.#alerts.replace(found);
+      this.#alerts.replace(alerts);
       this.log.replace(recent);
       for (const id of this.#fleet.devices.keys()) this.table.note(id);
       this.#follow(recent.length ? Math.max(head, recent.at(-1).position) : head);
@@ -111,6 +114,7 @@ export class Overview {
     const id = this.#fleet.apply(event);
     if (id) this.table.note(id);
     this.#alerts.apply(event);
+    if (this.#alerts.mustBeRead) this.#refreshAlertsSoon();
     if (event.stream.startsWith("rollout-")) this.#refreshRolloutsSoon();
     this.log.add(event);
     this.heard(event);
@@ -175,9 +179,24 @@ export class Overview {
   async #attempt(work) {
     const refused = await this.context.attempt(work);
     if (refused?.status !== 409) return;
-    await api.alerts().then((found) => this.#alerts.replace(found)).catch(() => {});
-    this.#draw();
+    await this.#refreshAlerts.do();
     this.#refreshRollouts.do();
+  }
+
+  #refreshAlertsSoon() {
+    this.#alertsTimer ??= setTimeout(() => { this.#alertsTimer = null; this.#refreshAlerts.do(); }, 2000);
+  }
+
+  async #readAlerts() {
+    if (!this.#source) return;
+    try {
+      this.#alerts.replace(await api.alerts(mostAlerts));
+      this.#draw();
+    } catch (problem) {
+      if (problem.status === 401) return this.context.expired();
+    }
+    // The view may trail what was seen to end, or the server be away.
+    if (this.#alerts.mustBeRead) this.#refreshAlertsSoon();
   }
 
   /** The view may still trail the event that has come, so it is asked a little later. */
