@@ -93,6 +93,41 @@ def nothing_known(screenshots):
         assert not all_is_well(page) and page.text("#alerts-status") == "", page.text("#alerts-status")
 
 
+def between(screenshots):
+    """Views that stand before the log: what they lack comes with the events, once."""
+    server = Scripted(head=50)
+    server.devices, server.trailing = [device("lamp", version=2)], {"devices": 40, "alerts": 42}
+    server.put(39, "DeviceUpdated", "device-lamp", 2, {"name": "lamp"})
+    server.put(45, "DeviceRegistered", "device-fan", 1, {
+        "serial": "fan", "type": "smoke", "name": "fan", "labels": {}, "account": "default"})
+    server.put(46, "AlertRaised", "alert-hot-1", 1, alert(1))
+    server.put(47, "DeviceUpdated", "device-lamp", 3, {"name": "lantern"})
+    with shown(server, screenshots) as page:
+        page.wait("the new device", lambda: rows(page) == ["fan", "lamp"])
+        page.wait("the alert", lambda: first(page) == "hot-1")
+        assert page.text('tr[data-id="lamp"] .open') == "lantern"
+        server.trailing.clear()
+        server.append(("DeviceUpdated", "device-lamp", 4, {"name": "torch"}))
+        page.wait("the next event", lambda: page.text('tr[data-id="lamp"] .open') == "torch")
+        assert positions(page) == [51, 47, 46, 45, 39], positions(page)
+
+
+def far_behind(screenshots):
+    """Views that stand too far behind: their lists are read again when they have come."""
+    server = Scripted(head=90_000)
+    server.trailing = {"devices": 100}
+    with shown(server, screenshots) as page:
+        polls = server.asked["projections"] + 2
+        page.wait("two looks at the views", lambda: server.asked["projections"] >= polls)
+        assert server.asked["devices"] == 1, "there is nothing new to be read"
+        server.devices = [device("lamp")]
+        server.trailing.clear()
+        page.wait("the device", lambda: rows(page) == ["lamp"])
+        polls = server.asked["projections"] + 2
+        page.wait("two looks at the views", lambda: server.asked["projections"] >= polls)
+        assert server.asked["devices"] == 2, "once is enough"
+
+
 def looked_away(screenshots):
     """What happened while nobody looked is there when they look again."""
     server = Scripted(head=100)
@@ -116,7 +151,7 @@ def main():
     given = arguments.parse_args()
     if given.screenshots:
         given.screenshots.mkdir(parents=True, exist_ok=True)
-    scenarios = [many_alerts, too_many_alerts, nothing_known, looked_away]
+    scenarios = [many_alerts, too_many_alerts, nothing_known, between, far_behind, looked_away]
     for scenario in scenarios:
         if given.only in (None, scenario.__name__):
             scenario(given.screenshots)

@@ -109,11 +109,13 @@ export async function alerts(most) {
 
 export const acknowledge = (id) => post(`/api/v1/alerts/${part(id)}/acknowledge`);
 
-/** All rollouts under way, and some that are over. */
+/** All rollouts under way, and some that are over; and how far the view had come. */
 export async function rollouts() {
   const queries = ["state=created", "state=running", "state=paused", "limit=50"];
-  const pages = await Promise.all(queries.map((query) => json(`/api/v1/rollouts?${query}`)));
-  return [...new Map(pages.flatMap((page) => page.items).map((rollout) => [rollout.id, rollout])).values()];
+  const answers = await Promise.all(queries.map((query) => ask(`/api/v1/rollouts?${query}`)));
+  const pages = await Promise.all(answers.map((answer) => answer.json()));
+  const found = [...new Map(pages.flatMap((page) => page.items).map((rollout) => [rollout.id, rollout])).values()];
+  return { found, position: Math.min(...answers.map(positionOf)) };
 }
 
 /** Pauses, resumes or aborts a rollout. */

@@ -19,8 +19,11 @@ export class Fleet {
 
   /** Folds an event in; returns the id of the device it changes, or null. */
   apply(event) {
-    this.head = Math.max(this.head, event.position);
-    this.#arrivals.push(Date.now());
+    // What views had taken in already when they were read comes again, and is no news.
+    if (event.position > this.head) {
+      this.head = event.position;
+      this.#arrivals.push(Date.now());
+    }
     if (!event.stream.startsWith("device-")) return null;
     const id = event.stream.slice("device-".length);
     let device = this.devices.get(id);

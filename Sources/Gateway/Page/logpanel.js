@@ -8,6 +8,8 @@ const mostItems = 200;
 export class LogPanel {
   #waiting = [];
   #isPaused = false;
+  /** Up to where the log was shown. */
+  #position = 0;
 
   /** `titleOf` says in words whose event it is. */
   constructor({ list, filter, pause }, titleOf) {
@@ -24,13 +26,17 @@ export class LogPanel {
     });
   }
 
-  /** Begins anew with events in the order of the log. */
-  replace(events) {
+  /** Begins anew with the events up to a position, in the order of the log. */
+  replace(events, position) {
     this.#waiting = [];
+    this.#position = position;
     this.list.replaceChildren(...events.map((event) => this.#item(event, false)).reverse());
   }
 
+  /** Adds what comes next; an event that comes once more is not shown once more. */
   add(event) {
+    if (event.position <= this.#position) return;
+    this.#position = event.position;
     this.#waiting.push(event);
     if (this.#waiting.length > mostItems * 2) this.#waiting.splice(0, this.#waiting.length - mostItems);
   }

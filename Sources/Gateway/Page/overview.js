@@ -13,6 +13,8 @@ const mostDevices = 1000;
 const mostAlerts = 1000;
 /** Further behind the log than this, the page starts anew at its head. */
 const mostBehind = 20_000;
+/** The views of which the page takes lists, into which it then folds events. */
+const folded = ["devices", "alerts"];
 
 const $ = (id) => document.getElementById(id);
 
@@ -22,8 +24,14 @@ export class Overview {
   #fleet = new Fleet();
   #alerts = new Alerts();
   #rollouts = [];
+  /** Where the view of the rollouts stood when it was read, and the newest event that should be in it. */
+  #rolloutsPosition = 0;
+  #newestOfRollouts = 0;
   #rates = [];
   #source = null;
+  #turn = 0;
+  /** To where views have to come before their lists say what the page has not been told; 0 if there is nothing such. */
+  #awaited = 0;
   #frame = 0;
   #alertsTimer = null;
   #rolloutsTimer = null;
@@ -46,7 +54,10 @@ export class Overview {
       { act: (id, action) => this.#attempt(async () => { await api.act(id, action); await this.#refreshRollouts.do(); }) });
     setInterval(() => this.#tick(), 1000);
     setInterval(() => this.#refreshTether(), 3000);
-    setInterval(() => { if (this.#rollouts.some((rollout) => !isOver(rollout))) this.#refreshRollouts.do(); }, 5000);
+    setInterval(() => {
+      const isBehind = this.#rolloutsPosition < this.#newestOfRollouts;
+      if (isBehind || this.#rollouts.some((rollout) => !isOver(rollout))) this.#refreshRollouts.do();
+    }, 5000);
     addEventListener("online", () => this.#refreshRollouts.do());
   }
 
@@ -57,23 +68,30 @@ export class Overview {
   /** Reads everything anew and follows the log from there. */
   async start() {
     this.stop();
+    const turn = this.#turn;
     this.context.say("connecting", "Connecting");
     try {
       const head = await api.head();
-      this.#fleet.head = head;
       const [recent, devices, alerts] = await Promise.all(
         [api.events(Math.max(0, head - 60), 60), api.devices(mostDevices), api.alerts(mostAlerts)]);
+      if (turn !== this.#turn) return;
+      this.#fleet.head = head;
       this.#fleet.replace(devices.found, devices.hasMore);
       this.#alerts = new Alerts();
       this.#alerts.replace(alerts);
-      this.log.replace(recent);
+      this.log.replace(recent, Math.max(head, recent.at(-1)?.position ?? 0));
       for (const id of this.#fleet.devices.keys()) this.table.note(id);
-      this.#follow(recent.length ? Math.max(head, recent.at(-1).position) : head);
+      this.#newestOfRollouts = head;
+      // The views may stand before the log: what they lack is folded in like what comes, unless it is too much.
+      const known = Math.min(head, devices.position, alerts.position);
+      this.#awaited = head - known > mostBehind ? head : 0;
+      this.#follow(this.#awaited || known);
       this.context.warn("");
       this.#refreshTether();
       this.#refreshRollouts.do();
       this.#draw();
     } catch (problem) {
+      if (turn !== this.#turn) return;
       if (problem.status === 401) return this.context.expired();
       this.context.warn(`${problem.title}: ${problem.message}`);
       this.context.say("lost", "Trying again");
@@ -82,12 +100,14 @@ export class Overview {
   }
 
   stop() {
+    this.#turn += 1;
     this.#source?.close();
     this.#source = null;
   }
 
   #startAgain(delay) {
-    setTimeout(() => this.context.session && this.start(), delay);
+    const turn = this.#turn;
+    setTimeout(() => { if (turn === this.#turn && this.context.session) this.start(); }, delay);
   }
 
   #follow(position) {
@@ -115,7 +135,10 @@ export class Overview {
     if (id) this.table.note(id);
     this.#alerts.apply(event);
     if (this.#alerts.mustBeRead) this.#refreshAlertsSoon();
-    if (event.stream.startsWith("rollout-")) this.#refreshRolloutsSoon();
+    if (event.stream.startsWith("rollout-")) {
+      this.#newestOfRollouts = Math.max(this.#newestOfRollouts, event.position);
+      this.#refreshRolloutsSoon();
+    }
     this.log.add(event);
     this.heard(event);
     this.#draw();
@@ -159,6 +182,7 @@ export class Overview {
 
   async #refreshTether() {
     if (!this.#source || document.hidden) return;
+    const turn = this.#turn;
     try {
       const statuses = await api.projections();
       const worst = statuses.reduce((a, b) => (b.tether.events > a.tether.events ? b : a), statuses[0]);
@@ -167,12 +191,21 @@ export class Overview {
       $("tile-tether-note").textContent = broken
         ? `view ${broken.name} has failed`
         : worst ? `events behind, ${worst.tether.seconds.toFixed(1)} s` : "";
-      if (worst && worst.position + worst.tether.events - this.#fleet.head > mostBehind) this.start();
+      if (this.#mustStartAnew(statuses) && turn === this.#turn) this.start();
     } catch (problem) {
       if (problem.status === 401) this.context.expired();
       $("tile-tether").textContent = "–";
       $("tile-tether-note").textContent = "not known";
     }
+  }
+
+  /** Whether the views have come to where they were waited for, or the log has run away from the page. */
+  #mustStartAnew(statuses) {
+    if (this.#awaited) {
+      return statuses.filter(({ name }) => folded.includes(name)).every(({ position }) => position >= this.#awaited);
+    }
+    const head = Math.max(...statuses.map(({ position, tether }) => position + tether.events));
+    return head - this.#fleet.head > mostBehind;
   }
 
   /** Does what a button asks; what the server refuses is shown, and what it knows is read again. */
@@ -207,7 +240,8 @@ export class Overview {
   async #readRollouts() {
     if (!this.#source) return;
     try {
-      this.#rollouts = await api.rollouts();
+      const { found, position } = await api.rollouts();
+      [this.#rollouts, this.#rolloutsPosition] = [found, position];
       $("rollouts-card").hidden = false;
       this.rolloutsPanel.draw(this.#rollouts, this.context.mayAct);
     } catch (problem) {
