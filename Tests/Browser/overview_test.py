@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the fleet's page to what is true when much comes at once and views trail.
+"""Holds the fleet's page to what is true when much comes at once, views trail, or others fill the log.
 
 The server is a scripted one, in which all of that can be had at once and again.
 
@@ -93,6 +93,29 @@ def nothing_known(screenshots):
         assert not all_is_well(page) and page.text("#alerts-status") == "", page.text("#alerts-status")
 
 
+def others(screenshots):
+    """What other accounts do is no reason to begin anew; what was really missed is one."""
+    server = Scripted(head=100, account="north")
+    server.devices = [device("lamp")]
+    server.put(90, "DeviceRegistered", "device-lamp", 1, {})
+    with shown(server, screenshots) as page:
+        page.wait("the row", lambda: rows(page) == ["lamp"])
+        page.one("#pause").click()
+        for _ in range(2):
+            server.grow(25_000)
+            polls = server.asked["projections"] + 2
+            page.wait("two looks at the views", lambda: server.asked["projections"] >= polls)
+        assert (server.asked["devices"], server.asked["stream"]) == (1, 1), server.asked
+        server.append(("DeviceUpdated", "device-lamp", 2, {"name": "Lamp"}))
+        page.wait("what comes next", lambda: page.text("#pause") == "Resume (1)")
+        assert positions(page) == [90], "a log that is paused stays"
+        server.is_silent = True
+        server.devices = [device("lamp", version=3), device("fan")]
+        server.append(("DeviceUpdated", "device-lamp", 3, {}))
+        server.grow(25_000)
+        page.wait("a new beginning", lambda: server.asked["devices"] == 2 and rows(page) == ["fan", "lamp"])
+
+
 def between(screenshots):
     """Views that stand before the log: what they lack comes with the events, once."""
     server = Scripted(head=50)
@@ -151,7 +174,7 @@ def main():
     given = arguments.parse_args()
     if given.screenshots:
         given.screenshots.mkdir(parents=True, exist_ok=True)
-    scenarios = [many_alerts, too_many_alerts, nothing_known, between, far_behind, looked_away]
+    scenarios = [many_alerts, too_many_alerts, nothing_known, others, between, far_behind, looked_away]
     for scenario in scenarios:
         if given.only in (None, scenario.__name__):
             scenario(given.screenshots)

@@ -29,7 +29,7 @@ extension EndToEnd {
         }
 
         @Test(.enabled(if: Browser.isInstalled, "needs chromium, chromium-driver and python3-selenium"))
-        func `tells what is true when much comes at once and views trail`() async throws {
+        func `tells what is true when much comes at once, views trail, and others fill the log`() async throws {
             let output = try await Browser.run("overview_test.py", [])
             guard output.succeeded else { throw Wrong("\(output.text)\n\(output.errors)") }
         }

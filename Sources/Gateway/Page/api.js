@@ -64,6 +64,13 @@ const positionOf = (response) => Number(response.headers.get("Fleetlog-Position"
 /** The position of the newest event. */
 export const head = async () => positionOf(await ask("/api/v1/events?limit=1&after=9007199254740991"));
 
+/** The first event after a position that this session is shown, or null, and up to where it was looked for. */
+export async function eventAfter(position) {
+  const response = await ask(`/api/v1/events?after=${position}&limit=1`);
+  const { items, next } = await response.json();
+  return { event: items[0] ?? null, end: Number(next ?? positionOf(response)) };
+}
+
 export const events = async (after, limit) => (await json(`/api/v1/events?after=${after}&limit=${limit}`)).items;
 
 export const streamEvents = async (stream, after, limit) =>

@@ -42,6 +42,11 @@ export class Fleet {
     return id;
   }
 
+  /** Notes that nothing of this fleet lies up to a position that is not known. */
+  pass(position) {
+    this.head = Math.max(this.head, position);
+  }
+
   /** Events per second over the last ten seconds. */
   get rate() {
     const since = Date.now() - 10_000;

@@ -191,7 +191,7 @@ export class Overview {
       $("tile-tether-note").textContent = broken
         ? `view ${broken.name} has failed`
         : worst ? `events behind, ${worst.tether.seconds.toFixed(1)} s` : "";
-      if (this.#mustStartAnew(statuses) && turn === this.#turn) this.start();
+      if (await this.#mustStartAnew(statuses) && turn === this.#turn) this.start();
     } catch (problem) {
       if (problem.status === 401) this.context.expired();
       $("tile-tether").textContent = "–";
@@ -200,12 +200,16 @@ export class Overview {
   }
 
   /** Whether the views have come to where they were waited for, or the log has run away from the page. */
-  #mustStartAnew(statuses) {
+  async #mustStartAnew(statuses) {
     if (this.#awaited) {
       return statuses.filter(({ name }) => folded.includes(name)).every(({ position }) => position >= this.#awaited);
     }
     const head = Math.max(...statuses.map(({ position, tether }) => position + tether.events));
-    return head - this.#fleet.head > mostBehind;
+    if (!(head - this.#fleet.head > mostBehind)) return false;
+    // Positions are those of all accounts. What lies between may be of others, and is then nothing that is missing.
+    const { event, end } = await api.eventAfter(this.#fleet.head);
+    if (!event) this.#fleet.pass(end);
+    return event?.position > this.#fleet.head && head - event.position > mostBehind;
   }
 
   /** Does what a button asks; what the server refuses is shown, and what it knows is read again. */
