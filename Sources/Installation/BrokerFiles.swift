@@ -35,6 +35,11 @@ package struct BrokerFiles: Sendable {
     var configuration: String { folder + "/mosquitto.conf" }
     var log: String { folder + "/log" }
     var data: String { folder + "/data" }
+    /// Bytes of the save that is under way; 0 if there is none.
+    var unfinishedSave: Int {
+        var status = stat()
+        return stat(data + "/mosquitto.db.new", &status) == 0 ? Int(status.st_size) : 0
+    }
 
     init(
         in installation: String, isGuarded: Bool, deviceAuthority: String? = nil

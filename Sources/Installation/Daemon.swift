@@ -8,6 +8,8 @@ protocol Daemon: Sendable {
     /// Asks for a clean stop that does not wait for clients.
     var stopSignal: CInt { get }
     var patience: Patience { get }
+    /// What changes as long as a stop that takes long gets on, for example the size of what is being saved.
+    var stopProgress: Int { get }
 
     /// One that an earlier life of ours left running and that runs as it would be started now.
     func leftover() async throws(InstallationError) -> RunningProcess?
@@ -18,10 +20,22 @@ protocol Daemon: Sendable {
     func finish() async throws(InstallationError)
 }
 
-/// How long a server program may take to be ready, and to stop before it is killed.
+extension Daemon {
+    var patience: Patience { Patience() }
+    var stopProgress: Int { 0 }
+}
+
+/// How long is waited for a server program.
+///
+/// To be ready it may take as long as it lives: restoring a queue or recovering from a crash may take hours, and would
+/// begin anew.
 struct Patience: Sendable {
-    var ready: Duration = .seconds(60)
-    var stop: Duration = .seconds(60)
+    /// After how long the log says, again and again, that it is waited for.
+    var notice: Duration = .seconds(60)
+    /// How long a stop may show no progress before it is ended by force.
+    var stop: Duration = .seconds(600)
+    /// How often progress is looked for.
+    var look: Duration = .seconds(1)
 }
 
 struct DaemonCommand: Sendable {

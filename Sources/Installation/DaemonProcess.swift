@@ -30,7 +30,8 @@ package actor DaemonProcess {
         }
     }
 
-    /// Starts the program, or takes over one left running, and returns when it is ready; cancellation stops it again.
+    /// Starts the program, or takes over one left running, and returns when it is ready, however long that takes;
+    /// cancellation stops it again.
     @discardableResult
     package func start() async throws(InstallationError) -> RunningProcess {
         if let running { return running }
@@ -52,7 +53,7 @@ package actor DaemonProcess {
         }
     }
 
-    /// Stops cleanly, and by force when that takes too long.
+    /// Stops cleanly, and by force when that does not get on.
     package func stop() async {
         guard let process = running else { return }
         await end(process)
@@ -95,16 +96,18 @@ package actor DaemonProcess {
     }
 
     private func waitUntilReady(_ process: RunningProcess) async throws(InstallationError) {
-        let deadline = ContinuousClock.now + daemon.patience.ready
+        let begin = ContinuousClock.now
+        var told = Duration.zero
         while !daemon.isReady(process) {
             if process.hasEnded {
                 throw .startFailed(
                     program: name, ending: await process.ended().description, log: daemon.log,
                     lastLines: DaemonLog.lastLines(of: daemon.log))
             }
-            guard ContinuousClock.now < deadline else {
-                await end(process)
-                throw .notReady(program: name, waited: daemon.patience.ready, log: daemon.log)
+            let waited = ContinuousClock.now - begin
+            if waited - told >= daemon.patience.notice {
+                told = waited
+                notice("not ready yet", process, since: begin)
             }
             // The program does not tell when it is ready: it must be asked again and again.
             do {
@@ -119,11 +122,36 @@ package actor DaemonProcess {
     private func end(_ process: RunningProcess) async {
         process.send(daemon.stopSignal)
         // Not a child task: the force must be used even if the one who waits has been cancelled.
-        let force = Task { [patience = daemon.patience.stop] in
-            try await Task.sleep(for: patience)
-            process.send(SIGKILL)
-        }
+        let watch = Task { try await forceWhenStuck(process) }
         _ = await process.ended()
-        force.cancel()
+        watch.cancel()
+    }
+
+    /// Kills a process that was told to stop and does not get on with it.
+    private func forceWhenStuck(_ process: RunningProcess) async throws {
+        let (begin, patience) = (ContinuousClock.now, daemon.patience)
+        var (progress, moved, told) = (daemon.stopProgress, begin, begin)
+        while true {
+            try await Task.sleep(for: patience.look)
+            let (now, seen) = (ContinuousClock.now, daemon.stopProgress)
+            if seen != progress { (progress, moved) = (seen, now) }
+            if now - moved >= patience.stop {
+                logger.error("killed, since its stop does not get on", metadata: metadata(process, since: begin))
+                return process.send(SIGKILL)
+            }
+            if now - told >= patience.notice {
+                told = now
+                notice("not stopped yet", process, since: begin)
+            }
+        }
+    }
+
+    private func notice(_ what: Logger.Message, _ process: RunningProcess, since begin: ContinuousClock.Instant) {
+        logger.warning(what, metadata: metadata(process, since: begin))
+    }
+
+    private func metadata(_ process: RunningProcess, since begin: ContinuousClock.Instant) -> Logger.Metadata {
+        let seconds = (ContinuousClock.now - begin).components.seconds
+        return ["program": "\(name)", "pid": "\(process.pid)", "seconds": "\(seconds)", "log": "\(daemon.log)"]
     }
 }

@@ -11,7 +11,6 @@ package enum InstallationError: Error, Equatable {
     case folderNotOurs(path: String)
     case spawnFailed(program: String, reason: String)
     case startFailed(program: String, ending: String, log: String, lastLines: String)
-    case notReady(program: String, waited: Duration, log: String)
     case notRunning(program: String)
     case commandFailed(program: String, ending: String, message: String)
     case urlUnusable(reason: String)
@@ -52,8 +51,6 @@ extension InstallationError: CustomStringConvertible {
             "\(program) could not be started: \(reason)"
         case .startFailed(let program, let ending, let log, let lastLines):
             "\(program) ended while starting (\(ending)). Its log is \(log), the last lines are:\n\(lastLines)"
-        case .notReady(let program, let waited, let log):
-            "\(program) was not ready within \(waited). Its log is \(log)."
         case .notRunning(let program):
             "\(program) is not running."
         case .commandFailed(let program, let ending, let message):

@@ -64,7 +64,6 @@ extension PostgresCluster: Daemon {
     var name: String { "postgres" }
     var log: String { folder + "/log" }
     var stopSignal: CInt { SIGINT }
-    var patience: Patience { Patience(ready: .seconds(120), stop: .seconds(60)) }
 
     func leftover() async throws(InstallationError) -> RunningProcess? {
         guard let file = PostmasterFile(in: data) else { return nil }

@@ -66,7 +66,7 @@ private struct BrokerDaemon: Daemon {
     var name: String { "mosquitto" }
     var log: String { files.log }
     var stopSignal: CInt { SIGTERM }
-    var patience: Patience { Patience(ready: .seconds(30), stop: .seconds(30)) }
+    var stopProgress: Int { files.unfinishedSave }
 
     private var configuration: String { files.configurationText(port: port, tls: tls, certificates: certificates) }
     private var arguments: [String] { ["-c", files.configuration] }
