@@ -77,6 +77,19 @@ static uint32_t proven_key(guard *guard, const guard_device *device, const guard
     return 0;
 }
 
+// One whose id is in use replaces that session, so it is never one more.
+static bool has_room(const guard *guard, const guard_device *device, const char *client_id) {
+    uint64_t hash = guard_session_hash(&guard->sessions, client_id);
+    uint32_t count = 0;
+    for (uint32_t at = device->sessions; at;) {
+        const guard_session *session = guard_session_at(&guard->sessions, at);
+        if (session->id_hash == hash) return true;
+        count++;
+        at = session->next_of_device;
+    }
+    return count < guard_live_limit;
+}
+
 static guard_outcome checked(guard *guard, const guard_login *login, uint32_t *device, uint32_t *key, guard_time now) {
     *device = *key = 0;
     if (login->user == NULL || login->client_id == NULL) return guard_unknown_user;
@@ -100,8 +113,11 @@ static guard_outcome checked(guard *guard, const guard_login *login, uint32_t *d
     if (known->state != guard_active) return guard_shut_out;
     // An id is written into the broker's log, a key must not be.
     if (is_reserved(guard, login->client_id) || strstr(login->client_id, key_prefix)) return guard_foreign_client_id;
+    // Many devices connect under their own id: whoever took it would keep them out.
+    uint32_t named = device_of(guard, login->client_id);
+    if (named && named != *device) return guard_foreign_client_id;
     if (guard_id_is_anothers(&guard->sessions, login->client_id, *device)) return guard_foreign_client_id;
-    return guard_admitted;
+    return has_room(guard, known, login->client_id) ? guard_admitted : guard_too_many_sessions;
 }
 
 static bool opened(guard *guard, const guard_login *login, uint32_t device, uint32_t key) {
@@ -123,6 +139,19 @@ static bool opened(guard *guard, const guard_login *login, uint32_t device, uint
     return true;
 }
 
+// What of a login its device is told, and its account.
+static void note(guard *guard, guard_outcome outcome, uint32_t device, uint32_t key, guard_time now) {
+    guard_device *known = guard_table_device(&guard->table, device);
+    switch (outcome) {
+    case guard_admitted: guard_table_key(&guard->table, key)->is_used = true; break;
+    case guard_wrong_key: known->wrong_keys++; break;
+    case guard_foreign_client_id:
+    case guard_too_many_sessions: known->denied++; break;
+    default: return;
+    }
+    guard_wants_report(guard, known, device, now);
+}
+
 guard_outcome guard_connect(guard *guard, const guard_login *login, guard_time now) {
     uint32_t device, key;
     guard_outcome outcome = checked(guard, login, &device, &key, now);
@@ -131,13 +160,7 @@ guard_outcome guard_connect(guard *guard, const guard_login *login, guard_time n
     if (outcome == guard_unknown_user || outcome == guard_wrong_key) {
         if (login->user) guard_note_failure(&guard->penalties, who(guard, login), now.s);
     }
-    if (device && (outcome == guard_admitted || outcome == guard_wrong_key || outcome == guard_foreign_client_id)) {
-        guard_device *known = guard_table_device(&guard->table, device);
-        if (outcome == guard_admitted) guard_table_key(&guard->table, key)->is_used = true;
-        if (outcome == guard_wrong_key) known->wrong_keys++;
-        if (outcome == guard_foreign_client_id) known->denied++;
-        guard_wants_report(guard, known, device, now);
-    }
+    if (device) note(guard, outcome, device, key, now);
     return outcome;
 }
 

@@ -20,6 +20,7 @@ typedef enum {
     guard_penalised,
     guard_shut_out,
     guard_foreign_client_id,
+    guard_too_many_sessions,
     guard_no_memory,
     guard_outcomes,
 } guard_outcome;
@@ -33,6 +34,8 @@ typedef struct {
     const uint8_t *certificate;
 } guard_login;
 
+// Connections of one device at once: a few programs on it, and those that the network has lost.
+enum { guard_live_limit = 16 };
 enum { guard_user_limit = 63, guard_password_limit = 128, guard_reserved_limit = 8, guard_client_id_limit = 127 };
 
 // Everything the plugin knows. Knows nothing of the broker, so that it can be tried without one.

@@ -39,6 +39,7 @@ size_t guard_write_status(const guard *guard, char *into, size_t room) {
         outcomes[guard_admitted], outcomes[guard_not_ready], outcomes[guard_unknown_user], outcomes[guard_wrong_key]);
     add(&to, ",\"penalised\":%" PRIu64 ",\"shutOut\":%" PRIu64 ",\"foreignClientID\":%" PRIu64,
         outcomes[guard_penalised], outcomes[guard_shut_out], outcomes[guard_foreign_client_id]);
+    add(&to, ",\"tooManySessions\":%" PRIu64, outcomes[guard_too_many_sessions]);
     add(&to, ",\"denied\":%" PRIu64 ",\"limited\":%" PRIu64 "}", guard->denied, guard->limited);
     return to.is_full ? 0 : (size_t)(to.at - into);
 }

@@ -20,7 +20,7 @@ guard_session *guard_session_at(const guard_sessions *table, uint32_t session) {
     return guard_pool_at(&table->sessions, session);
 }
 
-static uint64_t hash_of(const guard_sessions *table, const char *id) {
+uint64_t guard_session_hash(const guard_sessions *table, const char *id) {
     return guard_hash(table->hash_key, id, strlen(id));
 }
 
@@ -29,7 +29,7 @@ static uint32_t first(const guard_sessions *table, uint64_t hash) {
 }
 
 bool guard_id_is_anothers(const guard_sessions *table, const char *id, uint32_t device) {
-    uint64_t hash = hash_of(table, id);
+    uint64_t hash = guard_session_hash(table, id);
     for (uint32_t at = first(table, hash); at; at = guard_session_at(table, at)->next_in_bucket) {
         const guard_session *session = guard_session_at(table, at);
         if (session->id_hash == hash && session->device != device) return true;
@@ -38,7 +38,7 @@ bool guard_id_is_anothers(const guard_sessions *table, const char *id, uint32_t 
 }
 
 uint32_t guard_session_of(const guard_sessions *table, const char *id, const void *client) {
-    uint64_t hash = hash_of(table, id);
+    uint64_t hash = guard_session_hash(table, id);
     for (uint32_t at = first(table, hash); at; at = guard_session_at(table, at)->next_in_bucket) {
         const guard_session *session = guard_session_at(table, at);
         if (session->id_hash == hash && session->client == client) return at;
@@ -77,7 +77,7 @@ uint32_t guard_session_open(guard_sessions *table, const char *id, const void *c
     guard_session *session = guard_session_at(table, number);
     session->client = client;
     session->device = device;
-    session->id_hash = hash_of(table, id);
+    session->id_hash = guard_session_hash(table, id);
     uint32_t *head = &table->buckets[session->id_hash & (table->bucket_count - 1)];
     session->next_in_bucket = *head;
     *head = number;

@@ -30,6 +30,8 @@ typedef struct {
 void guard_sessions_init(guard_sessions *table, guard_hash_key key);
 void guard_sessions_clear(guard_sessions *table);
 guard_session *guard_session_at(const guard_sessions *table, uint32_t session);
+// By which sessions of the same client id are told.
+uint64_t guard_session_hash(const guard_sessions *table, const char *id);
 // Whether somebody other than the device holds this client id.
 bool guard_id_is_anothers(const guard_sessions *table, const char *id, uint32_t device);
 // The session of this client; 0 if there is none.

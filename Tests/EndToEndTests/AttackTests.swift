@@ -189,7 +189,7 @@ extension EndToEnd {
                 let live = try await system.open(
                     MQTTLogin(user: victim.id, password: victim.apiKey, clientID: "sensor"))
                 for version in [UInt8(5), 4] {
-                    for id in ["sensor", "fleetlog-ingest", "fleetlog-link-x", "fleetlog-guard-x"] {
+                    for id in ["sensor", victim.id, "fleetlog-ingest", "fleetlog-link-x", "fleetlog-guard-x"] {
                         try await system.isRefused(
                             MQTTLogin(user: intruder.id, password: intruder.apiKey, clientID: id, version: version))
                     }
@@ -203,6 +203,25 @@ extension EndToEnd {
                 _ = try await system.open(MQTTLogin(user: victim.id, password: victim.apiKey, clientID: "sensor"))
                 try await live.isEnded(within: .seconds(20))
                 _ = try await system.open(MQTTLogin(user: intruder.id, password: intruder.apiKey, clientID: "free"))
+            }
+        }
+
+        @Test func `by many connections has sixteen at most, and may replace its own`() async throws {
+            try await TestedSystem.with { system in
+                let api = system.api(try await system.start())
+                let (intruder, victim) = (try await api.register("intruder"), try await api.register("victim"))
+                func login(_ number: Int) -> MQTTLogin {
+                    MQTTLogin(user: intruder.id, password: intruder.apiKey, clientID: "many-\(number)")
+                }
+                var live: [MQTTConnection] = []
+                for number in 0..<16 { live.append(try await system.open(login(number))) }
+                try await system.isRefused(login(16))
+                live.append(try await system.open(login(3)))
+                try await live[3].isEnded(within: .seconds(20))
+                _ = try await system.connect(victim)
+                try await eventually("it is counted", every: .milliseconds(100)) {
+                    try await api.metric("telemetry_mqtt_connect_failures") == 1
+                }
             }
         }
 

@@ -12,10 +12,14 @@ struct GuardStatus: Decodable, Equatable {
     var revision: Int64
     var devices, keys, sessions, tableBytes, sessionBytes: Int
     var admitted, notReady, unknownUser, wrongKey, penalised, shutOut, foreignClientID: Int
+    /// A plugin of before that has no bound does not say.
+    var tooManySessions: Int?
     var denied, limited: Int
 
     /// Connections that were refused for what the client said, not because the guard was not ready.
-    var refusedConnections: Int { unknownUser + wrongKey + penalised + shutOut + foreignClientID }
+    var refusedConnections: Int {
+        unknownUser + wrongKey + penalised + shutOut + foreignClientID + (tooManySessions ?? 0)
+    }
 }
 
 /// What devices did since the guard reported them last.

@@ -1,0 +1,132 @@
+// What the broker's guard decides, without a broker.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "Control.h"
+
+#define check(condition) \
+    ((condition) ? (void)0 : (fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition), exit(1)))
+
+static const guard_time now = {.ms = 1000, .s = 1, .unix_ms = 1700000000000};
+
+typedef struct {
+    uint8_t bytes[1024];
+    size_t length;
+} message;
+
+static void put(message *to, uint64_t value, size_t count) {
+    while (count--) to->bytes[to->length++] = (uint8_t)(value >> 8 * count);
+}
+
+static void put_bytes(message *to, const void *bytes, size_t count) {
+    memcpy(to->bytes + to->length, bytes, count);
+    to->length += count;
+}
+
+static message of_kind(char kind) {
+    message made = {0};
+    put_bytes(&made, "FG\1", 3);
+    put(&made, (uint8_t)kind, 1);
+    return made;
+}
+
+static void tell(guard *guard, const message *what) {
+    check(guard_control(guard, what->bytes, what->length, now) == guard_control_done);
+}
+
+static void begin(guard *guard, uint64_t load) {
+    message made = of_kind('B');
+    put(&made, load, 8);
+    put(&made, 0, 1);
+    put(&made, 2, 4);
+    put(&made, 0, 1);
+    tell(guard, &made);
+}
+
+// A device whose key is "k".
+static void put_device(message *to, const char *id, guard_limit limit) {
+    put(to, strlen(id), 1);
+    put_bytes(to, id, strlen(id));
+    put(to, 1, 8);
+    put(to, guard_active, 1);
+    put(to, guard_disconnect, 1);
+    put(to, limit.messages_per_minute, 4);
+    put(to, limit.message_burst, 4);
+    put(to, limit.bytes_per_second, 4);
+    put(to, limit.byte_burst, 4);
+    put(to, 1, 1);
+    put(to, 1, 2);
+    put(to, 0, 4);
+    put(to, guard_by_digest, 1);
+    uint8_t digest[GUARD_DIGEST_BYTES];
+    guard_digest("k", 1, digest);
+    put_bytes(to, digest, sizeof digest);
+}
+
+static void entry(guard *guard, uint64_t load, const char *id, guard_limit limit) {
+    message made = of_kind('E');
+    put(&made, load, 8);
+    put_device(&made, id, limit);
+    tell(guard, &made);
+}
+
+static void commit(guard *guard, uint64_t load, uint32_t chunks) {
+    message made = of_kind('C');
+    put(&made, load, 8);
+    put(&made, chunks, 4);
+    put(&made, 1, 8);
+    tell(guard, &made);
+}
+
+// One that knows d1 and d2.
+static guard *filled(guard_limit limit) {
+    guard *made = guard_create("fleetlog", "secret");
+    check(made != NULL);
+    begin(made, 1);
+    entry(made, 1, "d1", limit);
+    entry(made, 1, "d2", limit);
+    commit(made, 1, 2);
+    check(made->is_ready);
+    return made;
+}
+
+static const guard_limit none;
+
+static guard_outcome connect(guard *guard, const void *client, const char *user, const char *client_id) {
+    guard_login login = {.client = client, .client_id = client_id, .user = user, .password = "k", .address = "1"};
+    return guard_connect(guard, &login, now);
+}
+
+static void nobody_takes_the_id_of_another_device(void) {
+    guard *guard = filled(none);
+    check(connect(guard, "a", "d2", "d1") == guard_foreign_client_id);
+    check(connect(guard, "b", "d1", "d1") == guard_admitted);
+    check(connect(guard, "c", "d2", "d3") == guard_admitted);
+    guard_destroy(guard);
+}
+
+static void a_device_has_sixteen_connections_at_most(void) {
+    guard *guard = filled(none);
+    char clients[guard_live_limit + 1], id[8];
+    for (int at = 0; at < guard_live_limit; at++) {
+        snprintf(id, sizeof id, "c%d", at);
+        check(connect(guard, &clients[at], "d1", id) == guard_admitted);
+    }
+    const void *last = &clients[guard_live_limit];
+    check(connect(guard, last, "d1", "c16") == guard_too_many_sessions);
+    check(connect(guard, "other", "d2", "c17") == guard_admitted);
+    // It replaces one that the network may have lost.
+    check(connect(guard, last, "d1", "c3") == guard_admitted);
+    guard_disconnected(guard, &clients[3], "c3", false);
+    check(connect(guard, "next", "d1", "c16") == guard_too_many_sessions);
+    guard_disconnected(guard, &clients[4], "c4", false);
+    check(connect(guard, "next", "d1", "c16") == guard_admitted);
+    guard_destroy(guard);
+}
+
+int main(void) {
+    nobody_takes_the_id_of_another_device();
+    a_device_has_sixteen_connections_at_most();
+    return 0;
+}
