@@ -200,6 +200,12 @@ void guard_disconnected(guard *guard, const void *client, const char *client_id,
     session->is_doomed = false;
 }
 
+static void note_excess(guard *guard, guard_device *device, uint32_t number, guard_time now) {
+    guard->limited++;
+    device->limited++;
+    guard_wants_report(guard, device, number, now);
+}
+
 guard_verdict guard_publish(
     guard *guard, const char *user, const char *topic, uint32_t bytes, bool is_retained, bool is_heard, guard_time now) {
     if (guard_is_gateway(guard, user)) return guard_allowed;
@@ -207,6 +213,11 @@ guard_verdict guard_publish(
     if (number == 0 || !guard->is_ready) return guard_denied;
     guard_device *device = guard_table_device(&guard->table, number);
     if (device->state != guard_active) return guard_denied;
+    // What is not allowed takes its share too: it keeps the broker as busy.
+    if (!guard_bucket_take(&device->bucket, &device->limit, bytes, now.ms)) {
+        note_excess(guard, device, number, now);
+        return device->action == guard_disconnect || !is_heard ? guard_cut_off : guard_denied;
+    }
     bool is_too_large = is_retained && bytes > retained_limit;
     if (is_too_large || !guard_may_write(device->id, device->id_length, topic, is_retained)) {
         guard->denied++;
@@ -214,11 +225,18 @@ guard_verdict guard_publish(
         guard_wants_report(guard, device, number, now);
         return guard_denied;
     }
-    if (guard_bucket_take(&device->bucket, &device->limit, bytes, now.ms)) return guard_allowed;
-    guard->limited++;
-    device->limited++;
-    guard_wants_report(guard, device, number, now);
-    return device->action == guard_disconnect || !is_heard ? guard_cut_off : guard_denied;
+    return guard_allowed;
+}
+
+bool guard_carry(guard *guard, const char *user, uint32_t properties, uint32_t bytes, guard_time now) {
+    if (properties == 0 || guard_is_gateway(guard, user)) return true;
+    uint32_t number = device_of(guard, user);
+    if (number == 0) return false;
+    guard_device *device = guard_table_device(&guard->table, number);
+    guard_bucket_charge(&device->bucket, bytes);
+    if (properties <= guard_properties_limit && bytes <= guard_property_bytes_limit) return true;
+    note_excess(guard, device, number, now);
+    return false;
 }
 
 bool guard_subscribe(guard *guard, const char *user, const char *filter, guard_time now) {

@@ -34,6 +34,8 @@ typedef struct {
     const uint8_t *certificate;
 } guard_login;
 
+// What a message may carry beside its payload.
+enum { guard_properties_limit = 16, guard_property_bytes_limit = 4096 };
 // Connections of one device at once: a few programs on it, and those that the network has lost.
 enum { guard_live_limit = 16 };
 enum { guard_user_limit = 63, guard_password_limit = 128, guard_reserved_limit = 8, guard_client_id_limit = 127 };
@@ -79,6 +81,8 @@ void guard_disconnected(guard *guard, const void *client, const char *client_id,
 // acknowledgement for its due would lose it.
 guard_verdict guard_publish(
     guard *guard, const char *user, const char *topic, uint32_t bytes, bool is_retained, bool is_heard, guard_time now);
+// Whether an allowed message may carry so much beside its payload; false ends the connection. The gateway's may.
+bool guard_carry(guard *guard, const char *user, uint32_t properties, uint32_t bytes, guard_time now);
 bool guard_subscribe(guard *guard, const char *user, const char *filter, guard_time now);
 bool guard_read(const guard *guard, const char *user, const char *topic);
 

@@ -110,12 +110,47 @@ static int on_access(int event, void *data, void *context) {
     return is_allowed ? MOSQ_ERR_SUCCESS : MOSQ_ERR_ACL_DENIED;
 }
 
+// What a property holds, in bytes. The broker hands out copies only; what it has no memory for counts as nothing.
+static uint32_t length_of(const mosquitto_property *property) {
+    int kind = mosquitto_property_identifier(property);
+    char *name = NULL, *text = NULL;
+    void *data = NULL;
+    uint16_t length = 0;
+    switch (kind) {
+    case MQTT_PROP_USER_PROPERTY: mosquitto_property_read_string_pair(property, kind, &name, &text, false); break;
+    case MQTT_PROP_CONTENT_TYPE:
+    case MQTT_PROP_RESPONSE_TOPIC: mosquitto_property_read_string(property, kind, &text, false); break;
+    case MQTT_PROP_CORRELATION_DATA: mosquitto_property_read_binary(property, kind, &data, &length, false); break;
+    default: break;
+    }
+    size_t bytes = 5 + (name ? strlen(name) : 0) + (text ? strlen(text) : 0) + length;
+    free(name);
+    free(text);
+    free(data);
+    return (uint32_t)bytes;
+}
+
+// The payload's length, which on_access is told, does not say what else a message carries.
+static bool may_carry(plugin *self, const char *user, const mosquitto_property *properties) {
+    uint32_t count = 0, bytes = 0;
+    for (; properties; properties = mosquitto_property_next(properties)) {
+        count++;
+        bytes += length_of(properties);
+        // Nobody asks how much more there is.
+        if (count > guard_properties_limit || bytes > guard_property_bytes_limit) break;
+    }
+    return guard_carry(self->guard, user, count, bytes, now());
+}
+
 // The broker owns what is added, and frees it with the message.
 static int on_message(int event, void *data, void *context) {
     (void)event;
     plugin *self = context;
     struct mosquitto_evt_message *message = data;
-    if (guard_is_gateway(self->guard, mosquitto_client_username(message->client))) return MOSQ_ERR_SUCCESS;
+    const char *user = mosquitto_client_username(message->client);
+    if (guard_is_gateway(self->guard, user)) return MOSQ_ERR_SUCCESS;
+    // The connection ends: the message is not acknowledged.
+    if (!may_carry(self, user, message->properties)) return MOSQ_ERR_UNKNOWN;
     char arrival[24];
     snprintf(arrival, sizeof arrival, "%llu", (unsigned long long)now().unix_ms);
     int added = mosquitto_property_add_string_pair(

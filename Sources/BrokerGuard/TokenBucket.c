@@ -26,3 +26,7 @@ bool guard_bucket_take(guard_bucket *bucket, const guard_limit *limit, uint32_t 
     if (limit->bytes_per_second) bucket->milli_bytes -= weight;
     return true;
 }
+
+void guard_bucket_charge(guard_bucket *bucket, uint32_t bytes) {
+    bucket->milli_bytes -= least(bucket->milli_bytes, (uint64_t)bytes * 1000);
+}

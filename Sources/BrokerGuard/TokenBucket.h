@@ -23,4 +23,7 @@ void guard_bucket_fill(guard_bucket *bucket, const guard_limit *limit, uint32_t 
 // Takes one message of so many bytes out of the bucket; takes nothing and answers false if it does not hold them.
 bool guard_bucket_take(guard_bucket *bucket, const guard_limit *limit, uint32_t bytes, uint32_t now_ms);
 
+// Takes bytes out of the bucket, at most what it holds.
+void guard_bucket_charge(guard_bucket *bucket, uint32_t bytes);
+
 #endif

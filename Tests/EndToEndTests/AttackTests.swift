@@ -283,6 +283,34 @@ extension EndToEnd {
             }
         }
 
+        @Test func `by what a message carries beside its payload ends its connection, and others do not notice`()
+            async throws
+        {
+            try await TestedSystem.with { system in
+                let api = system.api(try await system.start())
+                let (intruder, bystander) = (try await api.register("intruder"), try await api.register("bystander"))
+                let watch = try await system.connect(bystander)
+                let topic = "devices/\(intruder.id)/telemetry"
+                for count in [17, 200_000] {
+                    let connection = try await system.connect(intruder)
+                    try await connection.write(
+                        MQTTPacket.publish(bad, to: topic, packetID: 1, userProperties: count))
+                    try await connection.isEnded(within: .seconds(20))
+                    try await watch.deliver(good, to: "devices/\(bystander.id)/telemetry")
+                }
+                let connection = try await system.connect(intruder)
+                try await connection.write(MQTTPacket.publish(good, to: topic, packetID: 1, userProperties: 16))
+                guard case .publishAcknowledged(1, 0) = try await connection.packet(until: .now + .seconds(20)) else {
+                    throw Wrong("sixteen properties were too many")
+                }
+                try await system.recorded(1, of: intruder)
+                try await system.recorded(2, of: bystander)
+                try await eventually("they are counted", every: .milliseconds(100)) {
+                    try await api.metric("fleetlog_guard_limited_total") == 2
+                }
+            }
+        }
+
         @Test func `by a thousand wrong keys a second is refused and counted, and others do not notice`() async throws {
             try await TestedSystem.with { system in
                 let api = system.api(try await system.start())

@@ -51,6 +51,13 @@ extension MQTTPacket {
         return packet(0x30 | qos << 1 | (isRetained ? 1 : 0), name + (version == 5 ? [0] : []) + payload)
     }
 
+    /// One of version 5 that carries so many empty user properties beside its payload.
+    static func publish(_ payload: [UInt8], to topic: String, packetID: UInt16, userProperties: Int) -> [UInt8] {
+        let empty: [UInt8] = [0x26, 0, 0, 0, 0]
+        let properties = [UInt8]((0..<userProperties).map { _ in empty }.joined())
+        return packet(0x32, text(topic) + word(packetID) + digits(of: properties.count) + properties + payload)
+    }
+
     static func subscribe(to filter: [UInt8], packetID: UInt16, version: UInt8) -> [UInt8] {
         packet(0x82, word(packetID) + (version == 5 ? [0] : []) + word(UInt16(filter.count)) + filter + [1])
     }

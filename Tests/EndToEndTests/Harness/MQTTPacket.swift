@@ -58,14 +58,17 @@ enum MQTTPacket: Sendable {
 
     static func acknowledge(packetID: UInt16) -> [UInt8] { packet(0x40, word(packetID)) }
 
-    static func packet(_ kind: UInt8, _ body: [UInt8]) -> [UInt8] {
+    static func packet(_ kind: UInt8, _ body: [UInt8]) -> [UInt8] { [kind] + digits(of: body.count) + body }
+
+    /// A number of variable length.
+    static func digits(of number: Int) -> [UInt8] {
         var digits: [UInt8] = []
-        var rest = body.count
+        var rest = number
         repeat {
             digits.append(UInt8(rest & 0x7f) | (rest > 0x7f ? 0x80 : 0))
             rest >>= 7
         } while rest > 0
-        return [kind] + digits + body
+        return digits
     }
 
     static func text(_ text: String) -> [UInt8] { word(UInt16(text.utf8.count)) + text.utf8 }
