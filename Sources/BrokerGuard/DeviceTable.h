@@ -35,7 +35,8 @@ typedef struct {
     char id[guard_id_limit + 1];
     uint8_t id_length, state, action;
     bool is_waiting_to_report;
-    uint32_t keys, sessions, resting_session;
+    // Those that are connected, and those that the broker keeps for it, the last first.
+    uint32_t keys, sessions, resting;
     uint64_t revision;
     guard_limit limit;
     guard_bucket bucket;

@@ -77,17 +77,27 @@ static uint32_t proven_key(guard *guard, const guard_device *device, const guard
     return 0;
 }
 
+static uint32_t next_of(const guard *guard, uint32_t session) {
+    return guard_session_at(&guard->sessions, session)->next_of_device;
+}
+
+static uint32_t count_of(const guard *guard, uint32_t first) {
+    uint32_t count = 0;
+    for (uint32_t at = first; at; at = next_of(guard, at)) count++;
+    return count;
+}
+
+static bool has_live(const guard *guard, const guard_device *device, const char *client_id) {
+    uint64_t hash = guard_session_hash(&guard->sessions, client_id);
+    for (uint32_t at = device->sessions; at; at = next_of(guard, at)) {
+        if (guard_session_at(&guard->sessions, at)->id_hash == hash) return true;
+    }
+    return false;
+}
+
 // One whose id is in use replaces that session, so it is never one more.
 static bool has_room(const guard *guard, const guard_device *device, const char *client_id) {
-    uint64_t hash = guard_session_hash(&guard->sessions, client_id);
-    uint32_t count = 0;
-    for (uint32_t at = device->sessions; at;) {
-        const guard_session *session = guard_session_at(&guard->sessions, at);
-        if (session->id_hash == hash) return true;
-        count++;
-        at = session->next_of_device;
-    }
-    return count < guard_live_limit;
+    return count_of(guard, device->sessions) < guard_live_limit || has_live(guard, device, client_id);
 }
 
 static guard_outcome checked(guard *guard, const guard_login *login, uint32_t *device, uint32_t *key, guard_time now) {
@@ -120,13 +130,38 @@ static guard_outcome checked(guard *guard, const guard_login *login, uint32_t *d
     return has_room(guard, known, login->client_id) ? guard_admitted : guard_too_many_sessions;
 }
 
+// Takes a session out of its device's list.
+static void unlink_session(guard *guard, uint32_t *link, uint32_t number) {
+    while (*link && *link != number) link = &guard_session_at(&guard->sessions, *link)->next_of_device;
+    if (*link) *link = next_of(guard, number);
+}
+
+static void forget_resting(guard *guard, uint32_t number) {
+    uint32_t owner = guard_session_at(&guard->sessions, number)->device;
+    unlink_session(guard, &guard_table_device(&guard->table, owner)->resting, number);
+    guard_session_close(&guard->sessions, number);
+}
+
+static void rest(guard *guard, guard_device *device, uint32_t number, bool is_doubtful) {
+    guard_session *session = guard_session_at(&guard->sessions, number);
+    session->client = NULL;
+    session->is_doomed = false;
+    session->is_doubtful = is_doubtful;
+    session->next_of_device = device->resting;
+    device->resting = number;
+    if (count_of(guard, device->resting) <= guard_resting_limit) return;
+    // The oldest goes, one in doubt before one that is surely there.
+    uint32_t oldest = 0, doubtful = 0;
+    for (uint32_t at = device->resting; at; at = next_of(guard, at)) {
+        oldest = at;
+        if (guard_session_at(&guard->sessions, at)->is_doubtful) doubtful = at;
+    }
+    forget_resting(guard, doubtful ? doubtful : oldest);
+}
+
 static bool opened(guard *guard, const guard_login *login, uint32_t device, uint32_t key) {
     uint32_t resting = guard_session_resting(&guard->sessions, login->client_id);
-    if (resting) {
-        uint32_t owner = guard_session_at(&guard->sessions, resting)->device;
-        guard_table_device(&guard->table, owner)->resting_session = 0;
-        guard_session_close(&guard->sessions, resting);
-    }
+    if (resting) forget_resting(guard, resting);
     uint32_t number = guard_session_open(&guard->sessions, login->client_id, login->client, device);
     if (number == 0) return false;
     if (device) {
@@ -171,14 +206,7 @@ guard_outcome guard_recheck(guard *guard, const guard_login *login, guard_time n
     return checked(guard, login, &device, &key, now);
 }
 
-static void unlink_session(guard *guard, uint32_t number) {
-    const guard_session *session = guard_session_at(&guard->sessions, number);
-    uint32_t *link = &guard_table_device(&guard->table, session->device)->sessions;
-    while (*link && *link != number) link = &guard_session_at(&guard->sessions, *link)->next_of_device;
-    if (*link) *link = session->next_of_device;
-}
-
-void guard_disconnected(guard *guard, const void *client, const char *client_id, bool is_kept) {
+void guard_disconnected(guard *guard, const void *client, const char *client_id, guard_keeping keeping) {
     if (client_id == NULL) return;
     uint32_t number = guard_session_of(&guard->sessions, client_id, client);
     if (number == 0) return;
@@ -187,17 +215,14 @@ void guard_disconnected(guard *guard, const void *client, const char *client_id,
         guard_session_close(&guard->sessions, number);
         return;
     }
-    unlink_session(guard, number);
     guard_device *device = guard_table_device(&guard->table, session->device);
-    if (!is_kept || device->state == guard_removed) {
+    unlink_session(guard, &device->sessions, number);
+    // Whoever has taken the session over holds its id already.
+    if (keeping == guard_session_over || device->state == guard_removed || has_live(guard, device, client_id)) {
         guard_session_close(&guard->sessions, number);
         return;
     }
-    // One a device, or a device that changes its client id at each connection would fill the memory.
-    if (device->resting_session) guard_session_close(&guard->sessions, device->resting_session);
-    device->resting_session = number;
-    session->client = NULL;
-    session->is_doomed = false;
+    rest(guard, device, number, keeping == guard_session_doubtful);
 }
 
 static void note_excess(guard *guard, guard_device *device, uint32_t number, guard_time now) {
@@ -282,9 +307,8 @@ void guard_doom(guard *guard, uint32_t number) {
         session->is_doomed = true;
         guard->doomed[guard->doomed_count++] = at;
     }
-    if (device->state == guard_removed && device->resting_session) {
-        guard_session_close(&guard->sessions, device->resting_session);
-        device->resting_session = 0;
+    if (device->state == guard_removed) {
+        while (device->resting) forget_resting(guard, device->resting);
     }
 }
 

@@ -27,6 +27,9 @@ typedef enum {
 
 typedef enum { guard_allowed, guard_denied, guard_cut_off } guard_verdict;
 
+// What the broker does with a session whose connection has ended.
+typedef enum { guard_session_over, guard_session_doubtful, guard_session_kept } guard_keeping;
+
 typedef struct {
     const void *client;
     const char *client_id, *user, *password, *address;
@@ -36,6 +39,9 @@ typedef struct {
 
 // What a message may carry beside its payload.
 enum { guard_properties_limit = 16, guard_property_bytes_limit = 4096 };
+// Sessions of one device that are remembered while it is away: one that changes its client id at each connection would
+// fill the memory.
+enum { guard_resting_limit = 4 };
 // Connections of one device at once: a few programs on it, and those that the network has lost.
 enum { guard_live_limit = 16 };
 enum { guard_user_limit = 63, guard_password_limit = 128, guard_reserved_limit = 8, guard_client_id_limit = 127 };
@@ -74,8 +80,8 @@ bool guard_is_gateway(const guard *guard, const char *user);
 guard_outcome guard_connect(guard *guard, const guard_login *login, guard_time now);
 // Whether a client that is connected may stay so. Sessions that rest are not asked about: nobody is there.
 guard_outcome guard_recheck(guard *guard, const guard_login *login, guard_time now);
-// The session rests if the broker keeps it for the device's return.
-void guard_disconnected(guard *guard, const void *client, const char *client_id, bool is_kept);
+// The session rests if the broker may keep it for the device's return.
+void guard_disconnected(guard *guard, const void *client, const char *client_id, guard_keeping keeping);
 
 // A message too many is not dropped unless the client hears of it, or does not ask (is_heard): who takes an
 // acknowledgement for its due would lose it.

@@ -163,8 +163,11 @@ static int on_disconnect(int event, void *data, void *context) {
     plugin *self = context;
     const struct mosquitto_evt_disconnect *gone = data;
     if (gone->client == self->feeder) self->feeder = NULL;
-    guard_disconnected(
-        self->guard, gone->client, mosquitto_client_id(gone->client), !mosquitto_client_clean_session(gone->client));
+    // With version 5 a clean start says nothing about the end, and for how long the session is kept is not to be had here.
+    guard_keeping keeping = !mosquitto_client_clean_session(gone->client) ? guard_session_kept
+        : mosquitto_client_protocol_version(gone->client) >= 5          ? guard_session_doubtful
+                                                                        : guard_session_over;
+    guard_disconnected(self->guard, gone->client, mosquitto_client_id(gone->client), keeping);
     return MOSQ_ERR_SUCCESS;
 }
 

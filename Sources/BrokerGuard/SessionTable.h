@@ -18,6 +18,8 @@ typedef struct {
     uint32_t next_in_bucket;
     uint16_t key_number;
     bool is_doomed;
+    // It rests, and the broker may have ended it with its connection: it has not said which.
+    bool is_doubtful;
 } guard_session;
 
 typedef struct {

@@ -206,6 +206,23 @@ extension EndToEnd {
             }
         }
 
+        @Test func `on the client id of a session that waits for its device is refused`() async throws {
+            try await TestedSystem.with { system in
+                let api = system.api(try await system.start())
+                let (intruder, victim) = (try await api.register("intruder"), try await api.register("victim"))
+                let own = MQTTLogin(user: victim.id, password: victim.apiKey, clientID: "sensor", sessionExpiry: 3_600)
+                let live = try await system.open(own)
+                // DISCONNECT; when the broker has closed the connection, the guard has been told.
+                try await live.write([0xe0, 0])
+                try await live.isEnded(within: .seconds(20))
+                for version in [UInt8(5), 4] {
+                    try await system.isRefused(
+                        MQTTLogin(user: intruder.id, password: intruder.apiKey, clientID: "sensor", version: version))
+                }
+                _ = try await system.open(own)
+            }
+        }
+
         @Test func `by many connections has sixteen at most, and may replace its own`() async throws {
             try await TestedSystem.with { system in
                 let api = system.api(try await system.start())

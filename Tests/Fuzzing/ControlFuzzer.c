@@ -28,17 +28,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         at += rest;
         // Who was doomed may leave by itself before its turn comes.
         if (is_open && rest % 2 == 0) {
-            guard_disconnected(guard, &client, "c", false);
+            guard_disconnected(guard, &client, "c", guard_session_over);
             is_open = false;
         }
         for (const void *doomed; (doomed = guard_next_doomed(guard));) {
             if (doomed == &client && is_open) is_open = false;
             else if (doomed == &other && other_is_open) other_is_open = false;
             else abort();
-            guard_disconnected(guard, doomed, doomed == &client ? "c" : "d", rest % 3 == 0);
+            guard_disconnected(guard, doomed, doomed == &client ? "c" : "d", (guard_keeping)(rest % 3));
         }
-        if (is_open) guard_disconnected(guard, &client, "c", true);
-        if (other_is_open) guard_disconnected(guard, &other, "d", false);
+        if (is_open) guard_disconnected(guard, &client, "c", guard_session_kept);
+        if (other_is_open) guard_disconnected(guard, &other, "d", guard_session_over);
         guard_login login = {.client = &client, .client_id = "c", .user = "d1", .password = "k", .address = "1"};
         is_open = guard_connect(guard, &login, now) == guard_admitted;
         if (is_open && !guard->is_ready) abort();

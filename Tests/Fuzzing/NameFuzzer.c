@@ -57,13 +57,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     // A key is no certificate and a certificate no key, whatever their digests.
     guard_login login = {.client = text, .client_id = text, .user = "d1", .password = text, .address = text};
     if (guard_connect(guard, &login, now) == guard_admitted && strcmp(text, "k") != 0) abort();
-    guard_disconnected(guard, text, text, true);
+    guard_disconnected(guard, text, text, guard_session_kept);
     uint8_t digest[GUARD_DIGEST_BYTES];
     guard_digest(text, strlen(text), digest);
     login.password = NULL;
     login.certificate = digest;
     if (guard_connect(guard, &login, now) == guard_admitted && strcmp(text, "c") != 0) abort();
-    guard_disconnected(guard, text, text, true);
+    guard_disconnected(guard, text, text, guard_session_kept);
     login.user = text;
     if (guard_connect(guard, &login, now) == guard_admitted) abort();
     login.certificate = NULL;

@@ -149,10 +149,51 @@ static void a_device_has_sixteen_connections_at_most(void) {
     check(connect(guard, "other", "d2", "c17") == guard_admitted);
     // It replaces one that the network may have lost.
     check(connect(guard, last, "d1", "c3") == guard_admitted);
-    guard_disconnected(guard, &clients[3], "c3", false);
+    guard_disconnected(guard, &clients[3], "c3", guard_session_over);
     check(connect(guard, "next", "d1", "c16") == guard_too_many_sessions);
-    guard_disconnected(guard, &clients[4], "c4", false);
+    guard_disconnected(guard, &clients[4], "c4", guard_session_over);
     check(connect(guard, "next", "d1", "c16") == guard_admitted);
+    guard_destroy(guard);
+}
+
+static void a_session_that_may_be_kept_stays_its_device_s(void) {
+    guard *guard = filled(none);
+    for (guard_keeping keeping = guard_session_doubtful; keeping <= guard_session_kept; keeping++) {
+        check(connect(guard, "a", "d1", "sensor") == guard_admitted);
+        guard_disconnected(guard, "a", "sensor", keeping);
+        check(connect(guard, "b", "d2", "sensor") == guard_foreign_client_id);
+    }
+    check(connect(guard, "a", "d1", "sensor") == guard_admitted);
+    guard_disconnected(guard, "a", "sensor", guard_session_over);
+    check(connect(guard, "b", "d2", "sensor") == guard_admitted);
+    guard_destroy(guard);
+}
+
+static void a_session_that_was_taken_over_leaves_nothing(void) {
+    guard *guard = filled(none);
+    check(connect(guard, "a", "d1", "sensor") == guard_admitted);
+    check(connect(guard, "b", "d1", "sensor") == guard_admitted);
+    guard_disconnected(guard, "a", "sensor", guard_session_doubtful);
+    check(guard->sessions.sessions.in_use == 1);
+    guard_disconnected(guard, "b", "sensor", guard_session_over);
+    check(guard->sessions.sessions.in_use == 0);
+    guard_destroy(guard);
+}
+
+static void of_sessions_that_rest_those_in_doubt_are_forgotten_first(void) {
+    guard *guard = filled(none);
+    check(connect(guard, "a", "d1", "sensor") == guard_admitted);
+    guard_disconnected(guard, "a", "sensor", guard_session_kept);
+    char id[8];
+    for (int at = 0; at < 20; at++) {
+        snprintf(id, sizeof id, "c%d", at);
+        check(connect(guard, "a", "d1", id) == guard_admitted);
+        guard_disconnected(guard, "a", id, guard_session_doubtful);
+    }
+    check(guard->sessions.sessions.in_use == guard_resting_limit);
+    check(connect(guard, "b", "d2", "sensor") == guard_foreign_client_id);
+    check(connect(guard, "b", "d2", "c19") == guard_foreign_client_id);
+    check(connect(guard, "b", "d2", "c0") == guard_admitted);
     guard_destroy(guard);
 }
 
@@ -162,5 +203,8 @@ int main(void) {
     what_is_not_allowed_is_limited_too();
     nobody_takes_the_id_of_another_device();
     a_device_has_sixteen_connections_at_most();
+    a_session_that_may_be_kept_stays_its_device_s();
+    a_session_that_was_taken_over_leaves_nothing();
+    of_sessions_that_rest_those_in_doubt_are_forgotten_first();
     return 0;
 }

@@ -12,25 +12,28 @@ struct MQTTLogin: Sendable {
     /// 5, or 4 for version 3.1.1.
     var version: UInt8 = 5
     var will: Will?
+    /// Seconds for which the session outlives its connection, with version 5.
+    var sessionExpiry: UInt32?
 
     init(
         user: String?, password: String?, clientID: String = "c-\(UInt32.random(in: .min ... .max))",
-        version: UInt8 = 5, will: Will? = nil
+        version: UInt8 = 5, will: Will? = nil, sessionExpiry: UInt32? = nil
     ) {
         self.user = user
         self.password = password
         self.clientID = clientID
         self.version = version
         self.will = will
+        self.sessionExpiry = sessionExpiry
     }
 
-    /// Clean start; no keepalive; no properties, so the session ends with the connection.
+    /// Clean start; no keepalive; no property but the expiry, without which the session ends with the connection.
     var packet: [UInt8] {
         var flags: UInt8 = 2
         if user != nil { flags |= 0x80 }
         if password != nil { flags |= 0x40 }
         if let will { flags |= will.isRetained ? 0x2c : 0x0c }
-        var body = MQTTPacket.text("MQTT") + [version, flags, 0, 0] + properties + MQTTPacket.text(clientID)
+        var body = MQTTPacket.text("MQTT") + [version, flags, 0, 0] + expiry + MQTTPacket.text(clientID)
         if let will {
             body += properties + MQTTPacket.text(will.topic) + MQTTPacket.word(UInt16(will.payload.count))
             body += will.payload
@@ -40,6 +43,12 @@ struct MQTTLogin: Sendable {
     }
 
     private var properties: [UInt8] { version == 5 ? [0] : [] }
+
+    private var expiry: [UInt8] {
+        guard let sessionExpiry, version == 5 else { return properties }
+        return [5, 0x11] + MQTTPacket.word(UInt16(sessionExpiry >> 16))
+            + MQTTPacket.word(UInt16(sessionExpiry & 0xffff))
+    }
 }
 
 extension MQTTPacket {
