@@ -147,6 +147,16 @@ static guard_control_outcome apply_all(guard *guard, reader entries, guard_time 
     return guard_control_done;
 }
 
+// The load of this id; null if there is none, or too many have begun since.
+static guard_load *load_of(guard *guard, uint64_t id) {
+    guard_load *found = NULL;
+    for (size_t at = 0; at < guard_loads_limit; at++) {
+        guard_load *load = &guard->loads[at];
+        if (load->number && load->id == id && (found == NULL || load->number > found->number)) found = load;
+    }
+    return found;
+}
+
 static guard_control_outcome begin(guard *guard, reader from) {
     uint64_t load_id = number(&from, 8);
     bool is_reset = number(&from, 1) != 0;
@@ -172,9 +182,8 @@ static guard_control_outcome begin(guard *guard, reader from) {
         memcpy(guard->reserved[at], reserved[at].bytes, reserved[at].length);
     }
     guard->reserved_count = (uint32_t)reserved_count;
-    guard->load_id = load_id;
-    guard->load_chunks = 0;
     guard->load++;
+    guard->loads[guard->load % guard_loads_limit] = (guard_load){.id = load_id, .number = guard->load};
     return guard_control_done;
 }
 
@@ -183,15 +192,17 @@ static guard_control_outcome commit(guard *guard, reader from) {
     uint64_t chunks = number(&from, 4);
     uint64_t revision = number(&from, 8);
     if (from.is_broken || from.at != from.end) return guard_control_malformed;
-    // Another gateway has begun a load since; its commit counts.
-    if (load_id != guard->load_id || chunks != guard->load_chunks) return guard_control_done;
+    guard_load *load = load_of(guard, load_id);
+    if (load == NULL || chunks != load->chunks) return guard_control_done;
     for (uint32_t device = 1; device <= guard->table.devices.made; device++) {
         guard_device *known = guard_table_device(&guard->table, device);
-        if (known->load == guard->load || known->revision > revision) continue;
+        // Who was named since its begin, by whichever gateway, stays: another may have begun one meanwhile, and have died.
+        if (known->load >= load->number || known->revision > revision) continue;
         known->state = guard_removed;
         guard_table_drop_keys(&guard->table, known);
         guard_doom(guard, device);
     }
+    load->number = 0;
     guard->is_ready = true;
     return guard_control_done;
 }
@@ -204,10 +215,12 @@ guard_control_outcome guard_control(guard *guard, const void *message, size_t le
         switch (head[3]) {
         case 'H': outcome = from.at == from.end ? guard_control_hello : guard_control_malformed; break;
         case 'B': outcome = begin(guard, from); break;
-        case 'E':
-            if (number(&from, 8) == guard->load_id) guard->load_chunks++;
+        case 'E': {
+            guard_load *load = load_of(guard, number(&from, 8));
+            if (load) load->chunks++;
             outcome = from.is_broken ? guard_control_malformed : apply_all(guard, from, now);
             break;
+        }
         case 'C': outcome = commit(guard, from); break;
         case 'U': outcome = apply_all(guard, from, now); break;
         default: break;

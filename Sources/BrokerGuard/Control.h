@@ -6,7 +6,8 @@
 // What the gateway says on the control topic; numbers are big-endian. Every message begins with "FG", the format's
 // version 1 and a kind:
 //
-//   'H' hello    nothing else: report to this connection from now on, and tell it the status
+//   'H' hello    nothing else: tell this connection the status from now on, and what is to be reported while it is the
+//                last one that has said so and is still there
 //   'B' begin    load u64, is_reset u8, device count u32, reserved client ids: count u8, then each as text
 //   'E' entries  load u64, entries up to the end
 //   'C' commit   load u64, messages with entries u32, revision u64

@@ -46,6 +46,15 @@ enum { guard_resting_limit = 4 };
 enum { guard_live_limit = 16 };
 enum { guard_user_limit = 63, guard_password_limit = 128, guard_reserved_limit = 8, guard_client_id_limit = 127 };
 
+// Servers that may send the whole table at the same time.
+enum { guard_loads_limit = 8 };
+
+// One that a gateway has begun; 0 is no number.
+typedef struct {
+    uint64_t id;
+    uint32_t number, chunks;
+} guard_load;
+
 // Everything the plugin knows. Knows nothing of the broker, so that it can be tried without one.
 typedef struct {
     guard_table table;
@@ -61,8 +70,9 @@ typedef struct {
     bool is_ready;
     // The newest revision of any entry.
     uint64_t revision;
-    uint64_t load_id;
-    uint32_t load, load_chunks;
+    // The loads that were begun last, and how many there were in all.
+    guard_load loads[guard_loads_limit];
+    uint32_t load;
     // Clients to be disconnected at the next tick.
     uint32_t *doomed;
     uint32_t doomed_count, doomed_capacity;

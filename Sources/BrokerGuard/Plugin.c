@@ -18,14 +18,20 @@
 #undef mosq_plugin_EXPORT
 #define mosq_plugin_EXPORT __attribute__((visibility("default")))
 
-enum { report_room = 65536, status_room = 1024, password_room = 256 };
+enum { report_room = 65536, status_room = 1024, password_room = 256, feeders_limit = 8 };
+
+// A gateway's connection that has said hello.
+typedef struct {
+    const struct mosquitto *client;
+    char id[guard_client_id_limit + 1];
+} feeder;
 
 // The broker is single-threaded and loads the plugin once.
 typedef struct {
     guard *guard;
-    // The connection that said hello last; reports go there.
-    const struct mosquitto *feeder;
-    char feeder_id[guard_client_id_limit + 1];
+    // In the order of their hellos. Figures go to all of them, reports to the last.
+    feeder feeders[feeders_limit];
+    size_t feeder_count;
     bool status_is_due, is_reloading;
     uint32_t told_s;
     char report[report_room];
@@ -158,11 +164,30 @@ static int on_message(int event, void *data, void *context) {
     return added == MOSQ_ERR_NOMEM ? MOSQ_ERR_NOMEM : MOSQ_ERR_SUCCESS;
 }
 
+static void forget_feeder(plugin *self, const struct mosquitto *client) {
+    size_t kept = 0;
+    for (size_t at = 0; at < self->feeder_count; at++) {
+        if (self->feeders[at].client != client) self->feeders[kept++] = self->feeders[at];
+    }
+    self->feeder_count = kept;
+}
+
+static void add_feeder(plugin *self, const struct mosquitto *client) {
+    const char *id = mosquitto_client_id(client);
+    if (id == NULL || strlen(id) > guard_client_id_limit) return;
+    forget_feeder(self, client);
+    if (self->feeder_count == feeders_limit) forget_feeder(self, self->feeders[0].client);
+    feeder *added = &self->feeders[self->feeder_count++];
+    added->client = client;
+    memcpy(added->id, id, strlen(id) + 1);
+    self->status_is_due = true;
+}
+
 static int on_disconnect(int event, void *data, void *context) {
     (void)event;
     plugin *self = context;
     const struct mosquitto_evt_disconnect *gone = data;
-    if (gone->client == self->feeder) self->feeder = NULL;
+    forget_feeder(self, gone->client);
     // With version 5 a clean start says nothing about the end, and for how long the session is kept is not to be had here.
     guard_keeping keeping = !mosquitto_client_clean_session(gone->client) ? guard_session_kept
         : mosquitto_client_protocol_version(gone->client) >= 5          ? guard_session_doubtful
@@ -183,15 +208,7 @@ static int on_control(int event, void *data, void *context) {
             mosquitto_log_printf(MOSQ_LOG_NOTICE, "BrokerGuard knows %u devices.", self->guard->table.devices.in_use);
         }
         break;
-    case guard_control_hello: {
-        const char *id = mosquitto_client_id(message->client);
-        if (id && strlen(id) <= guard_client_id_limit) {
-            memcpy(self->feeder_id, id, strlen(id) + 1);
-            self->feeder = message->client;
-            self->status_is_due = true;
-        }
-        break;
-    }
+    case guard_control_hello: add_feeder(self, message->client); break;
     case guard_control_malformed:
         mosquitto_log_printf(MOSQ_LOG_ERR, "BrokerGuard cannot read a message of the gateway.");
         return MOSQ_ERR_INVAL;
@@ -200,8 +217,8 @@ static int on_control(int event, void *data, void *context) {
     return MOSQ_ERR_SUCCESS;
 }
 
-static void tell(plugin *self, const char *topic, size_t length) {
-    if (length) mosquitto_broker_publish_copy(self->feeder_id, topic, (int)length, self->report, 0, false, NULL);
+static void tell(plugin *self, const feeder *to, const char *topic, size_t length) {
+    if (length) mosquitto_broker_publish_copy(to->id, topic, (int)length, self->report, 0, false, NULL);
 }
 
 // Between two rounds of the broker: only here may a client be disconnected, since no packet of it is being handled.
@@ -216,11 +233,13 @@ static int on_tick(int event, void *data, void *context) {
         mosquitto_kick_client_by_clientid(id, true);
     }
     guard_time time = now();
-    if (self->feeder == NULL || (!self->status_is_due && time.s == self->told_s)) return MOSQ_ERR_SUCCESS;
+    if (self->feeder_count == 0 || (!self->status_is_due && time.s == self->told_s)) return MOSQ_ERR_SUCCESS;
     self->status_is_due = false;
     self->told_s = time.s;
-    tell(self, GUARD_STATUS_TOPIC, guard_write_status(self->guard, self->report, status_room));
-    tell(self, GUARD_REPORT_TOPIC, guard_write_report(self->guard, self->report, report_room, time));
+    size_t length = guard_write_status(self->guard, self->report, status_room);
+    for (size_t at = 0; at < self->feeder_count; at++) tell(self, &self->feeders[at], GUARD_STATUS_TOPIC, length);
+    length = guard_write_report(self->guard, self->report, report_room, time);
+    tell(self, &self->feeders[self->feeder_count - 1], GUARD_REPORT_TOPIC, length);
     return MOSQ_ERR_SUCCESS;
 }
 

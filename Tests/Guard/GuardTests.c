@@ -197,6 +197,39 @@ static void of_sessions_that_rest_those_in_doubt_are_forgotten_first(void) {
     guard_destroy(guard);
 }
 
+static void a_load_counts_though_another_was_begun_and_never_ended(void) {
+    guard *guard = guard_create("fleetlog", "secret");
+    check(guard != NULL);
+    begin(guard, 1);
+    entry(guard, 1, "d1", none);
+    begin(guard, 2);
+    entry(guard, 1, "d2", none);
+    commit(guard, 1, 2);
+    check(guard->is_ready);
+    check(connect(guard, "a", "d1", "a") == guard_admitted);
+    check(connect(guard, "b", "d2", "b") == guard_admitted);
+    // A commit counts once, and only for whom its load has not named.
+    entry(guard, 2, "d1", none);
+    commit(guard, 2, 1);
+    check(connect(guard, "c", "d1", "c") == guard_admitted);
+    check(connect(guard, "d", "d2", "d") == guard_admitted);
+    begin(guard, 3);
+    entry(guard, 3, "d1", none);
+    commit(guard, 3, 1);
+    check(connect(guard, "e", "d2", "e") == guard_wrong_key);
+    guard_destroy(guard);
+}
+
+static void a_load_that_lacks_a_message_does_not_count(void) {
+    guard *guard = guard_create("fleetlog", "secret");
+    check(guard != NULL);
+    begin(guard, 1);
+    entry(guard, 1, "d1", none);
+    commit(guard, 1, 2);
+    check(!guard->is_ready);
+    guard_destroy(guard);
+}
+
 int main(void) {
     a_message_carries_little_beside_its_payload();
     what_a_message_carries_counts_as_its_bytes_do();
@@ -206,5 +239,7 @@ int main(void) {
     a_session_that_may_be_kept_stays_its_device_s();
     a_session_that_was_taken_over_leaves_nothing();
     of_sessions_that_rest_those_in_doubt_are_forgotten_first();
+    a_load_counts_though_another_was_begun_and_never_ended();
+    a_load_that_lacks_a_message_does_not_count();
     return 0;
 }

@@ -6,7 +6,7 @@
 
 // The topic over which the gateway, and nobody else, fills the table.
 #define GUARD_CONTROL_TOPIC "$CONTROL/fleetlog/v1"
-// What the plugin tells the gateway's connection that said hello last.
+// What the plugin tells the gateway's connections that said hello, and the last of them.
 #define GUARD_STATUS_TOPIC "fleetlog/guard/status"
 #define GUARD_REPORT_TOPIC "fleetlog/guard/report"
 // The user property that says when a message came, in milliseconds since 1970.

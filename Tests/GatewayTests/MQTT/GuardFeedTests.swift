@@ -101,6 +101,58 @@ import Testing
         }
     }
 
+    @Test func `reports to the server that is left when the one that came last has gone`() async throws {
+        let limit = DeviceLimit(messagesPerMinute: 60, messageBurst: 5)
+        try await Self.with(limit: limit) { harness, access in
+            access.set("d1", keys: "secret")
+            await harness.gateway.changed(device: "d1")
+            do {
+                let other = try GuardLink(
+                    to: harness.broker.gatewayAddress, clientID: "fleetlog-guard-s2", on: harness.thread)
+                _ = try await other.greet()
+            }
+            let loud = try await Publisher(to: harness.broker.address("d1", "secret"), on: harness.thread)
+            await #expect(throws: MQTTError.self) {
+                try await loud.publish((0..<100).map { #"{"a":\#($0)}"# }, to: "devices/d1/telemetry")
+            }
+            try await eventually { try await harness.events(of: "d1").last?.type == "AccessRefused" }
+        }
+    }
+
+    @Test func `takes a table though another server began to send one and died`() async throws {
+        let broker = try await ThrowawayBroker.start()
+        let thread = try PollThread(name: "two servers")
+        let access = AccessInMemory()
+        access.set("d1", keys: "secret")
+        let entries = try await access.page(after: "", limit: 1)
+        let first = try GuardLink(to: broker.gatewayAddress, clientID: "fleetlog-guard-s1", on: thread)
+        _ = try await first.greet()
+        try await Self.while(first) {
+            try await first.send(.begin(load: 1, isReset: false, devices: 1, reserved: []))
+            do {
+                let second = try GuardLink(to: broker.gatewayAddress, clientID: "fleetlog-guard-s2", on: thread)
+                _ = try await second.greet()
+                try await Self.while(second) {
+                    try await second.send(.begin(load: 2, isReset: false, devices: 1, reserved: []))
+                }
+            }
+            try await first.send(.entries(load: 1, entries) { _ in DeviceLimit() })
+            try await first.send(.commit(load: 1, messages: 1, revision: 1))
+            _ = try await Publisher(to: broker.address("d1", "secret"), on: thread)
+        }
+        thread.shutdown()
+        await broker.remove()
+    }
+
+    /// Serves the link for as long as the body runs.
+    private static func `while`(_ link: GuardLink, _ body: () async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { throw await link.serve { _ in } }
+            try await body()
+            group.cancelAll()
+        }
+    }
+
     @Test func `takes a key that was kept as PBKDF2, and learns its hash`() async throws {
         try await Self.with { harness, access in
             let salt = Data("salt of twelve".utf8)
