@@ -74,7 +74,7 @@ struct BrokerCertificates: Sendable {
 
     /// Whether the authority that there is has signed the server's certificate, whose key is there too.
     private func isOurs() async throws(InstallationError) -> Bool {
-        guard access(key, F_OK) == 0 else { return false }
+        guard try await CertifiedKey(certificate: certificate, key: key).isWhole() else { return false }
         return try await Command(try Programs.openssl(), ["verify", "-CAfile", authority, certificate]).output()
             .succeeded
     }

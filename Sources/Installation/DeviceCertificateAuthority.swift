@@ -24,12 +24,22 @@ package struct DeviceCertificateAuthority: Sendable {
     package var isAtHand: Bool { access(certificate, R_OK) == 0 && access(key, R_OK) == 0 }
 
     /// Makes the authority if there is none. One that is there stays, whatever its age: the devices have its certificates.
+    ///
+    /// - Throws: `authorityUnusable` if what is there is none; it is not replaced, since it may have been one.
     package func createIfAbsent() async throws(InstallationError) {
-        guard access(certificate, F_OK) != 0 else { return }
+        if access(certificate, F_OK) == 0 { return try await check() }
         try await SelfSignedAuthority(
             name: "Fleetlog, this installation's authority for devices", certificate: certificate, key: key,
             days: Self.authorityDays
         ).create()
+    }
+
+    /// The key may be kept elsewhere, if others sign.
+    private func check() async throws(InstallationError) {
+        let pair = CertifiedKey(certificate: certificate, key: key)
+        guard try await pair.isReadable() else { throw .authorityUnusable(file: certificate) }
+        guard access(key, R_OK) == 0 else { return }
+        guard try await pair.isWhole() else { throw .authorityUnusable(file: key) }
     }
 
     /// A new private key in `file`, which must not exist, and a request for a certificate, in PEM.

@@ -8,6 +8,7 @@ package enum InstallationError: Error, Equatable {
     case folderInUse(folder: String, pid: String)
     case folderNotEnterable(directory: String, user: String)
     case fileFailed(path: String, reason: String)
+    case authorityUnusable(file: String)
     case folderNotOurs(path: String)
     case spawnFailed(program: String, reason: String)
     case startFailed(program: String, ending: String, log: String, lastLines: String)
@@ -45,6 +46,9 @@ extension InstallationError: CustomStringConvertible {
                 + "Allow it (chmod o+x \(directory)), or work in a folder outside of it."
         case .fileFailed(let path, let reason):
             "\(path): \(reason)"
+        case .authorityUnusable(let file):
+            "\(file) of the authority for devices' certificates is damaged, or does not fit the other file of the pair "
+                + "(.crt, .key). Put the right one back; or, if no device has a certificate of this authority, remove both."
         case .folderNotOurs(let path):
             "\(path) belongs to somebody else, or is not a folder. Remove it, or use a shorter folder path."
         case .spawnFailed(let program, let reason):

@@ -44,6 +44,22 @@ enum PrivateFiles {
         guard fsync(file) == 0, rename(beside, path) == 0 else { throw .failed(path) }
     }
 
+    /// Gives a file that is complete its place; once that is so it outlasts a crash of the machine.
+    static func settle(_ made: String, as path: String, mode: mode_t) throws(InstallationError) {
+        guard chmod(made, mode) == 0 else { throw .failed(made) }
+        try flush(made)
+        guard rename(made, path) == 0 else { throw .failed(path) }
+        try flush((path as NSString).deletingLastPathComponent)
+    }
+
+    /// Waits until a file, or what a folder says of its files, is on the disk.
+    private static func flush(_ path: String) throws(InstallationError) {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw .failed(path) }
+        defer { close(file) }
+        guard fsync(file) == 0 else { throw .failed(path) }
+    }
+
     static func read(_ path: String) -> String? {
         guard let data = FileManager.default.contents(atPath: path) else { return nil }
         return String(decoding: data, as: UTF8.self)

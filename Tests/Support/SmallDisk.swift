@@ -1,32 +1,31 @@
 import Foundation
 import Installation
-import Support
 
 /// A disk of its own, small enough to be filled.
-struct SmallDisk: Sendable {
-    let folder: String
+package struct SmallDisk: Sendable {
+    package let folder: String
     private var filler: String { folder + "/filler" }
 
     /// Whether this process may mount one.
-    static func isPermitted() async -> Bool {
+    package static func isPermitted() async -> Bool {
         guard let disk = try? await SmallDisk(megabytes: 1) else { return false }
         await disk.remove()
         return true
     }
 
-    init(megabytes: Int) async throws {
+    package init(megabytes: Int) async throws {
         folder = try ThrowawayFolder.make()
         try await Command("/bin/mount", ["-t", "tmpfs", "-o", "size=\(megabytes)m,mode=0711", "tmpfs", folder]).run()
     }
 
     /// Takes all the room there is.
-    func fill() async throws {
+    package func fill() async throws {
         _ = try await Command("/bin/dd", ["if=/dev/zero", "of=\(filler)", "bs=4k"]).output()
     }
 
-    func makeRoom() { unlink(filler) }
+    package func makeRoom() { unlink(filler) }
 
-    func remove() async {
+    package func remove() async {
         _ = try? await Command("/bin/umount", ["--lazy", folder]).run()
         ThrowawayFolder.remove(folder)
     }
