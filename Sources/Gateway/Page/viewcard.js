@@ -153,7 +153,8 @@ export class ViewCard {
   #button(action, label) {
     return actButton(label, async () => {
       const question = confirmations[action]?.(this.name);
-      if (!question || confirm(question)) await this.act(action);
+      // What the question warns of is accepted with it.
+      if (!question || confirm(question)) await this.act(action, action === "rebuild" && question ? { acceptLoss: true } : undefined);
     }, { "data-action": action, "aria-label": `${label}: ${this.name}`, hidden: true });
   }
 }
