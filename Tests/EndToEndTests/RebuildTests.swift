@@ -27,27 +27,33 @@ extension EndToEnd {
             return (answer.rebuild?.state ?? "", answer.generations.map(\.role))
         }
 
-        private func post(_ path: String, _ body: String? = nil, to api: API) async throws {
-            let answer = try await api.send("POST", "/api/v1/projections/devices/\(path)", body)
+        private func post(_ path: String, of view: String = "devices", to api: API) async throws {
+            let answer = try await api.send("POST", "/api/v1/projections/\(view)/\(path)")
             guard answer.status < 300 else { throw Wrong("\(path) was answered \(answer.status) \(answer.text)") }
         }
 
+        // The rows of `telemetry` are copied into its table, others are inserted.
         @Test(arguments: [
-            Failpoint.rebuildBegun, .rebuildFolded, .rebuildStored, .rebuildCompared, .rebuildSwapping, .rebuildSwapped,
-        ]) func `by a server that is killed in the middle is finished by the next`(_ point: Failpoint) async throws {
+            ("devices", Failpoint.rebuildBegun), ("devices", .rebuildFolded), ("devices", .rebuildStored),
+            ("devices", .rebuildCompared), ("devices", .rebuildSwapping), ("devices", .rebuildSwapped),
+            ("telemetry", .rebuildFolded), ("telemetry", .rebuildStored), ("telemetry", .rebuildSwapping),
+        ])
+        func `by a server that is killed in the middle is finished by the next`(
+            _ view: String, _ point: Failpoint
+        ) async throws {
             try await TestedSystem.with { system in
                 let doomed = try await system.start("doomed", more: ["FLEETLOG_FAILPOINT": point.rawValue])
                 let ids = try await fill(system, system.api(doomed))
-                try await post("rebuild", to: system.api(doomed))
+                try await post("rebuild", of: view, to: system.api(doomed))
                 try await doomed.dies(at: point)
                 try await system.serversAreDisconnected()
                 let next = try await system.start("next")
                 let api = system.api(next)
                 try await eventually("the rebuild is finished", every: .milliseconds(50)) {
-                    try await rebuild("devices", of: api).state == "finished"
+                    try await rebuild(view, of: api).state == "finished"
                 }
-                guard try await rebuild("devices", of: api).roles == ["previous", "live"] else {
-                    throw Wrong("the roles are \(try await rebuild("devices", of: api).roles)")
+                guard try await rebuild(view, of: api).roles == ["previous", "live"] else {
+                    throw Wrong("the roles are \(try await rebuild(view, of: api).roles)")
                 }
                 // Nothing is lost, and what comes is taken in.
                 let gateway = try await system.connectAsGateway()
@@ -57,6 +63,36 @@ extension EndToEnd {
                 let checker = Checker(system: system)
                 try await checker.viewsCountAsTheLog()
                 _ = try await Executable.run(["audit", "check", "--database-url", system.database.serverURL])
+                try await system.viewEqualsRebuild(view)
+            }
+        }
+
+        @Test(arguments: [Failpoint.rebuildSwapping, .rebuildSwapped])
+        func `and swapped back by a server that is killed on the way is swapped back by the next`(
+            _ point: Failpoint
+        ) async throws {
+            try await TestedSystem.with { system in
+                let first = try await system.start("first")
+                let ids = try await fill(system, system.api(first))
+                try await post("rebuild", to: system.api(first))
+                try await eventually("the rebuild is finished", every: .milliseconds(50)) {
+                    try await rebuild("devices", of: system.api(first)).state == "finished"
+                }
+                let gateway = try await system.connectAsGateway()
+                try await gateway.report(30, of: ids[0])
+                try await eventually { try await system.readings == 21 }
+                await first.kill()
+                let doomed = try await system.start("doomed", more: ["FLEETLOG_FAILPOINT": point.rawValue])
+                try await post("swap-back", to: system.api(doomed))
+                try await doomed.dies(at: point)
+                try await system.serversAreDisconnected()
+                let api = system.api(try await system.start("next"))
+                try await eventually("it is swapped back", every: .milliseconds(50)) {
+                    let (state, roles) = try await rebuild("devices", of: api)
+                    return state == "finished" && roles == ["live", "previous"]
+                }
+                try await system.viewsCaughtUp()
+                try await Checker(system: system).viewsCountAsTheLog()
                 try await system.viewEqualsRebuild("devices")
             }
         }
