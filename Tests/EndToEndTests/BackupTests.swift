@@ -1,4 +1,5 @@
 import Foundation
+import Installation
 import Runtime
 import Support
 import Testing
@@ -19,8 +20,7 @@ extension EndToEnd {
                 }
                 let text = try await Executable.run(
                     [
-                        "restore", file, "--migration-database-url", target.ownerURL, "--database-url",
-                        target.serverURL,
+                        "restore", file, "--migration-database-url", target.ownerURL,
                     ])
                 guard text.contains("Nothing is missing") else { throw Wrong("the restored log: \(text)") }
                 // The last event says that the log was restored, and by whom.
@@ -32,6 +32,33 @@ extension EndToEnd {
                 }
                 try await Checker(system: system).check(records, api: system.api(server))
                 ThrowawayFolder.remove(folder)
+            }
+        }
+
+        @Test func `is audited where it was restored to, whatever database serves`() async throws {
+            try await TestedSystem.with { system in
+                let server = try await system.start()
+                let device = try await system.api(server).register("thermometer-1")
+                try await system.viewsCaughtUp()
+                await server.kill()
+                _ = try await system.texts(
+                    "change a row", "update devices set name = 'changed' where id = '\(device.id)' returning id")
+                let folder = try ThrowawayFolder.make()
+                defer { ThrowawayFolder.remove(folder) }
+                let file = folder + "/backup"
+                _ = try await Executable.run(["backup", file, "--migration-database-url", system.database.ownerURL])
+
+                // One of them has nothing in it that could be wrong.
+                let others = [[:], ["FLEETLOG_DATABASE_URL": try await TestDatabase.create().serverURL]]
+                for environment in others {
+                    let target = try await TestDatabase.create(migrated: false)
+                    let output = try await Executable.output(
+                        ["restore", file, "--folder", folder + "/none", "--migration-database-url", target.ownerURL],
+                        environment: environment)
+                    guard output.ending == .exited(1), output.text.contains("FINDING: views: stream device-") else {
+                        throw Wrong("\(output.ending) of \(environment): \(output.text)\(output.errors)")
+                    }
+                }
             }
         }
     }
