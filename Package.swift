@@ -198,7 +198,8 @@ if !core {
             name: "SimulatorTests", dependencies: ["Simulator", "Runtime", "Installation", "Support"],
             swiftSettings: strict),
         .testTarget(
-            name: "FleetlogTests", dependencies: ["Fleetlog", "Workflows", "Runtime", arguments, logging],
+            name: "FleetlogTests",
+            dependencies: ["Fleetlog", "Workflows", "Runtime", "Installation", "Support", arguments, logging],
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["Runtime", "Installation", "Support", logging] + httpClient,

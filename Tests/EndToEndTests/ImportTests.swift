@@ -50,5 +50,43 @@ extension EndToEnd {
                 guard reasons.contains("has the serial number") else { throw Wrong("it says \(reasons)") }
             }
         }
+
+        @Test func `keeps whole lines of keys when there is no more room for them, and says how many are lost`()
+            async throws
+        {
+            struct Body: Decodable {
+                struct Device: Decodable { var serial: String }
+                var devices: [Device]
+            }
+            let key = "flk_" + String(repeating: "k", count: 43)
+            let server = try FakeServer { request in
+                let serials = (try? JSONDecoder().decode(Body.self, from: request.body))?.devices.map(\.serial) ?? []
+                let items = serials.map { #"{"id":"i","apiKey":"\#(key)","serial":"\#($0)"}"# }
+                return .init(body: #"{"items":[\#(items.joined(separator: ","))],"next":null}"#)
+            }
+            defer { server.stop() }
+            let folder = try ThrowawayFolder.make()
+            defer { ThrowawayFolder.remove(folder) }
+            let file = folder + "/fleet.ndjson"
+            try (0..<500).map { #"{"serial":"S-\#($0)","type":"smoke"}"# }.joined(separator: "\n")
+                .write(toFile: file, atomically: true, encoding: .utf8)
+            let output = try await Command(
+                "/bin/bash",
+                [
+                    // Blocks of 1,024 bytes; without the signal that tells of it.
+                    "-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "sh", Executable.path, "devices", "import", file,
+                    "--api", server.url.absoluteString, "--token", "t",
+                ]
+            ).output()
+            let text = try String(contentsOfFile: file + ".keys", encoding: .utf8)
+            let lines = text.split(separator: "\n").dropFirst()
+            guard !output.succeeded, text.hasSuffix("\n"), (100..<500).contains(lines.count),
+                lines.allSatisfy({ $0.hasSuffix("," + key) }),
+                output.errors.contains("\(500 - lines.count) devices are registered whose keys are not in it"),
+                output.errors.contains("S-\(lines.count)")
+            else {
+                throw Wrong("\(output.ending), \(lines.count) keys, \(output.errors)\nends with \(text.suffix(100))")
+            }
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Support
 import Synchronization
 
 /// The interface of the real server over streams in memory. It can be told to lose and to double readings.

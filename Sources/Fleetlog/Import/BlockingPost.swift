@@ -14,31 +14,43 @@ enum BlockingPost {
 
     struct Failed: Error, Sendable {
         var reason: String
+        /// Whether the server may have got the request all the same.
+        var mayHaveArrived = false
     }
 
     private static let queue = DispatchQueue(label: "posts", attributes: .concurrent)
     /// Once, before the first handle is made.
     private static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
+    /// With these nothing was sent.
+    private static let beforeSending = Set(
+        [
+            CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT, CURLE_COULDNT_RESOLVE_PROXY, CURLE_COULDNT_RESOLVE_HOST,
+            CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
+        ].map(\.rawValue))
+
     /// - Throws: ``Failed`` if there is no answer within a minute.
-    static func send(_ body: Data, to url: String, token: String) async throws(Failed) -> Answer {
+    static func send(
+        _ body: Data, to url: String, token: String, idempotencyKey: String? = nil
+    ) async throws(Failed) -> Answer {
+        let headers =
+            ["Authorization: Bearer \(token)", "Content-Type: application/json"]
+            + (idempotencyKey.map { ["Idempotency-Key: \($0)"] } ?? [])
         let result: Result<Answer, Failed> = await withCheckedContinuation { continuation in
             queue.async {
-                continuation.resume(returning: Result { () throws(Failed) in try perform(body, url, token) })
+                continuation.resume(returning: Result { () throws(Failed) in try perform(body, url, headers) })
             }
         }
         return try result.get()
     }
 
-    private static func perform(_ body: Data, _ url: String, _ token: String) throws(Failed) -> Answer {
+    private static func perform(_ body: Data, _ url: String, _ lines: [String]) throws(Failed) -> Answer {
         guard isReady, let easy = curl_easy_init() else { throw Failed(reason: "libcurl cannot be set up") }
         defer { curl_easy_cleanup(easy) }
         var headers: UnsafeMutablePointer<curl_slist>?
         defer { curl_slist_free_all(headers) }
         // The last one keeps libcurl from asking first whether the body is wanted.
-        for header in ["Authorization: Bearer \(token)", "Content-Type: application/json", "Expect:"] {
-            headers = curl_slist_append(headers, header)
-        }
+        for line in lines + ["Expect:"] { headers = curl_slist_append(headers, line) }
         let received = Received()
         let codes = [
             url.withCString { ccurl_set_pointer(easy, CURLOPT_URL, $0) },
@@ -49,7 +61,11 @@ enum BlockingPost {
             ccurl_on_body(easy, Received.take, Unmanaged.passUnretained(received).toOpaque()),
         ]
         let code = codes.first { $0 != CURLE_OK } ?? withExtendedLifetime(received) { curl_easy_perform(easy) }
-        guard code == CURLE_OK else { throw Failed(reason: String(cString: curl_easy_strerror(code))) }
+        guard code == CURLE_OK else {
+            throw Failed(
+                reason: String(cString: curl_easy_strerror(code)),
+                mayHaveArrived: !beforeSending.contains(code.rawValue))
+        }
         return Answer(status: ccurl_response_code(easy), body: received.bytes)
     }
 }

@@ -32,26 +32,36 @@ struct DeviceImport {
     func run(_ lines: DeviceLines, _ progress: (Int) -> Void) async throws -> Report {
         var (report, done, lines) = (Report(), 0, lines)
         var firstLines: [String: Int] = [:]
-        try await withThrowingTaskGroup(of: (Batch, [ImportAPI.Outcome]).self) { group in
-            var underWay = 0
+        var failures: [any Error] = []
+        await withTaskGroup(of: (Batch, Result<[ImportAPI.Outcome], any Error>).self) { group in
+            var (underWay, isAtEnd) = (0, false)
             while true {
-                let batch = try next(&lines, &firstLines, &report, &done)
-                if !batch.devices.isEmpty {
-                    group.addTask { [api, account] in (batch, try await api.register(batch.devices, account: account)) }
-                    underWay += 1
+                while !isAtEnd, failures.isEmpty, underWay < Self.atOnce {
+                    do {
+                        let batch = try next(&lines, &firstLines, &report, &done)
+                        isAtEnd = batch.devices.isEmpty
+                        if isAtEnd { break }
+                        group.addTask { [api, account] in (batch, await api.outcomes(of: batch.devices, account)) }
+                        underWay += 1
+                    } catch {
+                        failures.append(error)
+                    }
                 }
-                guard underWay == Self.atOnce || batch.devices.isEmpty, underWay > 0 else {
-                    if batch.devices.isEmpty { break }
-                    continue
-                }
-                guard let (finished, outcomes) = try await group.next() else { break }
+                guard let (finished, outcomes) = await group.next() else { break }
                 underWay -= 1
-                try note(finished, outcomes, &report)
-                done += finished.lines.count
-                progress(done)
+                // Whatever becomes of the others: the keys in an answer are given this once.
+                do {
+                    try note(finished, try outcomes.get(), &report)
+                    done += finished.lines.count
+                    progress(done)
+                } catch {
+                    failures.append(error)
+                }
             }
         }
-        return report
+        guard let first = failures.first else { return report }
+        let others = Set(failures.dropFirst().map { "\($0)" }).subtracting(["\(first)"])
+        throw others.isEmpty ? first : SettingsError((["\(first)"] + others.sorted()).joined(separator: "\n"))
     }
 
     /// Empty at the end of the file.

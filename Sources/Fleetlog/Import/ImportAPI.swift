@@ -1,5 +1,4 @@
 import Foundation
-import Runtime
 
 /// The server's HTTP interface, as far as an import needs it.
 struct ImportAPI: Sendable {
@@ -15,14 +14,10 @@ struct ImportAPI: Sendable {
 
     private struct Answer: Decodable { var items: [Outcome] }
 
-    private let url: String
-    private let token: String
-    /// How long a request is tried again while the server is busy or away.
-    private static let patience = Duration.seconds(120)
+    private let post: RepeatedPost
 
     init(_ base: URL, token: String) {
-        url = base.appendingPathComponent("api/v1/devices/batch").absoluteString
-        self.token = token
+        post = RepeatedPost(url: base.appendingPathComponent("api/v1/devices/batch").absoluteString, token: token)
     }
 
     /// Registers the devices; what became of each, in their order.
@@ -35,6 +30,14 @@ struct ImportAPI: Sendable {
             throw SettingsError("the server answered something else than what became of each device")
         }
         return answer.items
+    }
+
+    func outcomes(of devices: [Data], _ account: String?) async -> Result<[Outcome], any Error> {
+        do {
+            return .success(try await register(devices, account: account))
+        } catch {
+            return .failure(error)
+        }
     }
 
     private static func body(_ devices: [Data], account: String?) throws -> Data {
@@ -53,27 +56,14 @@ struct ImportAPI: Sendable {
         return body
     }
 
-    /// Tries again while there is no answer, or the answer is to come back later.
+    /// Sent again, a batch registers nothing twice: the serial numbers are taken.
     private func send(_ body: Data) async throws -> Data {
-        let deadline = ContinuousClock.now + Self.patience
-        var backoff = Backoff(first: .milliseconds(200), limit: .seconds(5))
-        while true {
-            let reason: String
-            var isFinal = false
-            do throws(BlockingPost.Failed) {
-                let answer = try await BlockingPost.send(body, to: url, token: token)
-                if answer.status == 200 { return answer.body }
-                struct Problem: Decodable { var detail: String }
-                let problem = try? JSONDecoder().decode(Problem.self, from: answer.body)
-                reason = problem?.detail ?? "the server answered \(answer.status)"
-                isFinal = answer.status != 503 && answer.status != 429
-            } catch {
-                reason = error.reason
-            }
-            if isFinal { throw SettingsError("the server refuses it all: \(reason)") }
-            try Task.checkCancellation()
-            guard .now < deadline else { throw SettingsError("the server cannot be reached: \(reason)") }
-            try await Task.sleep(for: backoff.next())
+        do {
+            let answer = try await post.send(body).answer
+            guard answer.status == 200 else { throw SettingsError("the server refuses it all: \(answer.reason)") }
+            return answer.body
+        } catch let error as RepeatedPost.Unanswered {
+            throw SettingsError("the server cannot be reached: \(error.reason)")
         }
     }
 }

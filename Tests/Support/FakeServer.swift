@@ -1,27 +1,33 @@
-import Foundation
-import Synchronization
+package import Foundation
 
 /// A small HTTP server of one test: a thread a connection, bodies by Content-Length only.
-final class FakeServer: Sendable {
-    struct Request: Sendable {
-        var method: String
-        var path: String
-        var query: [String: String]
-        var headers: [String: String]
-        var body: Data
+package final class FakeServer: Sendable {
+    package struct Request: Sendable {
+        package var method: String
+        package var path: String
+        package var query: [String: String]
+        package var headers: [String: String]
+        package var body: Data
     }
 
-    struct Answer: Sendable {
-        var status = 200
-        var headers: [String: String] = [:]
-        var body = "{}"
+    package struct Answer: Sendable {
+        package var status: Int
+        package var headers: [String: String]
+        package var body: String
+
+        package init(status: Int = 200, headers: [String: String] = [:], body: String = "{}") {
+            self.status = status
+            self.headers = headers
+            self.body = body
+        }
     }
 
-    let url: URL
+    package let url: URL
     private let listener: Int32
-    private let handler: @Sendable (Request) -> Answer
+    private let handler: @Sendable (Request) -> Answer?
 
-    init(_ handler: @escaping @Sendable (Request) -> Answer) throws {
+    /// - Parameter handler: returns nil to end the connection instead of answering.
+    package init(_ handler: @escaping @Sendable (Request) -> Answer?) throws {
         self.handler = handler
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -46,16 +52,16 @@ final class FakeServer: Sendable {
         }
     }
 
-    func stop() {
+    package func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         close(listener)
     }
 
-    @Sendable private static func serve(_ client: Int32, _ handler: @Sendable (Request) -> Answer) {
+    @Sendable private static func serve(_ client: Int32, _ handler: @Sendable (Request) -> Answer?) {
         defer { close(client) }
         var input = Data()
         while let request = next(&input, from: client) {
-            let answer = handler(request)
+            guard let answer = handler(request) else { return }
             var head = "HTTP/1.1 \(answer.status) X\r\nContent-Type: application/json\r\n"
             head += "Content-Length: \(answer.body.utf8.count)\r\n"
             for (name, value) in answer.headers { head += "\(name): \(value)\r\n" }
