@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Gateway
 import Runtime
 
@@ -8,7 +7,8 @@ struct AuditExportCommand: AsyncParsableCommand {
         commandName: "export", abstract: "Write the log as lines of CloudEvents, with its signed heads.",
         discussion: """
             An export from the beginning can be verified without the database: 'fleetlog audit verify --export FILE'. \
-            To go on with an export, give the last position in it as --after and append.
+            To go on with an export, give the last position in it as --after and the same file. It is as it was before \
+            until all of it is there.
             """)
 
     @Argument(help: "The file to write; '-' for the standard output.")
@@ -24,31 +24,19 @@ struct AuditExportCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let output = try output()
-        var lines: [UInt8] = []
         let bar = ProgressBar("export")
         try await LogAccess.with(installation.serverURL()) { log in
+            var output = try ExportFile(file, behind: after)
+            defer { output.abandon() }
             try await log.administer(.logExportBegun, nil, ["after": "\(after)"], ended: .logExportEnded) {
                 try await SealedExport(of: log.pool).run(after: after) { done, head in
                     bar.report(done, of: head)
                 } _: { item in
-                    ExportedLine(item).append(to: &lines)
-                    if lines.count >= 1 << 20 {
-                        try output.write(contentsOf: Data(lines))
-                        lines.removeAll(keepingCapacity: true)
-                    }
+                    try output.add(item)
                 }
+                try output.finish()
             }
         }
-        try output.write(contentsOf: Data(lines))
         bar.finish()
-    }
-
-    private func output() throws -> FileHandle {
-        if file == "-" { return .standardOutput }
-        let flags = O_WRONLY | O_CREAT | O_CLOEXEC | (after > 0 ? O_APPEND : O_TRUNC)
-        let descriptor = open(file, flags, 0o600)
-        guard descriptor >= 0 else { throw SettingsError("\(file): \(String(cString: strerror(errno)))") }
-        return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 }

@@ -15,6 +15,11 @@ enum Executable {
         try await Command(path, arguments, environment: environment).output()
     }
 
+    /// Runs one command of it whose standard output takes nothing.
+    static func output(intoFullDevice arguments: [String]) async throws -> Command.Output {
+        try await Command("/bin/sh", ["-c", "exec \"$@\" > /dev/full", "sh", path] + arguments).output()
+    }
+
     /// Runs one command of it and returns what it printed; throws unless it ends with status 0.
     static func run(_ arguments: [String]) async throws -> String {
         let output = try await output(arguments)
