@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 @main
 struct Fleetlog: AsyncParsableCommand {
@@ -17,4 +18,10 @@ struct Fleetlog: AsyncParsableCommand {
             SimulateCommand.self,
             BenchCommand.self,
         ])
+
+    static func main() async {
+        // Who reads our output may leave; then writing fails, and what is under way is not torn off.
+        signal(SIGPIPE, SIG_IGN)
+        await main(nil)
+    }
 }

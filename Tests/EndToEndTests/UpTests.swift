@@ -126,6 +126,27 @@ extension EndToEnd {
             }
         }
 
+        @Test func `goes on when nobody reads any more what it says`() async throws {
+            try await PrivateInstallation.with { installation in
+                let server = try installation.launch("unread", through: #""$@" | head -n 1; exit ${PIPESTATUS[0]}"#)
+                try await server.ready(within: .seconds(60))
+                // After that come the lines that nobody reads for sure.
+                try await eventually("the first device is registered") {
+                    if server.hasEnded { throw Wrong("it ended: \(await server.process.ended())\n\(server.log)") }
+                    return access(installation.folder + "/.fleetlog/first-device.json", F_OK) == 0
+                }
+                let health = try await API(port: installation.httpPort, token: "").send("GET", "/healthz")
+                guard health.status == 200, server.output.split(separator: "\n").count == 1 else {
+                    throw Wrong("\(health.status) after \(server.output)")
+                }
+                for pid in installation.processes["fleetlog"] ?? [] { kill(pid, SIGINT) }
+                let ending = await server.process.ended()
+                guard ending == .exited(0), installation.processes.isEmpty else {
+                    throw Wrong("\(ending), left: \(installation.processes)\n\(server.log)")
+                }
+            }
+        }
+
         @Test(arguments: ["mosquitto", "postgres"])
         func `leaves nothing running if Ctrl-C comes while it starts`(program: String) async throws {
             try await PrivateInstallation.with { installation in

@@ -15,6 +15,6 @@ struct AuditHeadCommand: AsyncParsableCommand {
         guard let head else {
             throw SettingsError("no head was signed yet: the server signs one each minute if it has a seal key")
         }
-        print(head.note, terminator: "")
+        try Console.answer(head.note, terminator: "")
     }
 }

@@ -17,7 +17,7 @@ struct AuditKeyCommand: AsyncParsableCommand {
         func run() async throws {
             let keys = SealKeyFile(path: file)
             try keys.create()
-            print("The key is in \(file); give \(keys.publicPath) to those who are to verify the log.")
+            try Console.answer("The key is in \(file); give \(keys.publicPath) to those who are to verify the log.")
         }
     }
 
@@ -52,7 +52,7 @@ struct AuditKeyCommand: AsyncParsableCommand {
                     ) { try keys.rotate(dropsOld: dropOld) }
                 }
             }
-            print("A new key is in force; its public half is the first line of \(keys.publicPath).")
+            try Console.answer("A new key is in force; its public half is the first line of \(keys.publicPath).")
         }
     }
 }

@@ -39,8 +39,8 @@ struct AuditResult: Encodable {
     /// - Throws: the exit code 1 if there are findings.
     func end(as form: Form) throws {
         switch form {
-        case .json: print(try JSONLine.of(self))
-        case .text: print(text)
+        case .json: try Console.answer(try JSONLine.of(self))
+        case .text: try Console.answer(text)
         }
         if !ok { throw ExitCode(1) }
     }

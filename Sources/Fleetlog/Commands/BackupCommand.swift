@@ -18,7 +18,8 @@ struct BackupCommand: AsyncParsableCommand {
                 try await Backup.backup(to: file, from: url)
             }
         }
-        print("Written to \(file). It holds hashes of keys and all events: keep it as safe as the database.")
+        try Console.answer(
+            "Written to \(file). It holds hashes of keys and all events: keep it as safe as the database.")
     }
 }
 

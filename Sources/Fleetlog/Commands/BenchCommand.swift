@@ -37,10 +37,10 @@ struct BenchCommand: AsyncParsableCommand {
         let measures = Mutex<[Measure]>([])
         for benchmark in chosen {
             try await benchmark.run(sizes: size, devices: devices, minutes: minutes) { line in
-                FileHandle.standardError.write(Data((line + "\n").utf8))
+                Console.note(line)
             } report: { measure in
                 measures.withLock { $0.append(measure) }
-                Console.say(json ? try Self.line(measure) : Self.sentence(measure))
+                try Console.answer(json ? Self.line(measure) : Self.sentence(measure))
             }
         }
         if let write {

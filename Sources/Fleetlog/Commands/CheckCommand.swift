@@ -33,7 +33,7 @@ struct CheckCommand: AsyncParsableCommand {
             defer { bar.finish() }
             return try await DeployCheck(log: log, readsAll: all, streams: streams).run { bar.report($0, of: $1) }
         }
-        print(json ? try JSONLine.of(result) : result.text)
+        try Console.answer(json ? try JSONLine.of(result) : result.text)
         if !result.ok { throw ExitCode(1) }
     }
 }

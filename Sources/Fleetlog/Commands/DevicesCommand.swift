@@ -51,7 +51,7 @@ struct DevicesCommand: AsyncParsableCommand {
                 }
             }
             let seconds = ((ContinuousClock.now - start) / .milliseconds(100)).rounded() / 10
-            print(
+            try Console.answer(
                 """
                 \(report.registered) registered, \(report.known) registered earlier, \(report.refused) refused, \
                 in \(seconds) s. Keys: \(files.keysPath)\(report.refused > 0 ? ". Refused: \(files.refusedPath)" : "")

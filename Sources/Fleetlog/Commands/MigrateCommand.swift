@@ -12,7 +12,7 @@ struct MigrateCommand: AsyncParsableCommand {
         let applied = try await Migrator.migrate(
             DatabaseURL(installation.ownerURL()), Schema.migrations,
             logger: Logger(label: "fleetlog") { _ in SwiftLogNoOpLogHandler() })
-        for name in applied { print("applied \(name)") }
-        print(applied.isEmpty ? "The schema is up to date." : "The schema is up to date now.")
+        for name in applied { try Console.answer("applied \(name)") }
+        try Console.answer(applied.isEmpty ? "The schema is up to date." : "The schema is up to date now.")
     }
 }

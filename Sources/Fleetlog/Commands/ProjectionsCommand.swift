@@ -23,26 +23,27 @@ struct ProjectionsListCommand: AsyncParsableCommand {
             let views = try await PostgresFleetQueries(pool: log.pool).projections()
             let work = try await RebuildFollowing(log).rebuilds.statuses()
             for view in views {
-                print("\(view.name): \(view.state.rawValue), position \(view.position), \(view.tether.events) behind")
-                if let failure = view.failure { print("  \(failure)") }
+                try Console.answer(
+                    "\(view.name): \(view.state.rawValue), position \(view.position), \(view.tether.events) behind")
+                if let failure = view.failure { try Console.answer("  \(failure)") }
                 if view.stuckCount > 0 {
-                    print("  \(view.stuckCount) entities are stuck, among them:")
+                    try Console.answer("  \(view.stuckCount) entities are stuck, among them:")
                     for stuck in try await RebuildFollowing(log).rebuilds.stuck(view.name, limit: 10) {
-                        print("    \(stuck)")
+                        try Console.answer("    \(stuck)")
                     }
                 }
                 let status = work.first { $0.name == view.name }
                 for generation in status?.generations ?? [] {
-                    print(
+                    try Console.answer(
                         "  generation \(generation.number): \(generation.role.rawValue), position "
                             + "\(generation.position), definition \(generation.definition)")
                 }
                 if let rebuild = status?.rebuild, rebuild.state.isOpen {
                     let left = rebuild.progress.secondsLeft.map { ", \(Int($0)) s left" } ?? ""
-                    print(
+                    try Console.answer(
                         "  rebuild \(rebuild.state.rawValue): \(rebuild.progress.position) of \(rebuild.progress.head), "
                             + "\(Int(rebuild.progress.eventRate)) events/s\(left)")
-                    if let failure = rebuild.failure { print("  \(failure)") }
+                    if let failure = rebuild.failure { try Console.answer("  \(failure)") }
                 }
             }
         }
@@ -66,7 +67,7 @@ struct ProjectionsSwapBackCommand: AsyncParsableCommand {
             let rebuild = try await log.administer(.viewSwapBackRequested, view.name) {
                 try await following.rebuilds.swapBack(view.name, askedBy: "command line")
             }
-            Console.say(try await following.follow(rebuild).text)
+            try Console.answer(try await following.follow(rebuild).text)
         }
     }
 }
@@ -88,7 +89,7 @@ struct ProjectionsDropPreviousCommand: AsyncParsableCommand {
                 try await following.rebuilds.dropPrevious(view.name)
             }
             try await following.sweep(view.name)
-            print("\(view.name) has its live generation only.")
+            try Console.answer("\(view.name) has its live generation only.")
         }
     }
 }
@@ -110,7 +111,7 @@ struct ProjectionsPauseCommand: AsyncParsableCommand {
             try await log.administer(.viewPauseRequested, view.name, ["reason": reason]) {
                 try await RebuildFollowing(log).rebuilds.pause(view.name, reason: reason, by: "command line")
             }
-            print("\(view.name) pauses.")
+            try Console.answer("\(view.name) pauses.")
         }
     }
 }
@@ -136,8 +137,8 @@ struct ProjectionsResumeCommand: AsyncParsableCommand {
             ) {
                 try await RebuildFollowing(log).rebuilds.resume(view.name, entity: entity)
             }
-            print("\(outcome.resumed) entities go on, \(outcome.stuck.count) are still stuck.")
-            for stuck in outcome.stuck.prefix(100) { print("  \(stuck)") }
+            try Console.answer("\(outcome.resumed) entities go on, \(outcome.stuck.count) are still stuck.")
+            for stuck in outcome.stuck.prefix(100) { try Console.answer("  \(stuck)") }
             if !outcome.stuck.isEmpty { throw ExitCode(1) }
         }
     }

@@ -63,10 +63,13 @@ struct ReplayCommand: AsyncParsableCommand {
         try await LogAccess.with(installation.serverURL()) { log in
             let following = RebuildFollowing(log)
             do {
-                let rebuild = try await log.administer(
+                let begun = try await log.administer(
                     act, view.name, only.map { ["only": $0] } ?? [:]
                 ) { try await begin(following.rebuilds) }
-                if let rebuild { Console.say(try await following.follow(rebuild).text) }
+                switch begun {
+                case .underWay(let rebuild): try Console.answer(try await following.follow(rebuild).text)
+                case .done(let text): try Console.answer(text)
+                }
             } catch RebuildError.unavailable(let reason) {
                 throw SettingsError(reason)
             } catch RebuildError.lossy {
@@ -83,20 +86,23 @@ struct ReplayCommand: AsyncParsableCommand {
         return resume ? .viewRebuildResumptionRequested : .viewRebuildRequested
     }
 
-    /// - Returns: what is to be followed to its end, if anything is.
-    private func begin(_ rebuilds: PostgresRebuilds) async throws(RebuildError) -> Rebuild? {
-        if let only {
-            Console.say((try await rebuilds.rebuild(view.name, only: only)).text)
-        } else if pause {
+    private enum Begun {
+        /// To be followed to its end.
+        case underWay(Rebuild)
+        case done(String)
+    }
+
+    private func begin(_ rebuilds: PostgresRebuilds) async throws(RebuildError) -> Begun {
+        if let only { return .done((try await rebuilds.rebuild(view.name, only: only)).text) }
+        if pause {
             _ = try await rebuilds.pause(view.name)
-            print("The rebuild of \(view.name) rests.")
-        } else if cancel {
-            _ = try await rebuilds.cancel(view.name)
-            print("The rebuild of \(view.name) is given up.")
-        } else {
-            return try await start(rebuilds)
+            return .done("The rebuild of \(view.name) rests.")
         }
-        return nil
+        if cancel {
+            _ = try await rebuilds.cancel(view.name)
+            return .done("The rebuild of \(view.name) is given up.")
+        }
+        return .underWay(try await start(rebuilds))
     }
 
     /// One that was interrupted is gone on with.

@@ -52,10 +52,10 @@ struct RetainCommand: AsyncParsableCommand {
             let retention = LogRetention(
                 of: log.pool, store: log.store, folds: KnownEvents.streamFolds, telemetry: KnownEvents.telemetry)
             let plan = try await retention.plan(before: cutoff, readers: unseen ? [] : try await readers(log))
+            if dryRun || plan.isEmpty { return try Console.answer(plan.text) }
             Console.say(plan.text)
-            if dryRun || plan.isEmpty { return }
             guard yes || Console.confirm("Shall they go? There is no way back but a backup.") else {
-                print("Nothing was done.")
+                try Console.answer("Nothing was done.")
                 throw ExitCode(1)
             }
             let bar = ProgressBar("retain")
@@ -75,7 +75,7 @@ struct RetainCommand: AsyncParsableCommand {
                     }
                 }
             }
-            print("\(gone) events have left the log.")
+            try Console.answer("\(gone) events have left the log.")
         }
     }
 }

@@ -56,9 +56,7 @@ struct SimulateCommand: AsyncParsableCommand {
         settings.rollsOut = rollout
         if !scenario.isEmpty { settings.mix = try mix() }
         let report = try await untilInterrupted { [settings] in
-            try await Simulation.run(settings) { line in
-                FileHandle.standardError.write(Data((line + "\n").utf8))
-            }
+            try await Simulation.run(settings) { Console.note($0) }
         }
         if !report.isSuccess { throw ExitCode(1) }
     }

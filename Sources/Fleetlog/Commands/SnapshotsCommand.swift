@@ -53,12 +53,12 @@ struct SnapshotsVerifyCommand: AsyncParsableCommand {
                 findings: sum.findings)
         }
         if json {
-            print(try JSONLine.of(result))
+            try Console.answer(try JSONLine.of(result))
         } else {
-            print(
+            try Console.answer(
                 "\(result.events) events of \(result.streams) streams folded, \(result.snapshots) snapshots compared.")
-            if result.ok { print("No snapshot differs from its events.") }
-            for finding in result.findings { print("FINDING: \(finding)") }
+            if result.ok { try Console.answer("No snapshot differs from its events.") }
+            for finding in result.findings { try Console.answer("FINDING: \(finding)") }
         }
         if !result.ok { throw ExitCode(1) }
     }

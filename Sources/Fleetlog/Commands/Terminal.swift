@@ -23,11 +23,11 @@ final class ProgressBar: Sendable {
             state.isDrawn = true
             return text(done, total, elapsed: now - state.start)
         }
-        if let line { write(isTerminal ? "\r\u{1B}[K" + line : line + "\n") }
+        if let line { Console.note(isTerminal ? "\r\u{1B}[K" + line : line, terminator: isTerminal ? "" : "\n") }
     }
 
     func finish() {
-        if isTerminal, state.withLock({ $0.isDrawn }) { write("\n") }
+        if isTerminal, state.withLock({ $0.isDrawn }) { Console.note("") }
     }
 
     private func text(_ done: Int64, _ total: Int64, elapsed: Duration) -> String {
@@ -39,6 +39,4 @@ final class ProgressBar: Sendable {
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 30 - filled)
         return "\(title) [\(bar)] \(Int(share * 100)) %  \(done)/\(total)  \(Int(rate))/s  \(left) s left"
     }
-
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }

@@ -31,13 +31,15 @@ struct PrivateInstallation: Sendable {
     }
 
     /// Starts it without waiting.
-    func launch(_ name: String) throws -> ServerProcess {
+    ///
+    /// - Parameter line: of the shell, in which `"$@"` stands for it.
+    func launch(_ name: String, through line: String? = nil) throws -> ServerProcess {
         try ServerProcess(
             name, ["up"],
             environment: [
                 "DEVICES": "0", "FLEETLOG_HTTP_PORT": "\(httpPort)", "FLEETLOG_MQTT_PORT": "\(mqttPort)",
                 "FLEETLOG_MQTT_CERTIFICATE_PORT": "\(certificatePort)",
-            ], port: httpPort, in: folder)
+            ], port: httpPort, in: folder, through: line)
     }
 
     /// Starts it and waits until it has said everything that a new user needs.

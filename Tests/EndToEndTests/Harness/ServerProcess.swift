@@ -13,7 +13,11 @@ struct ServerProcess: Sendable {
     private let errorsPath: String
 
     /// - Parameter folder: lies in a `ThrowawayFolder`, which takes the process along when it is removed.
-    init(_ name: String, _ arguments: [String], environment: [String: String], port: Int, in folder: String) throws {
+    /// - Parameter line: of the shell, in which `"$@"` stands for the program with its arguments.
+    init(
+        _ name: String, _ arguments: [String], environment: [String: String], port: Int, in folder: String,
+        through line: String? = nil
+    ) throws {
         self.name = name
         self.port = port
         outputPath = "\(folder)/\(name).output"
@@ -23,9 +27,10 @@ struct ServerProcess: Sendable {
             close(output)
             close(errors)
         }
+        let ownLine = line.map { ["-c", $0, "bash", Executable.path] } ?? []
         process = try Launch(
-            executable: Executable.path, arguments: arguments, folder: folder, environment: environment,
-            output: output, errors: errors
+            executable: line == nil ? Executable.path : "/bin/bash", arguments: ownLine + arguments, folder: folder,
+            environment: environment, output: output, errors: errors
         ).start()
     }
 
