@@ -51,7 +51,10 @@ struct CertifyCommand: AsyncParsableCommand {
         }
     }
 
-    func run() async throws {
+    func run() async throws { try await run(patience: .seconds(60)) }
+
+    /// - Parameter patience: how long it asks again while it is not known whether the certificate is registered.
+    func run(patience: Duration) async throws {
         let (address, token) = (try server.address(), try server.accessToken())
         let authority =
             if let ca, let caKey { DeviceCertificateAuthority(certificate: ca, key: caKey) } else {
@@ -67,15 +70,15 @@ struct CertifyCommand: AsyncParsableCommand {
         let text = try await issued(by: authority)
         do {
             try Data(text.utf8).write(to: URL(fileURLWithPath: certificateFile), options: .withoutOverwriting)
-            try await register(text, at: address, token: token)
         } catch {
             removeFiles()
             throw error
         }
-        Console.say("Certificate: \(certificateFile)" + (request == nil ? ", private key: \(keyFile)" : ""))
+        try await register(text, at: address, token: token, patience: patience)
+        try Console.answer("Certificate: \(certificateFile)" + (request == nil ? ", private key: \(keyFile)" : ""))
         if let port = PrivateBroker.certificatePort(in: server.folder) {
-            Console.say("Send a reading:")
-            Console.say(
+            try Console.answer("Send a reading:")
+            try Console.answer(
                 "  mosquitto_pub -V mqttv5 -q 1 -h localhost -p \(port) --cafile \(server.folder)/mosquitto/tls/ca.crt "
                     + "--cert \(certificateFile) --key \(request == nil ? keyFile : "DEVICE.key") "
                     + "-t devices/\(device)/telemetry -m '{\"temperature\":21.5}'")
@@ -108,22 +111,40 @@ struct CertifyCommand: AsyncParsableCommand {
         if request == nil { try? FileManager.default.removeItem(atPath: keyFile) }
     }
 
-    private func register(_ certificate: String, at address: URL, token: String) async throws {
+    /// - Throws: `SettingsError` if the server refuses it, or does not say in time; then the files stay, since they may
+    ///   be the device's way in by now.
+    private func register(_ certificate: String, at address: URL, token: String, patience: Duration) async throws {
         struct Body: Encodable {
             var certificate: String
             var overlapSeconds: Int?
         }
-        struct Problem: Decodable { var detail: String }
         let path = "api/v1/devices/\(device)/credentials" + (overlap == nil ? "" : "/rotate")
-        do throws(BlockingPost.Failed) {
-            let body = try? JSONEncoder().encode(Body(certificate: certificate, overlapSeconds: overlap))
-            let answer = try await BlockingPost.send(
-                body ?? Data(), to: address.appendingPathComponent(path).absoluteString, token: token)
-            guard answer.status != 201 else { return }
-            let problem = try? JSONDecoder().decode(Problem.self, from: answer.body)
-            throw BlockingPost.Failed(reason: problem?.detail ?? "it answered \(answer.status)")
-        } catch {
-            throw SettingsError("the server does not register the certificate: \(error.reason)")
+        let post = RepeatedPost(
+            url: address.appendingPathComponent(path).absoluteString, token: token, idempotencyKey: UUID().uuidString,
+            patience: patience, waitsForServer: false)
+        let reason: String
+        do {
+            let (answer, mayBeDone) = try await post.send(
+                JSONEncoder().encode(Body(certificate: certificate, overlapSeconds: overlap)))
+            if answer.status == 201 { return }
+            if (400..<500).contains(answer.status), !mayBeDone { throw refusal(answer.reason) }
+            reason = answer.reason
+        } catch let error as RepeatedPost.Unanswered {
+            guard error.mayHaveArrived else { throw refusal(error.reason) }
+            reason = error.reason
         }
+        throw SettingsError(
+            """
+            nobody has said whether the certificate is registered: \(reason)
+            \(certificateFile) stays\(request == nil ? ", and \(keyFile)" : ""). Look whether 'GET \
+            /api/v1/devices/\(device)/credentials' lists the SHA-256 that \
+            'openssl x509 -in \(certificateFile) -outform DER | sha256sum' prints. If so, use it; else remove what stays, \
+            and certify the device again.
+            """)
+    }
+
+    private func refusal(_ reason: String) -> SettingsError {
+        removeFiles()
+        return SettingsError("the server does not register the certificate: \(reason)")
     }
 }
