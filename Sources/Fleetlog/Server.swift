@@ -24,7 +24,7 @@ struct Server {
         let logger = Logger(label: "fleetlog")
         settings.failpoint?.arm()
         if let owner = settings.migrationDatabaseURL {
-            _ = try await Migrator.migrate(DatabaseURL(owner), Schema.migrations, logger: logger)
+            _ = try await Schema.migrate(owner, logger: logger)
         }
         return try await Server(settings, logger: logger)
     }

@@ -80,6 +80,37 @@ extension EndToEnd {
             }
         }
 
+        @Test func `is in the log where it has changed the schema, from the first migration on`() async throws {
+            let database = try await TestDatabase.create(migrated: false)
+            try await TestedSystem.with(database: database) { system in
+                func migrate() async throws -> [String] {
+                    _ = try await Executable.run(["migrate", "--migration-database-url", database.ownerURL])
+                    return try await system.texts(
+                        "migrations",
+                        """
+                        select data -> 'details' ->> 'migrations' from events
+                        where stream = 'administration-_installation' and type = 'SchemaMigrated' order by position
+                        """)
+                }
+                let all = try await migrate()
+                let names = try await system.texts("names", "select name from schema_migrations order by name")
+                guard all == [names.joined(separator: " ")], try await system.head == 1 else {
+                    throw Wrong("the log says \(all)")
+                }
+                guard try await migrate() == all else { throw Wrong("it says that it did what it did not") }
+                _ = try await Executable.run(["audit", "check", "--database-url", database.serverURL])
+            }
+            let older = try await TestDatabase.create(migrated: false)
+            try await older.migrate(upTo: "0041-last-readings")
+            try await TestedSystem.with(database: older) { system in
+                let server = try await system.start()
+                let told = try await system.texts(
+                    "told", "select data -> 'details' ->> 'migrations' from events where type = 'SchemaMigrated'")
+                guard told == ["0042-position-near"] else { throw Wrong("the log says \(told)") }
+                await server.kill()
+            }
+        }
+
         private func events(_ stream: String, _ api: API) async throws -> [Events.Event] {
             try await api.send("GET", "/api/v1/streams/\(stream)/events").value(Events.self).items
         }

@@ -1,6 +1,4 @@
 import ArgumentParser
-import Logging
-import Runtime
 
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,9 +7,7 @@ struct MigrateCommand: AsyncParsableCommand {
     @OptionGroup var installation: InstallationOptions
 
     func run() async throws {
-        let applied = try await Migrator.migrate(
-            DatabaseURL(installation.ownerURL()), Schema.migrations,
-            logger: Logger(label: "fleetlog") { _ in SwiftLogNoOpLogHandler() })
+        let applied = try await Schema.migrate(installation.ownerURL(), logger: quiet)
         for name in applied { try Console.answer("applied \(name)") }
         try Console.answer(applied.isEmpty ? "The schema is up to date." : "The schema is up to date now.")
     }

@@ -24,6 +24,7 @@ package struct AdministrativeAct: Sendable, Hashable {
         case backupBegun = "BackupBegun"
         case backupEnded = "BackupEnded"
         case backupRestored = "BackupRestored"
+        case schemaMigrated = "SchemaMigrated"
         case logExportBegun = "LogExportBegun"
         case logExportEnded = "LogExportEnded"
         /// What was recorded before it was begun has come to nothing; its event is the cause of this one.
