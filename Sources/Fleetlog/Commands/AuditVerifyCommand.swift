@@ -100,7 +100,7 @@ private struct VerifyResult: Encodable {
 
     /// - Throws: the exit code 1 if something is wrong, or nothing was proved.
     func end(asJSON: Bool) throws {
-        print(asJSON ? try JSONLine.of(self) : text)
+        try Console.answer(asJSON ? try JSONLine.of(self) : text)
         if !ok { throw ExitCode(1) }
     }
 

@@ -36,7 +36,7 @@ struct TokenCommand: AsyncParsableCommand {
                 let token = try await PostgresTokenStore(pool: log.pool, store: log.store).createToken(
                     named: name, role: role, account: account.map { AccountID($0) }, expiresTime: expires,
                     by: .commandLine)
-                print(token)
+                try Console.answer(token)
             }
         }
 
@@ -61,7 +61,7 @@ struct TokenCommand: AsyncParsableCommand {
             try await LogAccess.with(installation.serverURL()) { log in
                 for token in try await PostgresTokenStore(pool: log.pool, store: log.store).all() {
                     let expiry = token.expiresTime.map { "until \($0)" } ?? "does not expire"
-                    print(
+                    try Console.answer(
                         "\(token.id)  \(token.name)  \(token.role.rawValue)  "
                             + "\(token.account?.rawValue ?? "all accounts")  \(expiry)")
                 }
@@ -83,7 +83,7 @@ struct TokenCommand: AsyncParsableCommand {
                 else {
                     throw ValidationError("there is no token '\(id)'; see 'fleetlog token list'")
                 }
-                print("Revoked.")
+                try Console.answer("Revoked.")
             }
         }
     }
