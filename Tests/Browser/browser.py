@@ -173,15 +173,17 @@ class Page:
         return self.driver.execute_script("return location.hash")
 
     def look_away(self, delay):
-        """Makes the page believe that its window is in the background, and notes what it puts off for so many milliseconds."""
-        self.driver.execute_script("""
-            const [wanted, later] = [arguments[0], window.setTimeout];
+        """Makes the page believe that its window is in the background, and notes what it puts off for so many milliseconds
+        from then on; what it has put off before has come to its end."""
+        self.driver.execute_async_script("""
+            const [wanted, done] = arguments, later = window.setTimeout;
             Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
             window.timesPutOff = 0;
             window.setTimeout = (work, delay, ...more) => later((...given) => {
               work(...given);
               if (delay === wanted) window.timesPutOff += 1;
-            }, delay, ...more);""", delay)
+            }, delay, ...more);
+            later(done, wanted);""", delay)
 
     def has_put_off(self):
         """Whether something has been put off since, and its time has come."""
