@@ -146,9 +146,22 @@ def far_behind(screenshots):
         server.devices = [device("lamp")]
         server.trailing.clear()
         page.wait("the device", lambda: rows(page) == ["lamp"])
-        polls = server.asked["projections"] + 2
-        page.wait("two looks at the views", lambda: server.asked["projections"] >= polls)
-        assert server.asked["devices"] == 2, "once is enough"
+        once_is_enough(page, server)
+
+
+def unknown_places(screenshots):
+    """A server that does not say how far its views are: they are asked themselves."""
+    server = Scripted(head=90_000)
+    server.is_ignorant = True
+    with shown(server, screenshots) as page:
+        page.wait("a second reading", lambda: server.asked["devices"] == 2)
+        once_is_enough(page, server)
+
+
+def once_is_enough(page, server):
+    polls = server.asked["projections"] + 2
+    page.wait("two looks at the views", lambda: server.asked["projections"] >= polls)
+    assert server.asked["devices"] == 2, server.asked
 
 
 def looked_away(screenshots):
@@ -174,7 +187,7 @@ def main():
     given = arguments.parse_args()
     if given.screenshots:
         given.screenshots.mkdir(parents=True, exist_ok=True)
-    scenarios = [many_alerts, too_many_alerts, nothing_known, others, between, far_behind, looked_away]
+    scenarios = [many_alerts, too_many_alerts, nothing_known, others, between, far_behind, unknown_places, looked_away]
     for scenario in scenarios:
         if given.only in (None, scenario.__name__):
             scenario(given.screenshots)

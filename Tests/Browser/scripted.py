@@ -27,6 +27,7 @@ class Scripted(http.server.ThreadingHTTPServer):
         self.head, self.account = head, account
         self.log, self.devices, self.alerts, self.rollouts = [], [], [], []
         self.trailing = {}  # where a view stands that is not at the head
+        self.is_ignorant = False  # whether it does not know where its views stand
         self.is_silent = False  # whether what is in the log is kept from those who follow it
         self.asked = collections.Counter()
         self.changed = threading.Condition()
@@ -168,4 +169,5 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if after := self.query.get("after"):
             items = [item for item in items if key(item) < after]
         page = items[:limit]
-        self.json({"items": page, "next": key(page[-1]) if len(items) > limit else None}, position)
+        next = key(page[-1]) if len(items) > limit else None
+        self.json({"items": page, "next": next}, None if self.server.is_ignorant else position)

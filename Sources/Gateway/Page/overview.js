@@ -13,8 +13,9 @@ const mostDevices = 1000;
 const mostAlerts = 1000;
 /** Further behind the log than this, the page starts anew at its head. */
 const mostBehind = 20_000;
-/** The views of which the page takes lists, into which it then folds events. */
-const folded = ["devices", "alerts"];
+/** Where those views stand at least of which the page takes lists, into which it then folds events. */
+const placeOf = (statuses) =>
+  Math.min(...statuses.filter(({ name }) => ["devices", "alerts"].includes(name)).map(({ position }) => position));
 
 const $ = (id) => document.getElementById(id);
 
@@ -65,8 +66,8 @@ export class Overview {
     this.#draw();
   }
 
-  /** Reads everything anew and follows the log from there. */
-  async start() {
+  /** Reads everything anew and follows the log from there; `place` is where the views are known to stand at least. */
+  async start(place = 0) {
     this.stop();
     const turn = this.#turn;
     this.context.say("connecting", "Connecting");
@@ -83,7 +84,7 @@ export class Overview {
       for (const id of this.#fleet.devices.keys()) this.table.note(id);
       this.#newestOfRollouts = head;
       // The views may stand before the log: what they lack is folded in like what comes, unless it is too much.
-      const known = Math.min(head, devices.position, alerts.position);
+      const known = Math.min(head, Math.max(place, Math.min(devices.position, alerts.position)));
       this.#awaited = head - known > mostBehind ? head : 0;
       this.#follow(this.#awaited || known);
       this.context.warn("");
@@ -191,7 +192,7 @@ export class Overview {
       $("tile-tether-note").textContent = broken
         ? `view ${broken.name} has failed`
         : worst ? `events behind, ${worst.tether.seconds.toFixed(1)} s` : "";
-      if (await this.#mustStartAnew(statuses) && turn === this.#turn) this.start();
+      if (await this.#mustStartAnew(statuses) && turn === this.#turn) this.start(placeOf(statuses));
     } catch (problem) {
       if (problem.status === 401) this.context.expired();
       $("tile-tether").textContent = "–";
@@ -201,9 +202,7 @@ export class Overview {
 
   /** Whether the views have come to where they were waited for, or the log has run away from the page. */
   async #mustStartAnew(statuses) {
-    if (this.#awaited) {
-      return statuses.filter(({ name }) => folded.includes(name)).every(({ position }) => position >= this.#awaited);
-    }
+    if (this.#awaited) return placeOf(statuses) >= this.#awaited;
     const head = Math.max(...statuses.map(({ position, tether }) => position + tether.events));
     if (!(head - this.#fleet.head > mostBehind)) return false;
     // Positions are those of all accounts. What lies between may be of others, and is then nothing that is missing.
