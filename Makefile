@@ -63,8 +63,8 @@ chaos: test-packages ## break servers, Postgres, connections, disk and clocks fo
 	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) scripts/swift-test --skip-build \
 	    --filter 'ChaosTests|FailoverTests|KilledServerTests'
 
-test-guard: ## the broker's guard on hostile input, for seconds, under Address Sanitizer
-	@echo "==> Testing the broker's guard on hostile input"
+test-guard: ## what the broker's guard decides, and hostile input to it for seconds, under Address Sanitizer
+	@echo "==> Testing the broker's guard"
 	@scripts/fuzz 3
 
 # Seconds for which each fuzzer goes on.

@@ -52,6 +52,11 @@ package struct DeviceCertificateAuthority: Sendable {
             ["req", "-subj", "/CN=\(device)", "-keyout", absolute(file)] + SelfSignedAuthority.newKey
         ).run()
         guard chmod(file, mode) == 0 else { throw .failed(file) }
+        // openssl does not say when the disk was full.
+        let whole = try await Command(try Programs.openssl(), ["pkey", "-in", absolute(file), "-noout"]).output()
+        guard whole.succeeded else {
+            throw .fileFailed(path: file, reason: "it was not written whole; is the disk full?")
+        }
         return request
     }
 

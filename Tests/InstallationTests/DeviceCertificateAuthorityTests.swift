@@ -11,9 +11,14 @@ import Testing
         try await disk.fill()
         await #expect(throws: InstallationError.self) { try await authority.createIfAbsent() }
         #expect(!authority.isAtHand)
+        let key = disk.folder + "/d1.key"
+        await #expect(throws: InstallationError.self) {
+            _ = try await DeviceCertificateAuthority.makeKey(for: "d1", in: key)
+        }
+        unlink(key)
         disk.makeRoom()
         try await authority.createIfAbsent()
-        let request = try await DeviceCertificateAuthority.makeKey(for: "d1", in: disk.folder + "/d1.key")
+        let request = try await DeviceCertificateAuthority.makeKey(for: "d1", in: key)
         #expect(try await authority.sign(request, for: "d1", days: 1).hasPrefix("-----BEGIN CERTIFICATE-----"))
         await disk.remove()
     }
