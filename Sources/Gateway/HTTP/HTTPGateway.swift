@@ -90,7 +90,7 @@ package struct HTTPGateway: Service {
             + NotificationRoutes(ledger: notifications, accounts: accounts, administration: administration).all
             + LogRoutes(store: store, search: search, feed: feed ?? store, streaming: streaming).all
             + ExplorerRoutes(store: store, search: search, ledger: notifications).all
-            + SealRoutes(store: store, seals: seals).all
+            + SealRoutes(store: store, seals: seals, search: search).all
             + IsolationRoutes(supervised: [devices, accounts, alerts, rollouts]).all
             + ProjectionRoutes(queries: queries, rebuilds: rebuilds, control: rebuilds, progress: progress).all
             + RebuildRoutes(rebuilds: rebuilds).all

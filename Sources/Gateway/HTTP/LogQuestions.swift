@@ -28,6 +28,14 @@ extension QueryParameters {
         return id
     }
 
+    func stream() throws(Problem) -> StreamName? {
+        guard let text = self["stream"] else { return nil }
+        guard let stream = StreamName(text) else {
+            throw .malformed("stream", "stream must be a stream's name, such as device-k3x.")
+        }
+        return stream
+    }
+
     func principal() throws(Problem) -> Principal? {
         guard let text = self["principal"] else { return nil }
         guard let principal = Principal(text) else {

@@ -51,6 +51,14 @@ import Testing
             let nobody = try await gateway.ask("GET", "/api/v1/audit/export?principal=user:nobody")
             let unrelated = try await gateway.ask("GET", "/api/v1/audit/export?correlation=\(UUID128.v7())")
             #expect(nobody.status == 200 && nobody.body.isEmpty && unrelated.status == 200 && unrelated.body.isEmpty)
+            let path = "/api/v1/audit/export"
+            let ofDevice = try await gateway.ask("GET", "\(path)?stream=\(event.stream)")
+            #expect(ofDevice.body.split(separator: "\n").count == 1 && ofDevice.body.contains("\(event.id)"))
+            let before = try await gateway.ask("GET", "\(path)?to=2026-01-01T00:00:00Z")
+            #expect(before.status == 200 && before.body.isEmpty && before.headers["fleetlog-next"] == nil)
+            let behind = try await gateway.ask("GET", "\(path)?from=\(event.recordedTime)&limit=2")
+            let first = try #require(behind.body.split(separator: "\n").first)
+            #expect(first.contains("\(event.id)") && behind.headers["fleetlog-next"] != nil, "\(behind)")
             let consistency = try await gateway.ask("GET", "/api/v1/audit/consistency?from=2&to=7")
             #expect(
                 TreeProof.verifies(
@@ -67,6 +75,7 @@ import Testing
                 ("proof?position=99", 404), ("proof?position=1&size=99", 404), ("consistency?from=2&to=1", 400),
                 ("consistency?from=1", 400), ("consistency?from=1&to=99", 404), ("heads?after=x", 400),
                 ("heads?limit=0", 400), ("export?after=-1", 400), ("export?nonsense=1", 400),
+                ("export?from=noon", 400), ("export?stream=nonsense", 400),
             ] {
                 let reply = try await gateway.ask("GET", "/api/v1/audit/\(path)")
                 #expect(reply.status == status && reply.isProblem, "\(path): \(reply.status)")

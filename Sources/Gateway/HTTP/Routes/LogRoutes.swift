@@ -42,21 +42,9 @@ struct LogRoutes: Sendable {
                 return (page.events, page.end)
             }
         }
-        let (after, limit) = (try exchange.query.after(), try exchange.query.limit())
-        let (from, to) = try exchange.query.span()
-        do throws(EventStoreError) {
-            let head = try await store.head()
-            // Recorded times never decrease, so that a span of them is a span of positions.
-            let start = if let from { max(after, try await search.position(at: from.justBefore)) } else { after }
-            let end = if let to { try await search.position(at: to.justBefore) } else { head.position }
-            guard start < end else { return .bytes(EventJSON.list([], next: nil), headers: .position(head)) }
-            let page = try await store.readLog(after: start, where: filter, limit: limit)
-            let events = page.events.filter { to == nil || $0.position <= end }
-            exchange.shows(events: events)
-            return .bytes(EventJSON.list(events, next: page.end < end ? page.end : nil), headers: .position(head))
-        } catch {
-            throw Problem(error)
-        }
+        let page = try await LogPageQuestion(exchange, filter).answer(from: store, by: search)
+        exchange.shows(events: page.events)
+        return .bytes(EventJSON.list(page.events, next: page.next), headers: .position(page.head))
     }
 
     /// Those of one device whose observed time lies within bounds, in the order in which they were stored.

@@ -17,6 +17,7 @@ extension SealedTree: SealQueries {}
 struct SealRoutes: Sendable {
     let store: any EventStore
     let seals: any SealQueries
+    let search: any LogSearch
 
     var all: [Route] {
         [
@@ -79,24 +80,19 @@ struct SealRoutes: Sendable {
     }
 
     private func export(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow("after", "limit", "category", "account", "type", "principal", "correlation")
+        try exchange.query.allow(
+            "after", "limit", "category", "account", "type", "principal", "correlation", "stream", "from", "to")
         let filter = LogFilter(
             category: exchange.query["category"], type: exchange.query["type"],
-            scope: try caller.scope.narrowed(by: exchange.query["account"]),
+            scope: try caller.scope.narrowed(by: exchange.query["account"]), stream: try exchange.query.stream(),
             principal: try exchange.query.principal(), correlationID: try exchange.query.id("correlation"))
-        let (after, limit) = (try exchange.query.after(), try exchange.query.limit())
-        do throws(EventStoreError) {
-            let head = try await store.head()
-            let page = try await store.readLog(after: after, where: filter, limit: limit)
-            exchange.shows(events: page.events)
-            var lines: [UInt8] = []
-            for event in page.events { ExportedLine(.event(event)).append(to: &lines) }
-            var headers: HTTPFields = [.position: "\(head.position)"]
-            if page.end < head.position { headers[.next] = "\(page.end)" }
-            return .bytes(lines, type: ExportedLine.contentType, headers: headers)
-        } catch {
-            throw Problem(error)
-        }
+        let page = try await LogPageQuestion(exchange, filter).answer(from: store, by: search)
+        exchange.shows(events: page.events)
+        var lines: [UInt8] = []
+        for event in page.events { ExportedLine(.event(event)).append(to: &lines) }
+        var headers = HTTPFields.position(page.head)
+        if let next = page.next { headers[.next] = "\(next)" }
+        return .bytes(lines, type: ExportedLine.contentType, headers: headers)
     }
 
     private func answered<Value>(_ body: () async throws -> Value) async throws(Problem) -> Value {
