@@ -2,20 +2,25 @@ import Aggregates
 import Runtime
 
 /// What 100,000 device actors that are awake keep resident, each having reported once a minute for a while, beside their
-/// bare states in an array.
+/// bare states in an array; and what the process with all of them has resident.
 struct MemoryBenchmark {
     private static let devices = 100_000
     private static let runs = 3
+    private static let aim = 400.0
 
     func run(progress: @Sendable (String) -> Void, report: @Sendable (Measure) throws -> Void) async throws {
         let log = MinutelyReports()
-        var (actors, states) = (Samples(), Samples())
+        var (actors, states, resident, aim) = (Samples(), Samples(), Samples(), Samples())
         for run in 1...Self.runs {
             states.add(try Self.bytesOfStates(log) / Double(Self.devices))
-            actors.add(try await Self.bytesOfActors(log) / Double(Self.devices))
+            let (growth, all) = try await Self.bytesOfActors(log)
+            actors.add(growth / Double(Self.devices))
+            resident.add(all / Double(1 << 20))
+            aim.add(Self.aim)
             progress("memory: run \(run) of \(Self.runs)")
         }
         try report(Measure("memory.\(Self.devices).actor", unit: "bytes/actor", of: actors, beside: states))
+        try report(Measure("memory.\(Self.devices).resident", unit: "MiB", of: resident, beside: aim))
     }
 
     private static func bytesOfStates(_ log: MinutelyReports) throws -> Double {
@@ -26,7 +31,8 @@ struct MemoryBenchmark {
         return withExtendedLifetime(states) { ResidentMemory.bytes - before }
     }
 
-    private static func bytesOfActors(_ log: MinutelyReports) async throws -> Double {
+    /// By how much the process grew, and how much it has then.
+    private static func bytesOfActors(_ log: MinutelyReports) async throws -> (growth: Double, all: Double) {
         let before = ResidentMemory.bytes
         let directory = Directory<Device>(store: log, snapshots: InMemorySnapshotStore())
         // Awake and past a first turn, as they are in a server.
@@ -37,8 +43,8 @@ struct MemoryBenchmark {
                 guard try result[0].get().effect == .recorded else { throw BenchmarkFailed("a reading was not taken") }
             }
         }
-        let bytes = ResidentMemory.bytes - before
+        let bytes = ResidentMemory.bytes
         guard await directory.count == devices else { throw BenchmarkFailed("not all actors are awake") }
-        return bytes
+        return (bytes - before, bytes)
     }
 }
