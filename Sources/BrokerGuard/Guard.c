@@ -44,10 +44,10 @@ static bool is_reserved(const guard *guard, const char *client_id) {
     return false;
 }
 
-static uint64_t who(const guard *guard, const guard_login *login) {
-    uint64_t address = login->address ? guard_hash(guard->hash_key, login->address, strlen(login->address)) : 0;
-    uint64_t user = guard_hash(guard->hash_key, login->user, strlen(login->user));
-    return address ^ (user << 1 | user >> 63);
+static uint64_t who(const guard *guard, const char *address, const char *user) {
+    uint64_t from = address ? guard_hash(guard->hash_key, address, strlen(address)) : 0;
+    uint64_t name = guard_hash(guard->hash_key, user, strlen(user));
+    return from ^ (name << 1 | name >> 63);
 }
 
 // The device's key or certificate that the login proves; 0 if none.
@@ -114,7 +114,7 @@ static guard_outcome checked(guard *guard, const guard_login *login, uint32_t *d
         return guard_equal(digest, guard->gateway_digest, sizeof digest) ? guard_admitted : guard_wrong_key;
     }
     if (!guard->is_ready) return guard_not_ready;
-    if (guard_is_penalised(&guard->penalties, who(guard, login), now.s)) return guard_penalised;
+    if (guard_is_penalised(&guard->penalties, who(guard, login->address, login->user), now.s)) return guard_penalised;
     *device = device_of(guard, login->user);
     if (*device == 0) return guard_unknown_user;
     guard_device *known = guard_table_device(&guard->table, *device);
@@ -193,7 +193,7 @@ guard_outcome guard_connect(guard *guard, const guard_login *login, guard_time n
     if (outcome == guard_admitted && !opened(guard, login, device, key)) outcome = guard_no_memory;
     guard->outcomes[outcome]++;
     if (outcome == guard_unknown_user || outcome == guard_wrong_key) {
-        if (login->user) guard_note_failure(&guard->penalties, who(guard, login), now.s);
+        if (login->user) guard_note_failure(&guard->penalties, who(guard, login->address, login->user), now.s);
     }
     if (device) note(guard, outcome, device, key, now);
     return outcome;
@@ -253,13 +253,16 @@ guard_verdict guard_publish(
     return guard_allowed;
 }
 
-bool guard_carry(guard *guard, const char *user, uint32_t properties, uint32_t bytes, guard_time now) {
+bool guard_carry(
+    guard *guard, const char *user, const char *address, uint32_t properties, uint32_t bytes, guard_time now) {
     if (properties == 0 || guard_is_gateway(guard, user)) return true;
     uint32_t number = device_of(guard, user);
     if (number == 0) return false;
     guard_device *device = guard_table_device(&guard->table, number);
     guard_bucket_charge(&device->bucket, bytes);
     if (properties <= guard_properties_limit && bytes <= guard_property_bytes_limit) return true;
+    // The broker reads them all before it asks; who comes back at once with as many would keep it busy.
+    guard_note_failure(&guard->penalties, who(guard, address, user), now.s);
     note_excess(guard, device, number, now);
     return false;
 }

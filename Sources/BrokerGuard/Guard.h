@@ -97,8 +97,10 @@ void guard_disconnected(guard *guard, const void *client, const char *client_id,
 // acknowledgement for its due would lose it.
 guard_verdict guard_publish(
     guard *guard, const char *user, const char *topic, uint32_t bytes, bool is_retained, bool is_heard, guard_time now);
-// Whether an allowed message may carry so much beside its payload; false ends the connection. The gateway's may.
-bool guard_carry(guard *guard, const char *user, uint32_t properties, uint32_t bytes, guard_time now);
+// Whether an allowed message may carry so much beside its payload; false ends the connection, and counts like a login
+// that fails. The gateway's may.
+bool guard_carry(
+    guard *guard, const char *user, const char *address, uint32_t properties, uint32_t bytes, guard_time now);
 bool guard_subscribe(guard *guard, const char *user, const char *filter, guard_time now);
 bool guard_read(const guard *guard, const char *user, const char *topic);
 

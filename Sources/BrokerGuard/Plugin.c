@@ -137,7 +137,7 @@ static uint32_t length_of(const mosquitto_property *property) {
 }
 
 // The payload's length, which on_access is told, does not say what else a message carries.
-static bool may_carry(plugin *self, const char *user, const mosquitto_property *properties) {
+static bool may_carry(plugin *self, const struct mosquitto *client, const mosquitto_property *properties) {
     uint32_t count = 0, bytes = 0;
     for (; properties; properties = mosquitto_property_next(properties)) {
         count++;
@@ -145,7 +145,8 @@ static bool may_carry(plugin *self, const char *user, const mosquitto_property *
         // Nobody asks how much more there is.
         if (count > guard_properties_limit || bytes > guard_property_bytes_limit) break;
     }
-    return guard_carry(self->guard, user, count, bytes, now());
+    const char *user = mosquitto_client_username(client), *address = mosquitto_client_address(client);
+    return guard_carry(self->guard, user, address, count, bytes, now());
 }
 
 // The broker owns what is added, and frees it with the message.
@@ -153,10 +154,9 @@ static int on_message(int event, void *data, void *context) {
     (void)event;
     plugin *self = context;
     struct mosquitto_evt_message *message = data;
-    const char *user = mosquitto_client_username(message->client);
-    if (guard_is_gateway(self->guard, user)) return MOSQ_ERR_SUCCESS;
+    if (guard_is_gateway(self->guard, mosquitto_client_username(message->client))) return MOSQ_ERR_SUCCESS;
     // The connection ends: the message is not acknowledged.
-    if (!may_carry(self, user, message->properties)) return MOSQ_ERR_UNKNOWN;
+    if (!may_carry(self, message->client, message->properties)) return MOSQ_ERR_UNKNOWN;
     char arrival[24];
     snprintf(arrival, sizeof arrival, "%llu", (unsigned long long)now().unix_ms);
     int added = mosquitto_property_add_string_pair(

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
         uint64_t limited = guard->limited;
         guard_verdict verdict = guard_publish(guard, "d1", "devices/d1/telemetry", 10, false, false, now);
         if (guard->limited > limited && verdict != guard_cut_off) abort();
-        if (guard_carry(guard, "d1", guard_properties_limit + 1, (uint32_t)rest, now)) abort();
+        if (guard_carry(guard, "d1", "3", guard_properties_limit + 1, (uint32_t)rest, now)) abort();
         now.ms += 700;
         now.s += 40;
         guard_write_report(guard, report, sizeof report, now);

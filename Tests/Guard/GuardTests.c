@@ -93,22 +93,39 @@ static guard *filled(guard_limit limit) {
 
 static const guard_limit none;
 
+static guard_outcome connect(guard *guard, const void *client, const char *user, const char *client_id) {
+    guard_login login = {.client = client, .client_id = client_id, .user = user, .password = "k", .address = "1"};
+    return guard_connect(guard, &login, now);
+}
+
 static void a_message_carries_little_beside_its_payload(void) {
     guard *guard = filled(none);
-    check(guard_carry(guard, "d1", 0, 0, now));
-    check(guard_carry(guard, "d1", guard_properties_limit, guard_property_bytes_limit, now));
+    check(guard_carry(guard, "d1", "1", 0, 0, now));
+    check(guard_carry(guard, "d1", "1", guard_properties_limit, guard_property_bytes_limit, now));
     check(guard->limited == 0);
-    check(!guard_carry(guard, "d1", guard_properties_limit + 1, 85, now));
-    check(!guard_carry(guard, "d1", 1, guard_property_bytes_limit + 1, now));
+    check(!guard_carry(guard, "d1", "1", guard_properties_limit + 1, 85, now));
+    check(!guard_carry(guard, "d1", "1", 1, guard_property_bytes_limit + 1, now));
     check(guard->limited == 2);
-    check(!guard_carry(guard, "unknown", 1, 1, now));
-    check(guard_carry(guard, "fleetlog", 200000, 1 << 20, now));
+    check(!guard_carry(guard, "unknown", "1", 1, 1, now));
+    check(guard_carry(guard, "fleetlog", "1", 200000, 1 << 20, now));
+    guard_destroy(guard);
+}
+
+static void who_often_carries_too_much_is_kept_out_for_a_while(void) {
+    guard *guard = filled(none);
+    for (int round = 0; round < 10; round++) {
+        check(connect(guard, "a", "d1", "a") == guard_admitted);
+        check(!guard_carry(guard, "d1", "1", guard_properties_limit + 1, 85, now));
+        guard_disconnected(guard, "a", "a", guard_session_over);
+    }
+    check(connect(guard, "a", "d1", "a") == guard_penalised);
+    check(connect(guard, "b", "d2", "b") == guard_admitted);
     guard_destroy(guard);
 }
 
 static void what_a_message_carries_counts_as_its_bytes_do(void) {
     guard *guard = filled((guard_limit){.bytes_per_second = 1, .byte_burst = 1000});
-    check(guard_carry(guard, "d1", 1, 900, now));
+    check(guard_carry(guard, "d1", "1", 1, 900, now));
     check(guard_publish(guard, "d1", "devices/d1/telemetry", 200, false, true, now) == guard_cut_off);
     check(guard_publish(guard, "d2", "devices/d2/telemetry", 200, false, true, now) == guard_allowed);
     guard_destroy(guard);
@@ -122,11 +139,6 @@ static void what_is_not_allowed_is_limited_too(void) {
     check(guard_publish(guard, "d1", "devices/d2/telemetry", 10, false, true, now) == guard_cut_off);
     check(guard->denied == 2 && guard->limited == 1);
     guard_destroy(guard);
-}
-
-static guard_outcome connect(guard *guard, const void *client, const char *user, const char *client_id) {
-    guard_login login = {.client = client, .client_id = client_id, .user = user, .password = "k", .address = "1"};
-    return guard_connect(guard, &login, now);
 }
 
 static void nobody_takes_the_id_of_another_device(void) {
@@ -232,6 +244,7 @@ static void a_load_that_lacks_a_message_does_not_count(void) {
 
 int main(void) {
     a_message_carries_little_beside_its_payload();
+    who_often_carries_too_much_is_kept_out_for_a_while();
     what_a_message_carries_counts_as_its_bytes_do();
     what_is_not_allowed_is_limited_too();
     nobody_takes_the_id_of_another_device();
