@@ -11,8 +11,7 @@ protocol Daemon: Sendable {
     /// What changes as long as a stop that takes long gets on, for example the size of what is being saved.
     var stopProgress: Int { get }
 
-    /// One that an earlier life of ours left running and that runs as it would be started now.
-    func leftover() async throws(InstallationError) -> RunningProcess?
+    func leftovers() -> Leftovers
     /// Everything a start needs; throws before anything is half started.
     func prepare() async throws(InstallationError) -> DaemonCommand
     func isReady(_ process: RunningProcess) -> Bool
@@ -36,6 +35,14 @@ struct Patience: Sendable {
     var stop: Duration = .seconds(600)
     /// How often progress is looked for.
     var look: Duration = .seconds(1)
+}
+
+/// What an earlier life of ours left running.
+struct Leftovers: Sendable {
+    /// One that runs as it would be started now.
+    var asWanted: RunningProcess?
+    /// Those that must stop before.
+    var others: [RunningProcess] = []
 }
 
 struct DaemonCommand: Sendable {

@@ -78,7 +78,9 @@ package actor DaemonProcess {
     }
 
     private func takeOverOrLaunch() async throws(InstallationError) -> RunningProcess {
-        if let process = try await daemon.leftover() {
+        let left = daemon.leftovers()
+        for other in left.others { await end(other) }
+        if let process = left.asWanted {
             try await waitUntilReady(process)
             logger.info("taken over", metadata: ["program": "\(name)", "pid": "\(process.pid)"])
             return process

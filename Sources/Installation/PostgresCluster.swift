@@ -65,15 +65,12 @@ extension PostgresCluster: Daemon {
     var log: String { folder + "/log" }
     var stopSignal: CInt { SIGINT }
 
-    func leftover() async throws(InstallationError) -> RunningProcess? {
-        guard let file = PostmasterFile(in: data) else { return nil }
+    func leftovers() -> Leftovers {
+        guard let file = PostmasterFile(in: data) else { return Leftovers() }
         let left = RunningProcess(adopting: file.pid) { ProcessTable.workingFolder(of: file.pid) == data }
-        guard let left else { return nil }
-        if file.socketFolder == socketFolder { return left }
-        // The folder has been moved while the server was running: its clients would look in the wrong place.
-        left.send(stopSignal)
-        _ = await left.ended()
-        return nil
+        guard let left else { return Leftovers() }
+        // If the folder has been moved while the server was running, its clients would look in the wrong place.
+        return file.socketFolder == socketFolder ? Leftovers(asWanted: left) : Leftovers(others: [left])
     }
 
     func prepare() async throws(InstallationError) -> DaemonCommand {

@@ -71,15 +71,15 @@ private struct BrokerDaemon: Daemon {
     private var configuration: String { files.configurationText(port: port, tls: tls, certificates: certificates) }
     private var arguments: [String] { ["-c", files.configuration] }
 
-    func leftover() async throws(InstallationError) -> RunningProcess? {
+    func leftovers() -> Leftovers {
+        var all = Leftovers()
         for pid in ProcessTable.working(in: files.data) {
             let left = RunningProcess(adopting: pid) { ProcessTable.commandLine(of: pid).dropFirst() == arguments[...] }
             guard let left else { continue }
-            if PrivateFiles.read(files.configuration) == configuration { return left }
-            left.send(stopSignal)
-            _ = await left.ended()
+            if PrivateFiles.read(files.configuration) == configuration { return Leftovers(asWanted: left) }
+            all.others.append(left)
         }
-        return nil
+        return all
     }
 
     func prepare() async throws(InstallationError) -> DaemonCommand {

@@ -40,6 +40,20 @@ import Testing
         daemon.remove()
     }
 
+    @Test func `to stop for another's sake is treated alike`() async throws {
+        let (first, patience) = (
+            try SlowDaemon(patience: Patience()), Patience(stop: .milliseconds(50), look: .milliseconds(5))
+        )
+        let left = try await DaemonProcess(first, logger: log.logger).start()
+        let second = try SlowDaemon(patience: patience, stopsAfter: nil, replacing: [left])
+        let process = DaemonProcess(second, logger: log.logger)
+        try await process.start()
+        #expect(await left.ended() == .signalled(SIGKILL))
+        await process.kill()
+        first.remove()
+        second.remove()
+    }
+
     @Test func `to be ready stops when that is wished`() async throws {
         let daemon = try SlowDaemon(patience: Patience(notice: .milliseconds(10))) { false }
         let process = DaemonProcess(daemon, logger: log.logger)

@@ -18,12 +18,17 @@ final class SlowDaemon: Daemon {
     let stopSignal = SIGTERM
     let patience: Patience
     private let folder: String
+    private let left: Leftovers
     private let isUp: @Sendable () -> Bool
     /// After how many looks at its stop the program ends; until then each look sees progress. Nil: it is stuck.
     private let stopsAfter: Int?
     private let state = Mutex(State())
 
-    init(patience: Patience, stopsAfter: Int? = 0, isUp: @escaping @Sendable () -> Bool = { true }) throws {
+    init(
+        patience: Patience, stopsAfter: Int? = 0, replacing left: [RunningProcess] = [],
+        isUp: @escaping @Sendable () -> Bool = { true }
+    ) throws {
+        self.left = Leftovers(others: left)
         folder = try ThrowawayFolder.make()
         log = folder + "/log"
         self.patience = patience
@@ -42,7 +47,7 @@ final class SlowDaemon: Daemon {
         }
     }
 
-    func leftover() async throws(InstallationError) -> RunningProcess? { nil }
+    func leftovers() -> Leftovers { left }
 
     func prepare() async throws(InstallationError) -> DaemonCommand {
         state.withLock { $0.launches += 1 }

@@ -97,7 +97,7 @@ private struct StandbyDaemon: Daemon {
     var stopSignal: CInt { cluster.stopSignal }
     var patience: Patience { cluster.patience }
 
-    func leftover() async throws(InstallationError) -> RunningProcess? { nil }
+    func leftovers() -> Leftovers { Leftovers() }
     func prepare() async throws(InstallationError) -> DaemonCommand { try await cluster.prepare() }
     func isReady(_ process: RunningProcess) -> Bool { cluster.isReady(process) }
     func finish() async throws(InstallationError) {}
