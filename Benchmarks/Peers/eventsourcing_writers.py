@@ -64,7 +64,8 @@ def main():
     first.create_table()
     first.datastore.close()
     context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(processes), context.Queue()
+    # One that fails before all are there must not leave the others waiting.
+    start, results = context.Barrier(processes, timeout=60), context.Queue()
     workers = [
         context.Process(target=work, args=(url, streams // processes, per_call, seconds, start, results))
         for _ in range(processes)
@@ -72,9 +73,11 @@ def main():
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join()
-    if any(worker.exitcode for worker in workers):
-        sys.exit("a writer failed")
+        worker.join(seconds + 120)
+    if any(worker.exitcode != 0 for worker in workers):
+        for worker in workers:
+            worker.kill()
+        sys.exit("a writer failed, or came to no end")
     found = [results.get() for _ in workers]
     print(sum(count for count, _ in found) / max(time for _, time in found))
 

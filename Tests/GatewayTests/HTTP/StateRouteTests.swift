@@ -108,9 +108,12 @@ import Testing
             }
             for path in paths { #expect(try await gateway.ask("GET", path, token: north).status == 404) }
             #expect(try await gateway.ask("PATCH", "/api/v1/devices/\(id)", #"{"account":"north"}"#).status == 200)
+            // Nor does the new account learn what the device had measured; who may see both accounts reads on.
             for path in paths {
                 let moved = try await gateway.ask("GET", path, token: north)
-                #expect(moved.status == 200 && moved.items.isEmpty, "\(moved)")
+                #expect(moved.status == 404 && moved[text: "field"] == "metric", "\(moved)")
+                let whole = try await gateway.ask("GET", path)
+                #expect(whole.status == 200 && !whole.items.isEmpty, "\(whole)")
             }
         }
     }

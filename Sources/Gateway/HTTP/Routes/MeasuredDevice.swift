@@ -16,7 +16,8 @@ struct MeasuredDevice: Sendable {
 
     func includes(_ event: RecordedEvent) -> Bool { !isPast || event.version <= version }
 
-    /// Whether its type knows such a metric, or it has reported one.
+    /// Whether its type knows such a metric, or it has reported one since it came to its account. Of one that it reported
+    /// before there may be answers all the same, for those who may see them.
     func has(_ isWanted: (String) -> Bool) -> Bool {
         defined.keys.contains(where: isWanted) || reported.contains(where: isWanted)
     }

@@ -11,6 +11,9 @@ struct MetricAnswer<Item: Encodable>: Encodable {
     var items: [Item]
     var next: String?
 
+    /// Whether there is nothing of it, here or further on.
+    var isEmpty: Bool { items.isEmpty && next == nil }
+
     private enum CodingKeys: CodingKey { case device, resolution, from, to, items, next }
 
     func encode(to encoder: any Encoder) throws {

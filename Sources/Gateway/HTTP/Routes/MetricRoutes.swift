@@ -18,14 +18,14 @@ struct MetricRoutes: Sendable {
         let now = if let position { try await past.time(of: position, exchange) } else { exchange.time }
         let question = try MetricQuestion(exchange, now: now)
         let device = try await devices.measured(question.device, by: catalog, asOf: position, caller)
-        guard device.has(question.includes) else { throw .unknownMetric }
-        exchange.shows(device: question.device, of: device.account)
         let units = device.defined.compactMapValues(\.unit)
         guard let resolution = question.resolution.windows else {
             let search = ReadingSearch(
                 question: question, device: device, units: units, scope: caller.scope, store: devices.store,
                 search: past.search)
             let answer = try await search.answer(after: try exchange.query.after())
+            guard !answer.isEmpty || device.has(question.includes) else { throw .unknownMetric }
+            exchange.shows(device: question.device, of: device.account)
             return try .json(answer, headers: position.map { .asOf($0) } ?? [:])
         }
         let stream = StreamName(category: Device.category, id: question.device)
@@ -45,6 +45,8 @@ struct MetricRoutes: Sendable {
         } catch {
             throw Problem(error)
         }
+        guard !answer.isEmpty || device.has(question.includes) else { throw .unknownMetric }
+        exchange.shows(device: question.device, of: device.account)
         return try .json(answer, headers: exchange.positionHeader(asOf: position))
     }
 }

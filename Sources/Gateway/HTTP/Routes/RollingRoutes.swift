@@ -21,8 +21,6 @@ struct RollingRoutes: Sendable {
         let question = try RollingQuestion(exchange, now: now)
         let id = exchange.parameter("id")
         let device = try await devices.measured(id, by: catalog, asOf: position, caller)
-        guard device.has({ $0 == question.metric }) else { throw .unknownMetric }
-        exchange.shows(device: id, of: device.account)
         let stream = StreamName(category: Device.category, id: id)
         let views: any TelemetryQueries =
             if let position { try await past.views(["telemetry"], of: stream, asOf: position) } else { queries }
@@ -36,6 +34,8 @@ struct RollingRoutes: Sendable {
         } catch {
             throw Problem(error)
         }
+        guard !minutes.isEmpty || device.has({ $0 == question.metric }) else { throw .unknownMetric }
+        exchange.shows(device: id, of: device.account)
         var average = RollingAverage(minutes: question.minutes)
         var points: [RollingAverage.Point] = []
         for minute in minutes {

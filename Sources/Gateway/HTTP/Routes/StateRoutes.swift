@@ -24,8 +24,6 @@ struct StateRoutes: Sendable {
         let question = try StateQuestion(exchange, now: now)
         let id = exchange.parameter("id")
         let device = try await devices.measured(id, by: catalog, asOf: position, caller)
-        if let metric = question.metric { guard device.has({ $0 == metric }) else { throw .unknownMetric } }
-        exchange.shows(device: id, of: device.account)
         let stream = StreamName(category: Device.category, id: id)
         let views: any StateQueries =
             if let position { try await past.views(["states"], of: stream, asOf: position) } else { queries }
@@ -37,6 +35,8 @@ struct StateRoutes: Sendable {
         } catch {
             throw Problem(error)
         }
+        if let metric = question.metric, runs.isEmpty, !device.has({ $0 == metric }) { throw .unknownMetric }
+        exchange.shows(device: id, of: device.account)
         let history = StateHistory(runs, from: question.from, to: question.to)
         if let at = question.at {
             return try .json(
