@@ -5,6 +5,8 @@ import Runtime
 struct HotActor: Sendable {
     let commanders: Int
     let time: Duration
+    /// The device's number.
+    var device = 0
 
     struct Result: Sendable {
         let commands: Int
@@ -13,7 +15,7 @@ struct HotActor: Sendable {
 
     func run(on url: String) async throws -> Result {
         try await BenchLog.with(url) { log in
-            let registration = try BenchFleet().registration(of: 0)
+            let registration = try BenchFleet().registration(of: device)
             try await log.append([registration])
             let snapshots = PostgresSnapshotStore(pool: log.pool, logger: silent)
             let directory = Directory<Device>(store: log.store, snapshots: snapshots)

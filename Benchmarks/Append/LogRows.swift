@@ -5,9 +5,12 @@ import Runtime
 struct LogRows: Sendable {
     let writers: Int
     let versions: Int
+    private let firstWriter: Int
 
-    init(writers: Int, events: Int) {
+    /// - Parameter firstWriter: the number of the first one, so that others can have written before.
+    init(writers: Int, events: Int, firstWriter: Int = 0) {
         self.writers = writers
+        self.firstWriter = firstWriter
         versions = max(1, events / writers)
     }
 
@@ -18,7 +21,9 @@ struct LogRows: Sendable {
         let limit = CommitQueue<Never>.Limits().batchEvents
         return (1...versions).flatMap { version in
             stride(from: 0, to: writers, by: limit).map { first in
-                (first..<min(first + limit, writers)).map { sample.append(of: $0, version: Int64(version)) }
+                (first..<min(first + limit, writers)).map {
+                    sample.append(of: firstWriter + $0, version: Int64(version))
+                }
             }
         }
     }

@@ -7,6 +7,8 @@ import Runtime
 struct Pace: Sendable {
     let perSecond: Int
     let seconds: Int
+    /// The number of the first stream, so that others can have been written before.
+    var firstStream = 0
 
     private static let secondsOfWarmingUp = 1
 
@@ -15,7 +17,7 @@ struct Pace: Sendable {
 
     /// One a second to each of as many streams.
     var appends: [Append] {
-        Array(LogRows(writers: perSecond, events: count).batches.joined())
+        Array(LogRows(writers: perSecond, events: count, firstWriter: firstStream).batches.joined())
     }
 
     func isCounted(_ number: Int) -> Bool { number >= perSecond * Self.secondsOfWarmingUp }

@@ -31,10 +31,12 @@ struct ReadLog: Sendable {
         return count
     }
 
+    func decoded(_ events: Int64) async throws -> Int { try await decoded(after: 0, through: events) }
+
     /// Everything about each event, its payload by the aggregate's codec.
-    func decoded(_ events: Int64) async throws -> Int {
+    func decoded(after start: Int64, through end: Int64) async throws -> Int {
         var count = 0
-        try await store.streamLog(after: 0, through: events, category: nil) { raw in
+        try await store.streamLog(after: start, through: end, category: nil) { raw in
             try raw.recordedEvents().map { (recorded: $0, event: try Device.codec.decode($0)) }
         } _: { page in
             count += page.count

@@ -10,18 +10,28 @@ enum LogShape: String, CaseIterable, Sendable {
     case zipf
 }
 
+/// The streams to which a shape's events go.
+struct ShapedStreams: Sendable {
+    /// How many the log holds before; small streams come behind them.
+    static let count = 100_000
+
+    /// The number of the first one.
+    var first = 0
+    /// How many events each of them has before.
+    var versions = 2
+}
+
 /// One of the writers' lanes: a round of appends at a time, answered together; no stream is in two lanes.
 ///
 /// Events for the same stream travel in one append, as an actor's turn has it. Lanes are the same each time they are made.
 struct ShapedLane: Sendable {
     static let count = 4
     static let round = 250
-    /// Streams that the log holds before, with as many events each.
-    static let filled = (streams: 100_000, versions: 2)
     private static let (hotStreams, smallStreamVersions) = (8, 5)
 
     private let shape: LogShape
     private let lane: Int
+    private let streams: ShapedStreams
     private let sample = SampleEvents()
     /// Of the lane's streams that have been drawn.
     private var versions: [Int: Int64] = [:]
@@ -30,14 +40,15 @@ struct ShapedLane: Sendable {
     /// How often the lane's streams are drawn, each added to those before it.
     private let weights: [Double]
 
-    init(_ lane: Int, of shape: LogShape) {
+    init(_ lane: Int, of shape: LogShape, to streams: ShapedStreams) {
         self.shape = shape
         self.lane = lane
+        self.streams = streams
         draws = UInt64(lane) << 32
         var sum = 0.0
         weights =
             shape == .zipf
-            ? stride(from: lane, to: Self.filled.streams, by: Self.count).map { stream in
+            ? stride(from: lane, to: ShapedStreams.count, by: Self.count).map { stream in
                 sum += 1 / Double(stream + 1)
                 return sum
             } : []
@@ -48,10 +59,11 @@ struct ShapedLane: Sendable {
         for number in 0..<Self.round { counts[nextStream(number), default: 0] += 1 }
         rounds += 1
         return counts.map { stream, count in
-            let version = versions[stream] ?? (stream < Self.filled.streams ? Int64(Self.filled.versions) : 0)
+            let version = versions[stream] ?? (stream < ShapedStreams.count ? Int64(streams.versions) : 0)
             versions[stream] = version + Int64(count)
-            let events = (1...count).map { sample.event(of: stream, version: version + Int64($0)) }
-            return Append([StreamChange(sample.stream(of: stream), expecting: version, events: events)])
+            let number = streams.first + stream
+            let events = (1...count).map { sample.event(of: number, version: version + Int64($0)) }
+            return Append([StreamChange(sample.stream(of: number), expecting: version, events: events)])
         }
     }
 
@@ -59,7 +71,7 @@ struct ShapedLane: Sendable {
         switch shape {
         case .many:
             let generation = rounds / Self.smallStreamVersions
-            return Self.filled.streams + (generation * Self.round + number) * Self.count + lane
+            return ShapedStreams.count + (generation * Self.round + number) * Self.count + lane
         case .hot:
             return number % (Self.hotStreams / Self.count) * Self.count + lane
         case .zipf:

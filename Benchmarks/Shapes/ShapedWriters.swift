@@ -5,6 +5,7 @@ import Runtime
 struct ShapedWriters: Sendable {
     let shape: LogShape
     let time: Duration
+    var streams = ShapedStreams()
 
     struct Result: Sendable {
         /// Of each lane, on average.
@@ -27,11 +28,11 @@ struct ShapedWriters: Sendable {
 
     /// The same rounds of all lanes, two lanes' in a batch, by bare libpq.
     func appends(rounds: Int) -> PlainAppends {
-        var lanes = (0..<ShapedLane.count).map { ShapedLane($0, of: shape) }
+        var lanes = (0..<ShapedLane.count).map { ShapedLane($0, of: shape, to: streams) }
         let batches = (0..<rounds).flatMap { _ in
             stride(from: 0, to: lanes.count, by: 2).map { lanes[$0].nextRound() + lanes[$0 + 1].nextRound() }
         }
-        return PlainAppends(batches, after: Int64(ShapedLane.filled.streams * ShapedLane.filled.versions))
+        return PlainAppends(batches, after: Int64(ShapedStreams.count * streams.versions))
     }
 
     private func write(to log: BenchLog) async throws -> Result {
@@ -39,7 +40,7 @@ struct ShapedWriters: Sendable {
         let events = try await withThrowingTaskGroup(of: Int.self) { group in
             for number in 0..<ShapedLane.count {
                 group.addTask {
-                    var lane = ShapedLane(number, of: shape)
+                    var lane = ShapedLane(number, of: shape, to: streams)
                     var events = 0
                     while ContinuousClock.now - begin < time {
                         for outcome in await log.store.append(lane.nextRound()) {

@@ -6,7 +6,7 @@ struct ShapesBenchmark {
 
     func run(progress: @Sendable (String) -> Void, report: @Sendable (Measure) throws -> Void) async throws {
         try await ThrowawayServers.with { servers in
-            let (streams, versions) = ShapedLane.filled
+            let (streams, versions) = (ShapedStreams.count, ShapedStreams().versions)
             let filled = try await servers.filled { url in
                 try await FilledLog(events: Int64(streams * versions), devices: streams).fill(url)
             }
