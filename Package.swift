@@ -112,7 +112,7 @@ var targets: [Target] = [
         path: "Tests/Support",
         swiftSettings: strict),
     .testTarget(name: "RuntimeTests", dependencies: ["Runtime", "Support", logging], swiftSettings: strict),
-    .testTarget(name: "AggregatesTests", dependencies: ["Aggregates", "Runtime"], swiftSettings: strict),
+    .testTarget(name: "AggregatesTests", dependencies: ["Aggregates", "Runtime", "Support"], swiftSettings: strict),
     .testTarget(
         name: "ProjectionsTests",
         dependencies: [

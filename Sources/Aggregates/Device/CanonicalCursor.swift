@@ -33,6 +33,63 @@ package struct CanonicalCursor {
         return skip("]") ? list : nil
     }
 
+    /// Puts the next value in its place; false if it cannot be read.
+    package mutating func take<Value>(_ place: inout Value, _ read: (inout Self) -> Value?) -> Bool {
+        guard let value = read(&self) else { return false }
+        place = value
+        return true
+    }
+
+    package mutating func take<Value>(optional place: inout Value?, _ read: (inout Self) -> Value?) -> Bool {
+        place = read(&self)
+        return place != nil
+    }
+
+    /// An object with any names; nil if one comes twice.
+    package mutating func members<Value>(_ value: (inout Self) -> Value?) -> [String: Value]? {
+        var members: [String: Value] = [:]
+        let isWhole = object { name, cursor in
+            guard let value = value(&cursor) else { return false }
+            return members.updateValue(value, forKey: name) == nil
+        }
+        return isWhole ? members : nil
+    }
+
+    /// A value of any shape, by Foundation: for what is rare.
+    package mutating func decoded<Value: Decodable>(_ type: Value.Type) -> Value? {
+        span().flatMap { JSONBytes.decode(type, $0) }
+    }
+
+    /// The bytes of the next value, balanced but not checked; nil if it has no end.
+    private mutating func span() -> UnsafeBufferPointer<UInt8>? {
+        let start = next
+        var depth = 0
+        repeat {
+            guard let byte = peek else { return nil }
+            next += 1
+            switch byte {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            case UInt8(ascii: "\""): guard skipRestOfText() else { return nil }
+            case UInt8(ascii: ","), UInt8(ascii: ":"): break
+            default: skipRestOfScalar()
+            }
+        } while depth > 0
+        return depth == 0 ? UnsafeBufferPointer(rebasing: bytes[start..<next]) : nil
+    }
+
+    private mutating func skipRestOfText() -> Bool {
+        while let byte = peek {
+            next += byte == UInt8(ascii: "\\") ? 2 : 1
+            if byte == UInt8(ascii: "\"") { return true }
+        }
+        return false
+    }
+
+    private mutating func skipRestOfScalar() {
+        while let byte = peek, ![UInt8(ascii: ","), UInt8(ascii: "}"), UInt8(ascii: "]")].contains(byte) { next += 1 }
+    }
+
     package mutating func flag() -> Bool? { skip("true") ? true : skip("false") ? false : nil }
 
     package mutating func time() -> Timestamp? { text().flatMap { Timestamp($0) } }
@@ -84,7 +141,7 @@ package struct CanonicalCursor {
         return isPlainInteger(from: start, isNegative: isNegative) ? value : nil
     }
 
-    private mutating func number() -> Double? {
+    package mutating func number() -> Double? {
         let start = next
         let isNegative = skip("-")
         let first = next

@@ -142,6 +142,15 @@ extension DeviceClock: Codable {
         }
     }
 
+    /// Reads what its `Codable` form is; nil if Foundation must read it.
+    package init?(_ cursor: inout CanonicalCursor) {
+        let numbers = cursor.list { cursor in
+            cursor.skip("null") ? .some(nil) : cursor.integer().map(Optional.some)
+        }
+        guard let numbers else { return nil }
+        self.init(packed: numbers)
+    }
+
     package init(from decoder: any Decoder) throws {
         guard let clock = DeviceClock(packed: try decoder.singleValueContainer().decode([Int64?].self)) else {
             throw DecodingError.dataCorrupted(

@@ -15,6 +15,22 @@ extension Device {
             self.expires = expires
             self.certificate = certificate
         }
+
+        /// Reads what its `Codable` form is; nil if Foundation must read it.
+        init?(_ cursor: inout CanonicalCursor) {
+            var number: Int64?
+            self.init(number: 0)
+            let isWhole = cursor.object { name, cursor in
+                switch name {
+                case "number": cursor.take(optional: &number) { $0.integer() }
+                case "expires": cursor.take(optional: &expires) { $0.time() }
+                case "certificate": cursor.take(optional: &certificate) { $0.decoded(DeviceCertificate.self) }
+                default: false
+                }
+            }
+            guard isWhole, let number else { return nil }
+            self.number = Int(number)
+        }
     }
 
     /// More keys and certificates at a time than a device has any use for.

@@ -12,6 +12,20 @@ package struct Location: Sendable, Hashable, Codable {
         self.text = text
     }
 
+    /// Reads what its `Codable` form is; nil if Foundation must read it.
+    init?(_ cursor: inout CanonicalCursor) {
+        self.init()
+        let isWhole = cursor.object { name, cursor in
+            switch name {
+            case "latitude": cursor.take(optional: &latitude) { $0.number() }
+            case "longitude": cursor.take(optional: &longitude) { $0.number() }
+            case "text": cursor.take(optional: &text) { $0.text() }
+            default: false
+            }
+        }
+        guard isWhole else { return nil }
+    }
+
     /// In an update it stands for "nowhere known".
     package var isEmpty: Bool { self == Location() }
 

@@ -40,4 +40,18 @@ package struct LatestReading: Sendable, Hashable, Codable {
         self.value = value
         self.time = time
     }
+
+    /// Reads what its `Codable` form is; nil if Foundation must read it.
+    package init?(_ cursor: inout CanonicalCursor) {
+        var (value, time): (MetricValue?, Timestamp?)
+        let isWhole = cursor.object { name, cursor in
+            switch name {
+            case "value": cursor.take(optional: &value) { $0.value() }
+            case "time": cursor.take(optional: &time) { $0.time() }
+            default: false
+            }
+        }
+        guard isWhole, let value, let time else { return nil }
+        self.init(value: value, time: time)
+    }
 }

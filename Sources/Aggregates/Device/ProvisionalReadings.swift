@@ -34,6 +34,15 @@ struct ProvisionalReadings: Sendable, Codable, Equatable {
     /// What they have measured, by name.
     private var metrics: [String] = []
 
+    init() {}
+
+    /// Reads what its `Codable` form is, mostly empty; nil if Foundation must read it.
+    init?(_ cursor: inout CanonicalCursor) {
+        if cursor.skip(#"{"readings":[],"metrics":[]}"#) || cursor.skip(#"{"metrics":[],"readings":[]}"#) { return }
+        guard let readings = cursor.decoded(Self.self) else { return nil }
+        self = readings
+    }
+
     func hasRoom(for fact: TelemetryRecorded, arrivedAt arrival: Timestamp) -> Bool {
         let metrics = Set(metrics).union(fact.measured)
         let count = readings.reduce(1) { $0 + ($1.arrival < arrival - Self.memory ? 0 : 1) }

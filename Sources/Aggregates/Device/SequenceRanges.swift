@@ -8,6 +8,19 @@ package struct SequenceRanges: Sendable, Hashable, Codable {
             self.first = first
             self.last = last
         }
+
+        fileprivate init?(_ cursor: inout CanonicalCursor) {
+            var (first, last): (Int64?, Int64?)
+            let isWhole = cursor.object { name, cursor in
+                switch name {
+                case "first": cursor.take(optional: &first) { $0.integer() }
+                case "last": cursor.take(optional: &last) { $0.integer() }
+                default: false
+                }
+            }
+            guard isWhole, let first, let last else { return nil }
+            self.init(first: first, last: last)
+        }
     }
 
     /// A device that loses more than this many separate stretches is forgiven its oldest.
@@ -17,6 +30,12 @@ package struct SequenceRanges: Sendable, Hashable, Codable {
     package private(set) var spans: [Span] = []
 
     package init() {}
+
+    /// Reads what its `Codable` form is; nil if Foundation must read it.
+    init?(_ cursor: inout CanonicalCursor) {
+        guard cursor.skip(#"{"spans":"#), let spans = cursor.list({ Span(&$0) }), cursor.skip("}") else { return nil }
+        self.spans = spans
+    }
 
     package func contains(_ number: Int64) -> Bool {
         spans.contains { $0.first <= number && number <= $0.last }

@@ -9,19 +9,7 @@ enum DeviceColumns {
     }
 
     static func readings(_ bytes: [UInt8]) throws(PostgresError) -> [String: LatestReading] {
-        try members(bytes) { cursor in
-            var (value, time): (MetricValue?, Timestamp?)
-            let isWhole = cursor.object { name, cursor in
-                switch name {
-                case "value": value = cursor.value()
-                case "time": time = cursor.time()
-                default: return false
-                }
-                return true
-            }
-            guard isWhole, let value, let time else { return nil }
-            return LatestReading(value: value, time: time)
-        }
+        try members(bytes) { LatestReading(&$0) }
     }
 
     /// Mostly empty.
@@ -34,24 +22,13 @@ enum DeviceColumns {
     }
 
     static func clock(_ bytes: [UInt8]) throws(PostgresError) -> DeviceClock {
-        try value(bytes) { cursor in
-            let numbers = cursor.list { cursor in cursor.skip("null") ? .some(nil) : cursor.integer().map(Optional.some)
-            }
-            return numbers.flatMap { DeviceClock(packed: $0) }
-        }
+        try value(bytes) { DeviceClock(&$0) }
     }
 
     private static func members<Value: Decodable>(
         _ bytes: [UInt8], _ read: (inout CanonicalCursor) -> Value?
     ) throws(PostgresError) -> [String: Value] {
-        try value(bytes) { cursor in
-            var members: [String: Value] = [:]
-            let isWhole = cursor.object { name, cursor in
-                guard let value = read(&cursor) else { return false }
-                return members.updateValue(value, forKey: name) == nil
-            }
-            return isWhole ? members : nil
-        }
+        try value(bytes) { $0.members(read) }
     }
 
     private static func value<Value: Decodable>(

@@ -6,12 +6,23 @@ extension RecentCommands: Codable {
     private static let wordsPerEntry = 5
 
     package init(from decoder: any Decoder) throws {
-        let bytes = [UInt8](try decoder.singleValueContainer().decode(Data.self))
-        let size = Self.wordsPerEntry * 8
-        guard bytes.count % size == 0 else {
+        guard let commands = RecentCommands(packed: try decoder.singleValueContainer().decode(Data.self)) else {
             throw DecodingError.dataCorrupted(
                 .init(codingPath: decoder.codingPath, debugDescription: "not a whole number of entries"))
         }
+        self = commands
+    }
+
+    /// Nil for anything but what they are encoded as.
+    package init?(base64: String) {
+        guard let data = Data(base64Encoded: base64) else { return nil }
+        self.init(packed: data)
+    }
+
+    /// Nil unless it is a whole number of entries.
+    private init?(packed bytes: Data) {
+        let size = Self.wordsPerEntry * 8
+        guard bytes.count % size == 0 else { return nil }
         self.init(
             bytes.withUnsafeBytes { bytes in
                 stride(from: 0, to: bytes.count, by: size).map { start in

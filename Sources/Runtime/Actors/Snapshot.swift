@@ -45,16 +45,26 @@ package protocol SnapshotStore: Sendable {
     func offer(_ stream: StreamName, version: Int64, encode: @escaping @Sendable () throws -> Snapshot)
 }
 
-extension AggregateMemory {
-    private struct Body: Codable {
-        var state: D.State
-        var position: Int64
-        var recentCommands: RecentCommands
-    }
+/// What a snapshot holds, before compression as JSON.
+package struct SnapshotBody<State: Codable & Sendable>: Codable, Sendable {
+    package var state: State
+    package var position: Int64
+    package var recentCommands: RecentCommands
 
+    package init(state: State, position: Int64, recentCommands: RecentCommands) {
+        self.state = state
+        self.position = position
+        self.recentCommands = recentCommands
+    }
+}
+
+extension AggregateMemory {
     package func snapshot(of stream: StreamName) throws -> Snapshot {
-        let body = Body(state: state, position: position, recentCommands: recentCommands)
-        let plain = Array(try JSONEncoder().encode(body))
+        let body = SnapshotBody(state: state, position: position, recentCommands: recentCommands)
+        let encoder = JSONEncoder()
+        // An escape is what a decider's own reader leaves to Foundation; base 64 is full of slashes.
+        encoder.outputFormatting = .withoutEscapingSlashes
+        let plain = Array(try encoder.encode(body))
         return Snapshot(
             stream: stream, version: version, stateVersion: D.stateVersion, recordedTime: recordedTime,
             data: try LZ4.compress(plain), uncompressedSize: plain.count)
@@ -64,7 +74,8 @@ extension AggregateMemory {
     package init?(_ snapshot: Snapshot) {
         guard snapshot.stateVersion == D.stateVersion,
             let plain = try? LZ4.decompress(snapshot.data, size: snapshot.uncompressedSize),
-            let body = try? JSONDecoder().decode(Body.self, from: Data(plain))
+            let body = plain.withUnsafeBufferPointer(D.snapshotBody)
+                ?? (try? JSONDecoder().decode(SnapshotBody<D.State>.self, from: Data(plain)))
         else { return nil }
         self.init(
             state: body.state, version: snapshot.version, position: body.position,
