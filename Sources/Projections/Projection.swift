@@ -19,6 +19,8 @@ package protocol WideProjection: Sendable {
     static var table: String { get }
     /// The SQL expression for a row's id.
     static var key: String { get }
+    /// The column with the id of the stream that a row comes of.
+    static var streamColumn: String { get }
 
     /// Whether the event may concern any row, asked before anything else is done for it; what cannot be read may.
     static func concerns(_ event: RecordedEvent) -> Bool
@@ -69,6 +71,8 @@ package protocol WideProjection: Sendable {
     static func differences(_ live: Int32, _ next: Int32, limit: Int64) -> BoundStatement
     /// Id and JSON of the rows with these ids.
     static func texts(of ids: [String], generation: Int32) -> BoundStatement
+    /// The ids of the rows that come of a stream, for all that the table says.
+    static func storedIDs(of stream: String, generation: Int32) -> BoundStatement
 
     // To be provided by nobody: what is asked of the type by its protocol is compiled for each view by itself, with all
     // that it calls. Otherwise one code serves all of them, and takes several times as long for each row.
@@ -110,6 +114,7 @@ extension WideProjection {
     package static func lateness(of event: RecordedEvent, onto rows: ViewRows<Row>) -> Lateness? { nil }
     package static var table: String { name.replacing("-", with: "_") }
     package static var key: String { "id" }
+    package static var streamColumn: String { "id" }
 
     package static func drop(_ generation: Int32, limit: Int64) -> BoundStatement {
         Statement(
@@ -131,6 +136,12 @@ extension WideProjection {
             select \(key), (to_jsonb(t) - 'generation')::text from \(table) t
             where generation = $1 and \(key) = any ($2)
             """)(.int4(generation), .textArray(ids))
+    }
+
+    package static func storedIDs(of stream: String, generation: Int32) -> BoundStatement {
+        Statement(
+            "ids_\(table)", "select \(key) from \(table) where generation = $1 and \(streamColumn) = $2")(
+                .int4(generation), .text(stream))
     }
 
     package static func differences(_ live: Int32, _ next: Int32, limit: Int64) -> BoundStatement {

@@ -24,6 +24,7 @@ package enum RolloutDevicesProjection: WideProjection {
     package static let name = "rollout-devices"
     package static let category = Rollout.category
     package static let key = "rollout || '/' || device"
+    package static let streamColumn = "rollout"
 
     package static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String] {
         try Rollout.codec.decode(event).devices.map { id($0, of: event.stream.id) }

@@ -73,6 +73,7 @@ package enum TelemetryProjection: WideProjection {
     package static let key = """
         device || '/' || account || '/' || length || '/' || extract(epoch from start)::bigint || '/' || metric
         """
+    package static let streamColumn = "device"
 
     package static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String] {
         switch try Device.codec.decode(event) {

@@ -50,7 +50,9 @@ package struct EntityRebuild: Sendable {
                 fold = StreamRows(stream: fold.stream)
             }
             try await fold.read(from: store, through: position)
-            let ids = fold.ids.union([id]).sorted()
+            // What no event names may be there, too.
+            let held = try await connection.query(P.storedIDs(of: id, generation: generation)).map { try $0.text(0) }
+            let ids = fold.ids.union(held).sorted()
             var stored: [String: P.Row] = [:]
             for row in try await connection.query(P.load(ids, generation: generation)) {
                 let decoded = try P.decode(row)

@@ -12,6 +12,7 @@ package enum StatesProjection: WideProjection {
     package static let name = "states"
     package static let category = Device.category
     package static let key = "device || '/' || account || '/' || extract(epoch from start)::bigint"
+    package static let streamColumn = "device"
 
     package static func concerns(_ event: RecordedEvent) -> Bool {
         // What cannot be read must be met when it is folded.
