@@ -27,6 +27,10 @@ struct AuditCheckCommand: AsyncParsableCommand {
     @Option(help: "Streams whose snapshots are compared, chosen at random; all without it.")
     var sample: Int?
 
+    @Option(
+        help: "Devices whose rows of the views telemetry and states are compared, chosen at random; all without it.")
+    var devices: Int?
+
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
 
@@ -34,33 +38,48 @@ struct AuditCheckCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let sample, sample < 0 { throw ValidationError("--sample is a number from 0") }
+        if let devices, devices < 0 { throw ValidationError("--devices is a number from 0") }
     }
 
     func run() async throws {
-        let result = try await Self.audit(installation.serverURL(), sample: sample)
+        let result = try await Self.audit(installation.serverURL(), sample: sample, devices: devices)
         try result.end(as: json ? .json : .text)
     }
 
-    static func audit(_ databaseURL: String, sample: Int? = nil) async throws -> AuditResult {
+    /// - Parameters:
+    ///   - sample: streams whose snapshots are compared; all if nil.
+    ///   - devices: those whose telemetry and states are compared; all if nil.
+    static func audit(_ databaseURL: String, sample: Int? = nil, devices count: Int? = nil) async throws -> AuditResult
+    {
         try await LogAccess.with(databaseURL) { log in
             let devices = try await ViewLaw(DevicesProjection.self, in: log.pool)
             let accounts = try await ViewLaw(AccountsProjection.self, in: log.pool)
             let alerts = try await ViewLaw(AlertsProjection.self, in: log.pool)
             let rollouts = try await ViewLaw(RolloutsProjection.self, in: log.pool)
             let rolloutDevices = try await ViewLaw(RolloutDevicesProjection.self, in: log.pool)
-            let bars = (positions: ProgressBar("audit positions"), streams: ProgressBar("audit streams"))
+            let bars = (
+                positions: ProgressBar("audit positions"), streams: ProgressBar("audit streams"),
+                devices: ProgressBar("audit devices")
+            )
             let views: [any StreamLaw] = [devices, accounts, alerts, rollouts, rolloutDevices]
             let audit = LogAudit(of: log.pool, laws: KnownEvents.laws + views, sample: sample)
-            let report = try await audit.run { pass, done, head in
+            var report = try await audit.run { pass, done, head in
                 switch pass {
                 case .positions: bars.positions.report(done, of: head)
                 case .streams: bars.streams.report(done, of: head)
                 }
             }
             bars.streams.finish()
+            let ranges = ViewRangeAudit(
+                [TelemetryProjection.self, StatesProjection.self], of: TelemetryProjection.category, store: log.store,
+                pool: log.pool)
+            let head = report.head
+            let compared = try await ranges.run(sample: count, &report.findings) { bars.devices.report($0, of: head) }
+            bars.devices.finish()
             return AuditResult(
                 report,
-                views: [devices.summary, accounts.summary, alerts.summary, rollouts.summary, rolloutDevices.summary])
+                views: [devices.summary, accounts.summary, alerts.summary, rollouts.summary, rolloutDevices.summary]
+                    + compared.views.map { .init($0, of: compared.streamsInLog) })
         }
     }
 }

@@ -11,6 +11,29 @@ struct AuditResult: Encodable {
         /// As of which it was compared.
         var position: Int64
         var rows: Int
+        /// Of how many devices rows were compared, where that is not all there is to say of them.
+        var devices: Int?
+        /// How many there are, if only a sample of them was compared.
+        var devicesInLog: Int?
+        /// Devices of which telemetry has left the log.
+        var retainedDevices: Int?
+        /// Rows that cannot be compared, since what they were made of has left the log.
+        var retainedRows: Int?
+
+        var text: String {
+            var text = "View \(name): \(rows) rows"
+            if let devices { text += " of \(devices) devices" }
+            text += " compared as of position \(position)"
+            if let devicesInLog { text += "; a sample of \(devicesInLog) devices" }
+            text += "."
+            if let retainedDevices, let retainedRows, retainedDevices > 0 {
+                text += """
+                     Telemetry of \(retainedDevices) of them has left the log: \(retainedRows) more rows cannot be compared \
+                    in full, only that what the log still has is in them.
+                    """
+            }
+            return text
+        }
     }
 
     var ok: Bool
@@ -49,15 +72,22 @@ struct AuditResult: Encodable {
         var lines = [
             "\(events) events in \(streams) streams read, up to position \(head); \(snapshots) snapshots compared."
         ]
-        for view in views {
-            lines.append("View \(view.name): \(view.rows) rows compared as of position \(view.position).")
-        }
+        lines += views.map(\.text)
         if ok {
             lines.append("Nothing is missing, doubled, out of order or unreadable, and all that was made of it fits.")
         }
         lines += findings.map { "FINDING: \($0)" }
         if findingsCount > findings.count { lines.append("and \(findingsCount - findings.count) more findings") }
         return lines.joined(separator: "\n")
+    }
+}
+
+extension AuditResult.View {
+    /// - Parameter count: how many devices there are, if a sample was compared.
+    init(_ view: ComparedView, of count: Int?) {
+        self.init(
+            name: view.name, position: view.position, rows: Int(view.rows), devices: view.streams, devicesInLog: count,
+            retainedDevices: view.shortenedStreams, retainedRows: Int(view.untoldRows))
     }
 }
 

@@ -14,6 +14,13 @@ enum StuckStatements {
     static let all = Statement(
         "all_stuck", "select \(columns) from stuck_entities s where projection = $1 and generation = $2 limit 100000")
 
+    static let inRange = Statement(
+        "stuck_in_range",
+        """
+        select \(columns) from stuck_entities s
+        where projection = $1 and generation = $2 and entity collate "C" >= $3 and entity collate "C" < $4
+        """)
+
     private static let insert = Statement(
         "insert_stuck",
         """

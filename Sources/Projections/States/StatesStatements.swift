@@ -2,7 +2,7 @@ import Aggregates
 package import Runtime
 
 extension StatesProjection {
-    private static let columns = "device, account, start, facts, runs"
+    static let columns = "device, account, start, facts, runs"
 
     // One descent of the index for each hour, as in `TelemetryProjection`.
     private static let load = Statement(

@@ -13,6 +13,37 @@ enum AuditStatements {
         ReadStatements.columns
             + " where (stream, version) > ($1, $2) and position <= $3 order by stream, version limit $4")
 
+    static let range = Statement(
+        "audit_range",
+        ReadStatements.columns
+            + " where (stream, version) > ($1, $2) and stream < $5 and position <= $3 order by stream, version limit $4"
+    )
+
+    /// From one stream to the next by the index. Each has an event that is no telemetry.
+    static let names = Statement.unprepared(
+        "audit_names",
+        """
+        with recursive name (stream, number) as (
+            (select stream, 1 from events
+            where class in (0, 2) and stream > $1 and stream < $2 order by stream limit 1)
+            union all
+            select (
+                select e.stream from events e
+                where e.class in (0, 2) and e.stream > name.stream and e.stream < $2 order by e.stream limit 1
+            ), number + 1
+            from name where stream is not null and number < $3
+        )
+        select stream from name where stream is not null order by number
+        """)
+
+    static let floorsOfRange = Statement(
+        "audit_floors_of_range",
+        "select stream, version, position from stream_floors where stream >= $1 and stream < $2")
+
+    // Planned with its position, as a page of the log is.
+    static let timeBehind = Statement.unprepared(
+        "audit_time_behind", "select recorded_time from events where position > $1 order by position limit 1")
+
     static let ranges = Statement.unprepared(
         "audit_ranges",
         """
