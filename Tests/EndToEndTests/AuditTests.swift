@@ -7,8 +7,10 @@ import Testing
 extension EndToEnd {
     @Suite(.timeLimit(.minutes(2))) struct `An audit by the program` {
         struct Result: Decodable {
-            struct View: Decodable { var name: String, rows: Int }
-            struct Finding: Decodable { var law: String, stream: String?, version: Int?, position: Int? }
+            struct View: Decodable { var name: String, rows: Int, devices: Int?, devicesInLog: Int? }
+            struct Finding: Decodable {
+                var law: String, stream: String?, version: Int?, position: Int?, problem: String
+            }
 
             var ok: Bool, events: Int, findingsCount: Int
             var views: [View], findings: [Finding]
@@ -27,9 +29,30 @@ extension EndToEnd {
                 }
                 try await system.viewsCaughtUp()
                 let clean = try await audit(system)
-                guard clean.ok, clean.events >= 250, clean.views.count == 5,
-                    clean.views.first(where: { $0.name == "devices" }).map({ $0.rows > 0 }) == true
+                guard clean.ok, clean.events >= 250, clean.views.count == 7,
+                    clean.views.allSatisfy({ $0.rows > 0 || !["devices", "telemetry", "states"].contains($0.name) }),
+                    clean.views.suffix(2).allSatisfy({ $0.devices == clean.views[0].rows && $0.devicesInLog == nil })
                 else { throw Wrong("the audit says \(clean)") }
+                for (view, change) in [
+                    (
+                        "telemetry",
+                        "update telemetry_windows set count = count + 1 where device in (select min(id) from devices)"
+                    ),
+                    ("states", "delete from states where device in (select max(id) from devices)"),
+                ] {
+                    _ = try await system.texts("change \(view)", change + " returning device")
+                    let changed = try await audit(system)
+                    guard changed.findingsCount == 1, changed.findings[0].problem.contains("the view \(view) "),
+                        changed.findings[0].stream?.hasPrefix("device-") == true, changed.findings[0].version != nil
+                    else { throw Wrong("the audit of changed \(view) says \(changed)") }
+                    guard let device = changed.findings[0].stream?.dropFirst("device-".count) else { return }
+                    _ = try await Executable.run(
+                        ["replay", view, "--only", String(device), "--database-url", system.database.serverURL])
+                }
+                let sample = try await audit(system, ["--devices", "2"])
+                guard sample.ok,
+                    sample.views.suffix(2).allSatisfy({ $0.devices == 2 && $0.devicesInLog == clean.views[0].rows })
+                else { throw Wrong("the audit of a sample says \(sample)") }
                 _ = try await system.texts(
                     "change a row",
                     """
@@ -48,9 +71,9 @@ extension EndToEnd {
             }
         }
 
-        private func audit(_ system: TestedSystem) async throws -> Result {
+        private func audit(_ system: TestedSystem, _ options: [String] = []) async throws -> Result {
             let output = try await Executable.output(
-                ["audit", "check", "--json", "--database-url", system.database.serverURL])
+                ["audit", "check", "--json", "--database-url", system.database.serverURL] + options)
             return try JSONDecoder().decode(Result.self, from: Data(output.text.utf8))
         }
     }

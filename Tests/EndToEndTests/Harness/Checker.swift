@@ -58,7 +58,7 @@ struct Checker: Sendable {
         guard faults.isEmpty else { throw Wrong(faults.joined(separator: "\n")) }
     }
 
-    /// What the shipped audit proves: positions, versions, commands, snapshots, views.
+    /// What the shipped audit proves: positions, versions, commands, snapshots, and all views of all devices.
     func logIsSound() async throws {
         _ = try await Executable.run(["audit", "check", "--database-url", system.database.serverURL])
     }

@@ -122,12 +122,15 @@ actor LoadDevice {
         waiting = [:]
     }
 
+    /// A number, and two states: one that is said five times before it changes, and one that changes with each reading.
     private static func payload(_ number: Int, _ marking: Marking) -> [UInt8] {
+        let metrics =
+            #""n":\#(number),"warm":\#(number / 5 % 2 == 0),"mode":"\#(number.isMultiple(of: 2) ? "even" : "odd")""#
         let text =
             switch marking {
-            case .seqAndTime: #"{"seq":\#(number),"ts":"\#(Timestamp.now())","n":\#(number)}"#
-            case .time: #"{"ts":"\#(Timestamp.now())","n":\#(number)}"#
-            case .nothing: #"{"n":\#(number)}"#
+            case .seqAndTime: #"{"seq":\#(number),"ts":"\#(Timestamp.now())",\#(metrics)}"#
+            case .time: #"{"ts":"\#(Timestamp.now())",\#(metrics)}"#
+            case .nothing: "{\(metrics)}"
             case .allAlike: #"{"motion":true}"#
             }
         return Array(text.utf8)

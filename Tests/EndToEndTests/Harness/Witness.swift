@@ -46,6 +46,7 @@ actor Witness {
         try await requests?.check(on: system)
         var expected = await requests?.seenIn ?? [:]
         expected["devices"] = sent
+        expected["telemetry"] = sent
         for (view, history) in expected {
             // A view shows more than what these senders sent.
             let known = Set(history.acknowledged.union(history.uncertain).map(\.sender))
@@ -62,22 +63,32 @@ actor Witness {
 }
 
 extension TestedSystem {
-    /// How many operations of each sender a view has taken in, by view.
+    /// How many operations of each sender a view has taken in, by view; `live` is the generation that is asked.
     static let counts = [
-        "devices": "select id, telemetry_count from devices",
-        "accounts": "select id, version from accounts",
+        "devices": "select id, telemetry_count from devices, live where generation = number",
+        "accounts": "select id, version from accounts, live where generation = number",
         "alerts":
             // Silence comes of a clock that is turned.
-            "select device, count(*) filter (where kind = 'overheating') over (partition by device) from alerts",
-        "rollouts": "select id, 1::bigint from rollouts",
-        "rollout-devices": "select rollout || ' ' || device, 1::bigint from rollout_devices",
+            """
+        select device, count(*) filter (where kind = 'overheating') over (partition by device)
+        from alerts, live where generation = number
+        """,
+        // Of the numbered readings, each in the hour in which it was made.
+        "telemetry":
+            """
+        select device, sum(count)::bigint from telemetry_windows, live
+        where generation = number and metric = 'n' and length = 3600 group by device
+        """,
+        "rollouts": "select id, 1::bigint from rollouts, live where generation = number",
+        "rollout-devices":
+            "select rollout || ' ' || device, 1::bigint from rollout_devices, live where generation = number",
     ]
 
     func counts(of view: String) async throws -> [String: Int] {
         let statement = Statement(
             "counts of \(view)",
-            (Self.counts[view] ?? "")
-                + " where generation = (select live_generation from projections where name = '\(view)')")
+            "with live (number) as (select live_generation from projections where name = '\(view)') "
+                + (Self.counts[view] ?? ""))
         let rows = try await pool.withConnection { try await $0.query(statement(), timeout: .seconds(30)) }
         var counts: [String: Int] = [:]
         for row in rows { counts[try row.text(0)] = Int(try row.int8(1)) }
