@@ -32,7 +32,15 @@ extension StatesProjection: RangedProjection {
     package static func holds(_ row: StateHour, _ part: StateHour) -> Bool { true }
 
     package static func summary(of row: StateHour) -> String {
-        "\(row.facts.count) facts, \(row.provisional.count) provisional, \(row.connectivity.count) of connectivity, "
-            + "runs \(row.runsText)"
+        "facts of versions \(versions(row.facts.map(\.version))), provisional \(versions(row.provisional.map(\.version))), "
+            + "connectivity \(versions(row.connectivity.map(\.version))), runs \(row.runsText)"
+    }
+
+    /// The first and the last.
+    private static func versions(_ all: [Int64]) -> String {
+        if all.isEmpty { return "none" }
+        guard all.count > 16 else { return all.map(String.init).joined(separator: " ") }
+        return all.prefix(8).map(String.init).joined(separator: " ") + " ... "
+            + all.suffix(8).map(String.init).joined(separator: " ") + " (\(all.count))"
     }
 }
