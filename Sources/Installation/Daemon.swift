@@ -8,6 +8,7 @@ protocol Daemon: Sendable {
     /// Asks for a clean stop that does not wait for clients.
     var stopSignal: CInt { get }
     var patience: Patience { get }
+    var logBounds: LogBounds { get }
     /// What changes as long as a stop that takes long gets on, for example the size of what is being saved.
     var stopProgress: Int { get }
 
@@ -21,6 +22,7 @@ protocol Daemon: Sendable {
 
 extension Daemon {
     var patience: Patience { Patience() }
+    var logBounds: LogBounds { LogBounds() }
     var stopProgress: Int { 0 }
 }
 
@@ -50,21 +52,4 @@ struct DaemonCommand: Sendable {
     let arguments: [String]
     let folder: String
     let user: ServiceUser
-}
-
-/// The file that takes what a server program prints.
-enum DaemonLog {
-    /// Opens for appending; what has grown past 16 MiB is put aside as `<path>.1`.
-    static func open(_ path: String) throws(InstallationError) -> CInt {
-        var status = stat()
-        if stat(path, &status) == 0, status.st_size > 16 << 20 { rename(path, path + ".1") }
-        let file = Foundation.open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw .failed(path) }
-        return file
-    }
-
-    static func lastLines(of path: String) -> String {
-        let lines = (PrivateFiles.read(path) ?? "").split(separator: "\n")
-        return lines.suffix(5).joined(separator: "\n")
-    }
 }

@@ -72,6 +72,18 @@ package actor DaemonProcess {
         try await start()
     }
 
+    /// Keeps what the program prints within its bounds, from now on until this is cancelled.
+    func boundLog() async {
+        let bounds = daemon.logBounds
+        repeat {
+            do throws(InstallationError) {
+                try DaemonLog.bound(daemon.log, bounds)
+            } catch {
+                logger.warning("log not cut", metadata: ["program": "\(name)", "reason": "\(error)"])
+            }
+        } while (try? await Task.sleep(for: bounds.look)) != nil
+    }
+
     func send(_ signal: CInt) throws(InstallationError) {
         guard let running else { throw .notRunning(program: name) }
         running.send(signal)
@@ -86,7 +98,7 @@ package actor DaemonProcess {
             return process
         }
         let command = try await daemon.prepare()
-        let log = try DaemonLog.open(daemon.log)
+        let log = try DaemonLog.open(daemon.log, bounds: daemon.logBounds)
         defer { close(log) }
         let process = try Launch(
             executable: command.executable, arguments: command.arguments, folder: command.folder,

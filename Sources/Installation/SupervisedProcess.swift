@@ -70,6 +70,7 @@ package struct SupervisedProcess: Service {
                 try? await gracefulShutdown()
                 if !running.hasEnded { await process.stop() }
             }
+            group.addTask { await process.boundLog() }
             let ending = await running.ended()
             group.cancelAll()
             return ending
