@@ -24,6 +24,7 @@ package struct BrokerFiles: Sendable {
     let user: ServiceUser
     let isGuarded: Bool
     let givenDeviceAuthority: String?
+    private let givenGuard: String?
     var certificates: BrokerCertificates {
         BrokerCertificates(folder: folder + "/tls", user: user, givenDeviceAuthority: givenDeviceAuthority)
     }
@@ -42,9 +43,10 @@ package struct BrokerFiles: Sendable {
     }
 
     init(
-        in installation: String, isGuarded: Bool, deviceAuthority: String? = nil
+        in installation: String, isGuarded: Bool, deviceAuthority: String? = nil, releasedGuard: String? = nil
     ) throws(InstallationError) {
         givenDeviceAuthority = deviceAuthority
+        givenGuard = releasedGuard
         let wanted = URL(fileURLWithPath: installation).path + "/mosquitto"
         try PrivateFiles.makeFolder(wanted, mode: 0o711)
         folder = try canonicalPath(wanted)
@@ -62,9 +64,25 @@ package struct BrokerFiles: Sendable {
         try PrivateFiles.write(gatewayPassword + "\n", to: guardPassword, owner: user)
         if withTLS { try await certificates.complete() }
         guard isGuarded else { return }
-        let library = try Programs.brokerGuard()
+        let library = try releasedGuard()
         guard let code = FileManager.default.contents(atPath: library) else { throw .failed(library) }
         try PrivateFiles.write(Array(code), to: guardLibrary, mode: 0o644)
+    }
+
+    /// Whether a broker that was left running has loaded another guard than this release brings; false if nobody can tell.
+    ///
+    /// Its copy is never written over, only replaced: what it has loaded is the file that is there, or one that is gone.
+    func hasOtherGuard(_ pid: Int32) -> Bool {
+        guard isGuarded, let released = try? releasedGuard(),
+            let wanted = FileManager.default.contents(atPath: released)
+        else { return false }
+        return ProcessTable.holds(pid, removed: guardLibrary)
+            || FileManager.default.contents(atPath: guardLibrary) != wanted
+    }
+
+    private func releasedGuard() throws(InstallationError) -> String {
+        if let givenGuard { return givenGuard }
+        return try Programs.brokerGuard()
     }
 
     /// Nobody but the guard decides who may come in and what they may do; without it everybody may do everything.

@@ -44,7 +44,14 @@ struct Leftovers: Sendable {
     /// One that runs as it would be started now.
     var asWanted: RunningProcess?
     /// Those that must stop before.
-    var others: [RunningProcess] = []
+    var others: [Superseded] = []
+}
+
+/// One that was left running and cannot go on as it is.
+struct Superseded: Sendable {
+    let process: RunningProcess
+    /// What the log says of it.
+    let reason: String
 }
 
 struct DaemonCommand: Sendable {

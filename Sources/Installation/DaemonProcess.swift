@@ -91,7 +91,13 @@ package actor DaemonProcess {
 
     private func takeOverOrLaunch() async throws(InstallationError) -> RunningProcess {
         let left = daemon.leftovers()
-        for other in left.others { await end(other) }
+        for other in left.others {
+            // Its clients notice: it is told whatever else is.
+            logger.warning(
+                "stopped, to be started anew",
+                metadata: ["program": "\(name)", "pid": "\(other.process.pid)", "reason": "\(other.reason)"])
+            await end(other.process)
+        }
         if let process = left.asWanted {
             try await waitUntilReady(process)
             logger.info("taken over", metadata: ["program": "\(name)", "pid": "\(process.pid)"])

@@ -70,7 +70,8 @@ extension PostgresCluster: Daemon {
         let left = RunningProcess(adopting: file.pid) { ProcessTable.workingFolder(of: file.pid) == data }
         guard let left else { return Leftovers() }
         // If the folder has been moved while the server was running, its clients would look in the wrong place.
-        return file.socketFolder == socketFolder ? Leftovers(asWanted: left) : Leftovers(others: [left])
+        guard file.socketFolder != socketFolder else { return Leftovers(asWanted: left) }
+        return Leftovers(others: [Superseded(process: left, reason: "its folder has been moved")])
     }
 
     func prepare() async throws(InstallationError) -> DaemonCommand {

@@ -18,12 +18,14 @@ package struct PrivateBroker: Sendable {
     ///   - tls: a second port, with TLS by a certificate of the installation's own authority.
     ///   - certificates: a third port, with TLS too, at which devices prove themselves by certificates.
     ///   - deviceAuthority: a file of authorities that sign those, instead of the installation's own.
+    ///   - guardLibrary: the BrokerGuard to load, instead of the one beside this program.
     ///   - isGuarded: false for a broker that lets everybody do everything, for measuring what the guard costs.
     package init(
         in folder: String, port: PortCheck, tls: PortCheck? = nil, certificates: PortCheck? = nil,
-        deviceAuthority: String? = nil, isGuarded: Bool = true, logger: Logger
+        deviceAuthority: String? = nil, guardLibrary: String? = nil, isGuarded: Bool = true, logger: Logger
     ) throws(InstallationError) {
-        files = try BrokerFiles(in: folder, isGuarded: isGuarded, deviceAuthority: deviceAuthority)
+        files = try BrokerFiles(
+            in: folder, isGuarded: isGuarded, deviceAuthority: deviceAuthority, releasedGuard: guardLibrary)
         self.port = port.number
         address = port.address
         tlsPort = tls?.number
@@ -76,8 +78,8 @@ private struct BrokerDaemon: Daemon {
         for pid in ProcessTable.working(in: files.data) {
             let left = RunningProcess(adopting: pid) { ProcessTable.commandLine(of: pid).dropFirst() == arguments[...] }
             guard let left else { continue }
-            if PrivateFiles.read(files.configuration) == configuration { return Leftovers(asWanted: left) }
-            all.others.append(left)
+            guard let reason = reasonToReplace(pid) else { return Leftovers(asWanted: left) }
+            all.others.append(Superseded(process: left, reason: reason))
         }
         return all
     }
@@ -87,6 +89,12 @@ private struct BrokerDaemon: Daemon {
         try port.check()
         try tls?.check()
         try certificates?.check()
+    /// Nil for one that would be started the same now.
+    private func reasonToReplace(_ pid: Int32) -> String? {
+        if PrivateFiles.read(files.configuration) != configuration { return "its settings have changed" }
+        return files.hasOtherGuard(pid) ? "it has loaded the guard of another release" : nil
+    }
+
         try await files.complete(withTLS: tls != nil || certificates != nil)
         try PrivateFiles.write(configuration, to: files.configuration, owner: files.user)
         OpenFiles.allowMany()

@@ -64,6 +64,46 @@ import Testing
         await after.remove()
     }
 
+    @Test func `left running with the guard of another release is replaced once, and keeps what waits in it`()
+        async throws
+    {
+        let (log, before) = (KeptLog(), try await ThrowawayBroker.start())
+        try await subscribe(to: before, session: "keeper", topic: "devices/+/telemetry")
+        try await publish(to: before, as: before.gateway, message: "kept")
+        // Another file, and as good a library.
+        let released = before.folder + "/released.so"
+        let code = try Data(contentsOf: URL(fileURLWithPath: before.files.guardLibrary))
+        try (code + Data([0])).write(to: URL(fileURLWithPath: released))
+        func upgraded() throws -> ThrowawayBroker {
+            try .prepare(in: before.folder, port: before.port, guardLibrary: released, logger: log.logger)
+        }
+
+        let after = try upgraded()
+        try await after.start()
+        let pid = try #require(await after.broker.process.running).pid
+        #expect(await before.broker.process.running == nil)
+        #expect(log.count(of: "stopped, to be started anew") == 1)
+        let next = try upgraded()
+        try await next.start()
+        #expect(await next.broker.process.running?.pid == pid)
+        #expect(log.count(of: "stopped, to be started anew") == 1)
+        let kept = try await received(by: next.gateway, from: next, topic: "devices/+/telemetry", session: "keeper")
+        #expect(kept == "devices/d1/telemetry kept")
+        await next.remove()
+    }
+
+    @Test func `left running is replaced if the file of the guard that it has loaded is gone`() async throws {
+        let before = try await ThrowawayBroker.start()
+        let library = URL(fileURLWithPath: before.files.guardLibrary)
+        // As if a start had been killed between the new guard and the new broker.
+        let code = try Data(contentsOf: library)
+        try code.write(to: library, options: .atomic)
+        let after = try ThrowawayBroker.prepare(in: before.folder, port: before.port)
+        try await after.start()
+        #expect(await before.broker.process.running == nil)
+        await after.remove()
+    }
+
     @Test func `keeps a session's messages over a restart`() async throws {
         let broker = try await ThrowawayBroker.start()
         try await subscribe(to: broker, session: "keeper", topic: "devices/+/telemetry")

@@ -28,7 +28,7 @@ final class SlowDaemon: Daemon {
         patience: Patience, stopsAfter: Int? = 0, replacing left: [RunningProcess] = [],
         isUp: @escaping @Sendable () -> Bool = { true }
     ) throws {
-        self.left = Leftovers(others: left)
+        self.left = Leftovers(others: left.map { Superseded(process: $0, reason: "it is slow") })
         folder = try ThrowawayFolder.make()
         log = folder + "/log"
         self.patience = patience

@@ -1,5 +1,5 @@
 package import Installation
-import Logging
+package import Logging
 
 /// A Mosquitto of one test, on a free port; it vanishes with the test process, or with `remove()`.
 package struct ThrowawayBroker: Sendable {
@@ -26,7 +26,7 @@ package struct ThrowawayBroker: Sendable {
     /// One that does not run yet; `folder` lies in a `ThrowawayFolder`.
     package static func prepare(
         in folder: String, port: Int, isGuarded: Bool = true, tlsPort: Int? = nil, certificatePort: Int? = nil,
-        deviceAuthority: String? = nil
+        deviceAuthority: String? = nil, guardLibrary: String? = nil, logger: Logger = quiet
     ) throws -> ThrowawayBroker {
         let port = PortCheck(port, for: "MQTT", flag: "--mqtt-port", variable: "FLEETLOG_MQTT_PORT")
         let tls = tlsPort.map {
@@ -39,7 +39,7 @@ package struct ThrowawayBroker: Sendable {
         }
         let broker = try PrivateBroker(
             in: folder, port: port, tls: tls, certificates: certificates,
-            deviceAuthority: deviceAuthority, isGuarded: isGuarded, logger: quiet)
+            deviceAuthority: deviceAuthority, guardLibrary: guardLibrary, isGuarded: isGuarded, logger: logger)
         return ThrowawayBroker(broker: broker, folder: folder)
     }
 
