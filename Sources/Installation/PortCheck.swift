@@ -17,6 +17,11 @@ package struct PortCheck: Sendable, Equatable {
         self.variable = variable
     }
 
+    /// The same listener at another port.
+    func with(_ number: Int) -> PortCheck {
+        PortCheck(number, at: address, for: purpose, flag: flag, variable: variable)
+    }
+
     /// Throws if nobody could listen there now.
     package func check() throws(InstallationError) {
         guard let port = UInt16(exactly: number), port > 0 else {

@@ -34,9 +34,14 @@ package struct PrivateBroker: Sendable {
             BrokerDaemon(files: files, port: port, tls: tls, certificates: certificates), logger: logger)
     }
 
-    /// Whether a broker of this folder was last told to listen there.
-    package static func listened(on port: Int, in folder: String) -> Bool {
-        PrivateFiles.read(folder + "/mosquitto/mosquitto.conf")?.contains("\nlistener \(port) ") ?? false
+    /// Whether a broker of this folder was left running with that port; `folder` is a path without symbolic links.
+    static func isListening(on port: Int, in folder: String) -> Bool {
+        let configuration = folder + "/mosquitto/mosquitto.conf"
+        let isTold = PrivateFiles.read(configuration)?.contains("\nlistener \(port) ") ?? false
+        return isTold
+            && ProcessTable.working(in: folder + "/mosquitto/data").contains {
+                ProcessTable.commandLine(of: $0).dropFirst() == ["-c", configuration]
+            }
     }
 
     /// The port at which the broker of this folder was last told to let devices in by certificate.
@@ -84,17 +89,17 @@ private struct BrokerDaemon: Daemon {
         return all
     }
 
-    func prepare() async throws(InstallationError) -> DaemonCommand {
-        let program = try Programs.mosquitto()
-        try port.check()
-        try tls?.check()
-        try certificates?.check()
     /// Nil for one that would be started the same now.
     private func reasonToReplace(_ pid: Int32) -> String? {
         if PrivateFiles.read(files.configuration) != configuration { return "its settings have changed" }
         return files.hasOtherGuard(pid) ? "it has loaded the guard of another release" : nil
     }
 
+    func prepare() async throws(InstallationError) -> DaemonCommand {
+        let program = try Programs.mosquitto()
+        try port.check()
+        try tls?.check()
+        try certificates?.check()
         try await files.complete(withTLS: tls != nil || certificates != nil)
         try PrivateFiles.write(configuration, to: files.configuration, owner: files.user)
         OpenFiles.allowMany()

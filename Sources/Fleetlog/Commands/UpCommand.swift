@@ -20,12 +20,13 @@ struct UpCommand: AsyncParsableCommand {
 
     @Option(
         help:
-            "Port of the broker for MQTT over TLS, 0 for none; default 8883 if it is free. (FLEETLOG_MQTT_TLS_PORT)")
+            "Port of the broker for MQTT over TLS, 0 for none; default 8883, or another if that is in use. (FLEETLOG_MQTT_TLS_PORT)"
+    )
     var mqttTLSPort: Int?
 
     @Option(
         help:
-            "Port of the broker at which devices prove themselves by X.509 certificates, 0 for none; default 8884 if it is free. (FLEETLOG_MQTT_CERTIFICATE_PORT)"
+            "Port of the broker at which devices prove themselves by X.509 certificates, 0 for none; default 8884, or another if that is in use. (FLEETLOG_MQTT_CERTIFICATE_PORT)"
     )
     var mqttCertificatePort: Int?
 
@@ -92,13 +93,14 @@ private struct Foundation {
     private let broker: PrivateBroker
     private let tls: PortCheck?
     private let certificates: PortCheck?
+    private let portNotices: [String]
     /// What to say about TLS.
     var tlsHints: [String] {
         let authority = broker.files.certificateAuthority
         return [
             tls.map { "MQTT over TLS: port \($0.number), with --cafile \(authority)" },
             certificates.map { "MQTT by certificate: port \($0.number), after fleetlog devices certify DEVICE" },
-        ].compactMap { $0 }
+        ].compactMap { $0 } + portNotices
     }
 
     /// Starts both servers, or takes over those that an earlier process has left; nothing keeps running if it throws.
@@ -115,18 +117,20 @@ private struct Foundation {
             variable: "FLEETLOG_HTTP_PORT")
         let folder = try InstallationFolder(taking: path)
         try httpPort.check()
+        var notices: [String] = []
         let tls = try Self.port(
             tlsPort, usually: 8_883, at: host, in: folder.path, for: "MQTT over TLS", flag: "--mqtt-tls-port",
-            variable: "FLEETLOG_MQTT_TLS_PORT")
+            variable: "FLEETLOG_MQTT_TLS_PORT", &notices)
         let certificates = try Self.port(
             certificatePort, usually: 8_884, at: host, in: folder.path, for: "MQTT by certificate",
-            flag: "--mqtt-certificate-port", variable: "FLEETLOG_MQTT_CERTIFICATE_PORT")
+            flag: "--mqtt-certificate-port", variable: "FLEETLOG_MQTT_CERTIFICATE_PORT", &notices)
+        for notice in notices { logger.warning("not the usual port", metadata: ["reason": "\(notice)"]) }
         let foundation = Foundation(
             path: folder.path, folder: folder, postgres: try PrivatePostgres(in: folder.path, logger: logger),
             broker: try PrivateBroker(
                 in: folder.path, port: mqttPort, tls: tls, certificates: certificates,
                 deviceAuthority: sources.value("device-ca-file")?.text, logger: logger), tls: tls,
-            certificates: certificates)
+            certificates: certificates, portNotices: notices)
         do {
             // The broker first: it needs a port, which somebody else may have.
             try await foundation.broker.start()
@@ -141,7 +145,7 @@ private struct Foundation {
     /// Nobody who asks for it is let down silently; nobody who does not is kept from starting by it.
     private static func port(
         _ given: Int?, usually: Int, at host: String, in folder: String, for purpose: String, flag: String,
-        variable: String
+        variable: String, _ notices: inout [String]
     ) throws -> PortCheck? {
         let text = ProcessInfo.processInfo.environment[variable] ?? ""
         guard let wanted = given ?? (text.isEmpty ? usually : Int(text)), (0...65_535).contains(wanted) else {
@@ -149,10 +153,10 @@ private struct Foundation {
         }
         guard wanted > 0 else { return nil }
         let port = PortCheck(wanted, at: host, for: purpose, flag: flag, variable: variable)
-        let isDefault = given == nil && text.isEmpty
-        // A broker that an earlier process has left holds its port itself.
-        if isDefault, !PrivateBroker.listened(on: wanted, in: folder), (try? port.check()) == nil { return nil }
-        return port
+        guard given == nil, text.isEmpty else { return port }
+        let choice = PortChoice(usually: port, in: folder)
+        if let notice = choice.notice { notices.append(notice) }
+        return choice.port
     }
 
     func stop() async {
