@@ -95,6 +95,7 @@ var targets: [Target] = [
             .embedInCode("0041-last-readings.sql"),
             .embedInCode("0042-position-near.sql"),
             .embedInCode("0043-departures.sql"),
+            .embedInCode("0044-ended-credentials.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

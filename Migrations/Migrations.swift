@@ -45,6 +45,7 @@ package enum Migrations {
         ("0041-last-readings", text(PackageResources._041_last_readings_sql)),
         ("0042-position-near", text(PackageResources._042_position_near_sql)),
         ("0043-departures", text(PackageResources._043_departures_sql)),
+        ("0044-ended-credentials", text(PackageResources._044_ended_credentials_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

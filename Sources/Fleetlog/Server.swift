@@ -139,6 +139,7 @@ struct Server {
             progress: progress, readiness: ServerReadiness(pool: pool, mqtt: mqtt), metrics: metrics, logger: logger)
 
         let purge = AcceptancePurge(pool: pool, window: settings.commandWindow, logger: logger)
+        let credentialPurge = EndedCredentialPurge(pool: pool, logger: logger)
         let driftWatch = DriftWatch(
             [
                 .init(devices, store: store, snapshots: snapshots), .init(accounts, store: store, snapshots: snapshots),
@@ -159,7 +160,7 @@ struct Server {
         services = [
             pool, store, feed, snapshots, devices, accounts, alerts, rollouts, devicesView, accountsView, alertsView,
             telemetryView, statesView, rolloutsView, rolloutDevicesView, viewWatch, rebuilder, viewCount, pasts, sealer,
-            purge,
+            purge, credentialPurge,
             driftWatch, diskWatch,
             catalog, pump,
             dispatcher,

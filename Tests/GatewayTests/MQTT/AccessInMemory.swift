@@ -15,6 +15,8 @@ final class AccessInMemory: DeviceAccessSource {
         var learned: [LearnedKey] = []
         /// Up to which revision somebody has followed the changes.
         var followed: Int64 = 0
+        var isAway = false
+        var refused = 0
     }
 
     private let state = Mutex(State())
@@ -38,6 +40,18 @@ final class AccessInMemory: DeviceAccessSource {
             state.all[device] = DeviceAccess(device: device, revision: state.revision, state: access, keys: keys)
         }
     }
+
+    /// While it is away nobody can ask it for changes.
+    var isAway: Bool {
+        get { state.withLock { $0.isAway } }
+        set { state.withLock { $0.isAway = newValue } }
+    }
+
+    /// How often it was asked while it was away.
+    var refused: Int { state.withLock { $0.refused } }
+
+    /// As if the device's keys had ended, so long ago that nothing tells of it any more.
+    func forgetKeys(of device: String) { state.withLock { $0.all[device]?.keys = [] } }
 
     /// As if the database were of an earlier time.
     func restore(_ earlier: AccessInMemory) {
@@ -64,7 +78,11 @@ final class AccessInMemory: DeviceAccessSource {
     }
 
     func changes(after revision: Int64, limit: Int) async throws -> [DeviceAccess] {
-        state.withLock { state in
+        try state.withLock { state in
+            if state.isAway {
+                state.refused += 1
+                throw Unreachable()
+            }
             state.followed = max(state.followed, revision)
             return Array(
                 state.all.values.filter { $0.revision > revision }.sorted { $0.revision < $1.revision }.prefix(limit))
@@ -84,3 +102,5 @@ final class AccessInMemory: DeviceAccessSource {
         }
     }
 }
+
+private struct Unreachable: Error {}

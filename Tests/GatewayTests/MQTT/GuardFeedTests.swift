@@ -101,6 +101,35 @@ import Testing
         }
     }
 
+    @Test func `learns what has ended while the database could not be asked, also if that is forgotten`() async throws {
+        let (broker, access) = (try await ThrowawayBroker.start(), AccessInMemory())
+        let thread = try PollThread(name: "feeding")
+        defer { thread.shutdown() }
+        access.set("d1", keys: "secret")
+        access.set("d2", keys: "secret")
+        let feed = GuardFeed(
+            to: broker.gatewayAddress, server: "s1", reserved: [], limit: DeviceLimit(), source: access,
+            memory: .milliseconds(1_500), on: thread, logger: GatewayHarness.logger, hear: { _ in })
+        let device = broker.address("d1", "secret")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await feed.runUntilCancelled() }
+            try await eventually { (try? await Publisher(to: device, on: thread)) != nil }
+            access.isAway = true
+            access.forgetKeys(of: "d1")
+            let asked = access.refused
+            try await eventually("it is away for longer than the database remembers") { access.refused > asked + 2 }
+            let isKnown = (try? await Publisher(to: device, on: thread)) != nil
+            #expect(isKnown)
+            access.isAway = false
+            try await eventually("the ended key is refused") {
+                (try? await Publisher(to: device, on: thread)) == nil
+            }
+            _ = try await Publisher(to: broker.address("d2", "secret"), on: thread)
+            group.cancelAll()
+        }
+        await broker.remove()
+    }
+
     @Test func `reports to the server that is left when the one that came last has gone`() async throws {
         let limit = DeviceLimit(messagesPerMinute: 60, messageBurst: 5)
         try await Self.with(limit: limit) { harness, access in

@@ -18,6 +18,7 @@ package actor GuardFeed: CredentialChanges {
     private static let messageDevices = 500
     /// How often changes of other servers, and keys whose time has run out, are looked for.
     private static let interval = Duration.seconds(1)
+    package static let memory = Duration.seconds(1_800)
     /// How long a change waits for a table that is being sent.
     private static let patience = Duration.seconds(5)
 
@@ -29,6 +30,7 @@ package actor GuardFeed: CredentialChanges {
     private let source: any DeviceAccessSource
     private let hear: @Sendable (ReceivedMessage) -> Void
     private let thread: PollThread
+    private let memory: Duration
     private let logger: Logger
     private var state = State.filling
     private var waiters: [CheckedContinuation<Void, Never>] = []
@@ -38,10 +40,12 @@ package actor GuardFeed: CredentialChanges {
     ///   - reserved: client ids that nobody but the gateway may take.
     ///   - limit: what a device may send where it and its type say nothing else.
     ///   - catalog: what the types say.
+    ///   - memory: for how long the database surely remembers which keys have ended.
     ///   - hear: called with what the guard says; must not wait.
     package init(
         to address: BrokerAddress, server: String, reserved: [String], limit: DeviceLimit,
-        catalog: TelemetryCatalog? = nil, source: any DeviceAccessSource, on thread: PollThread, logger: Logger,
+        catalog: TelemetryCatalog? = nil, source: any DeviceAccessSource, memory: Duration = GuardFeed.memory,
+        on thread: PollThread, logger: Logger,
         hear: @escaping @Sendable (ReceivedMessage) -> Void
     ) {
         self.address = address
@@ -50,6 +54,7 @@ package actor GuardFeed: CredentialChanges {
         self.limit = limit
         self.catalog = catalog
         self.source = source
+        self.memory = memory
         self.hear = hear
         self.thread = thread
         self.logger = logger
@@ -128,6 +133,8 @@ package actor GuardFeed: CredentialChanges {
                 continue
             }
             isAway = false
+            // Of what has ended meanwhile some may be forgotten: the next connection brings everything anew.
+            guard now - looked < memory else { throw LongAway() }
             if let last = changes.last {
                 try await link.send(.update(changes, limit: resolved(by: schemas)))
                 revision = last.revision
@@ -198,4 +205,8 @@ package actor GuardFeed: CredentialChanges {
         state = next
         releaseWaiters()
     }
+}
+
+private struct LongAway: Error, CustomStringConvertible {
+    let description = "Postgres could not be asked for so long that keys may have ended unseen"
 }
