@@ -32,7 +32,9 @@ struct ProjectionStep<P: WideProjection>: Sendable {
         }
         do {
             let (statements, result) = try await folded(events, onto: opened[4], stuck: opened[3], after: position)
+            Failpoint.reached(.projectionFolded)
             _ = try await connection.run(statements + [Statement.commit()])
+            Failpoint.reached(.projectionStored)
             return .moved(stuck: result.failures.count, lateness: result.lateness ?? Lateness())
         } catch {
             if connection.isUsable { _ = try? await connection.query(Statement.rollback()) }

@@ -23,6 +23,28 @@
     /// The acknowledgements of a round have left.
     case roundAcknowledged
 
+    // A message that its device cannot take yet.
+    /// Messages are parked, and not acknowledged.
+    case messagesParked
+    /// Parked messages were read, and none of them is applied.
+    case parkedRead
+    /// A parked message is applied; if no event came of it, it is still there.
+    case parkedApplied
+    /// A parked message is gone, and those behind it are still there.
+    case parkedRemoved
+
+    // A snapshot.
+    /// States are encoded, and nothing of them is stored.
+    case snapshotEncoded
+    /// Snapshots are stored, and those that they make surplus are gone.
+    case snapshotStored
+
+    // A page of the log on its way into a view.
+    /// A page is folded in memory, in a transaction that has moved the checkpoint only.
+    case projectionFolded
+    /// Rows and checkpoint are stored, and nobody was told.
+    case projectionStored
+
     // A workflow's step.
     /// Timers were found due, and none has fired.
     case timerDue
@@ -46,6 +68,50 @@
     case deliverySent
     /// Attempts have ended in the ledger too.
     case deliveryMarked
+
+    // What the broker is to hand to a device.
+    /// The broker has configurations, and the outbox does not know.
+    case configurationPublished
+    /// The outbox knows that the broker has configurations.
+    case configurationDelivered
+    /// The broker has commands of devices; neither their streams nor the outbox know.
+    case commandsPublished
+    /// The devices' streams say that commands were sent, and the outbox does not know.
+    case commandsNoted
+    /// The outbox knows that the broker has commands.
+    case commandsDelivered
+
+    // Firmware at the broker.
+    /// It is written down whose message devices are to have, and the broker has none of them.
+    case firmwareHeld
+    /// The broker has firmware messages, and their rollout does not know.
+    case firmwarePublished
+    /// A rollout knows which devices were notified, and delivery has not moved on.
+    case firmwareNotified
+    /// Delivery has moved on behind what it has done.
+    case firmwareMoved
+    /// The messages of devices that have ended are gone from the broker, and the ledger still has them.
+    case firmwareEnded
+    /// The ledger does not have them any more either.
+    case firmwareReleased
+    /// The messages of devices that have departed are gone from the broker, and nobody knows.
+    case withdrawalPublished
+    /// Their rollout knows that they have failed, and the ledger still has their messages.
+    case withdrawalReported
+    /// The ledger does not have them any more, and the departures are to be looked at still.
+    case withdrawalReleased
+    /// Nothing is left of the departures.
+    case withdrawalSettled
+
+    // The seals of the log.
+    /// Full blocks and their nodes are stored, and no head covers them.
+    case blocksSealed
+    /// A head is signed in memory only.
+    case headSigned
+    /// A head is stored, with the letters about it, and is not in the file of heads.
+    case headStored
+    /// A head is in the file of heads too.
+    case headPublished
 
     // Telemetry on its way out of the log.
     /// The states at the floors of a page of streams are stored, and none of their events has left.
@@ -74,6 +140,16 @@
     case rebuildSwapped
     /// Some rows of a dropped generation are gone.
     case generationDropping
+
+    // A view as it was.
+    /// A past view is folded, and what is in memory of it is not stored.
+    case pastFolded
+    /// All rows of a past view are stored, and nobody knows that it is whole.
+    case pastStored
+    /// A past view can be asked, and its builder has not let go of the others.
+    case pastReady
+    /// The rows of a past view for which nobody asks are gone, and it is still listed.
+    case pastDropped
 
     /// Kills the process if it is armed for this place, the condition holds, and it is the time that was asked for.
     @inlinable package static func reached(_ point: Failpoint, if condition: @autoclosure () -> Bool = true) {

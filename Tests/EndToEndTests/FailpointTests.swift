@@ -43,6 +43,15 @@ extension EndToEnd {
                     case .rebuildBegun, .rebuildFolded, .rebuildStored, .rebuildCompared, .rebuildSwapping,
                         .rebuildSwapped, .generationDropping:
                         nil
+                    // StepByStepDeathTests does.
+                    case .messagesParked, .parkedRead, .parkedApplied, .parkedRemoved, .snapshotEncoded,
+                        .snapshotStored, .projectionFolded, .projectionStored, .configurationPublished,
+                        .configurationDelivered, .commandsPublished, .commandsNoted, .commandsDelivered,
+                        .firmwareHeld, .firmwarePublished, .firmwareNotified, .firmwareMoved, .firmwareEnded,
+                        .firmwareReleased, .withdrawalPublished, .withdrawalReported, .withdrawalReleased,
+                        .withdrawalSettled, .blocksSealed, .headSigned, .headStored, .headPublished, .pastFolded,
+                        .pastStored, .pastReady, .pastDropped:
+                        nil
                     }
                 }
             }
@@ -69,6 +78,14 @@ extension EndToEnd {
                 }
                 try await Checker(system: system).viewsEqualRebuild()
             }
+        }
+
+        @Test func `is killed at each failpoint there is, here or in another suite`() {
+            let tried =
+                Way.allCases.flatMap { $0.failpoints.map(\.point) } + `A view that is rebuilt`.tried
+                + `Old telemetry that leaves`.deaths.map(\.point)
+                + `Servers of which each is killed one step after the last`.tried.map(\.point)
+            #expect(Set(Failpoint.allCases).subtracting(tried).isEmpty)
         }
 
         /// The last of the devices reports what leads to alerts; the others have done so.

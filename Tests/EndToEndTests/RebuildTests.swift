@@ -33,11 +33,15 @@ extension EndToEnd {
         }
 
         // The rows of `telemetry` are copied into its table, others are inserted.
-        @Test(arguments: [
-            ("devices", Failpoint.rebuildBegun), ("devices", .rebuildFolded), ("devices", .rebuildStored),
+        private static let rebuilding: [(view: String, point: Failpoint)] = [
+            ("devices", .rebuildBegun), ("devices", .rebuildFolded), ("devices", .rebuildStored),
             ("devices", .rebuildCompared), ("devices", .rebuildSwapping), ("devices", .rebuildSwapped),
             ("telemetry", .rebuildFolded), ("telemetry", .rebuildStored), ("telemetry", .rebuildSwapping),
-        ])
+        ]
+        private static let dropping = Failpoint.generationDropping
+        static let tried = rebuilding.map(\.point) + [dropping]
+
+        @Test(arguments: rebuilding)
         func `by a server that is killed in the middle is finished by the next`(
             _ view: String, _ point: Failpoint
         ) async throws {
@@ -111,7 +115,7 @@ extension EndToEnd {
                 guard text.contains("24 events"), text.contains("identical") else { throw Wrong(text) }
                 let dropping = try await Executable.output(
                     ["projections", "drop-previous", "devices"] + url,
-                    environment: ["FLEETLOG_FAILPOINT": "generationDropping"])
+                    environment: ["FLEETLOG_FAILPOINT": Self.dropping.rawValue])
                 guard !dropping.succeeded else { throw Wrong("the command was not killed: \(dropping.text)") }
                 try await system.serversAreDisconnected()
                 _ = try await Executable.run(["replay", "devices"] + url)

@@ -7,7 +7,7 @@ import Testing
 extension EndToEnd {
     @Suite(.timeLimit(.minutes(3))) struct `Old telemetry that leaves` {
         /// Each after what the ones before have left; the first two concern events without a class.
-        private static let deaths: [(point: Failpoint, count: Int)] = [
+        static let deaths: [(point: Failpoint, count: Int)] = [
             (.retentionFloorsRaised, 1), (.retentionDeleted, 1), (.retentionAnnounced, 1), (.retentionDetached, 1),
             (.retentionFinished, 1), (.retentionFloorsRaised, 2),
         ]

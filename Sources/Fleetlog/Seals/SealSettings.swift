@@ -14,14 +14,26 @@ struct SealSettings: Sendable {
         _ = try keyFile?.keys()
     }
 
-    /// Adds the head to the file of heads, if there is to be one.
+    /// Adds the head to the file of heads, if there is to be one and it is not the last there.
     func keep(_ head: SignedHead, logger: Logger) {
         guard let headsFile else { return }
+        let text = Data((head.note + "\n").utf8)
         do {
-            try append(Data((head.note + "\n").utf8), to: headsFile)
+            if !Self.ends(headsFile, with: text) { try append(text, to: headsFile) }
         } catch {
             logger.error("A signed head cannot be added to its file", metadata: ["reason": "\(error)"])
         }
+    }
+
+    /// False of what cannot be read, such as a pipe: a head that is there twice does no harm.
+    private static func ends(_ path: String, with text: Data) -> Bool {
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard let length = try? file.seekToEnd(), length >= UInt64(text.count),
+            (try? file.seek(toOffset: length - UInt64(text.count))) != nil
+        else { return false }
+        return (try? file.readToEnd()) == text
     }
 
     private func append(_ data: Data, to path: String) throws {

@@ -100,6 +100,7 @@ package struct PastBuilder: Service {
         var reason: String?
         do {
             try await fold(asked, projection)
+            Failpoint.reached(.pastStored)
         } catch Failure.tooLong {
             let what = asked.stream == nil ? "the log" : "its events"
             reason = "to fold \(what) up to there takes longer than \(bounds.time)"
@@ -116,6 +117,7 @@ package struct PastBuilder: Service {
         let end = PastStatements.end(
             .int4(asked.generation), .text(reason == nil ? "ready" : "failed"), reason.map { .text($0) } ?? .null)
         _ = try await pool.withConnection { try await $0.query(end) }
+        Failpoint.reached(.pastReady, if: reason == nil)
     }
 
     private func fold<P: WideProjection>(_ asked: Asked, _ projection: P.Type) async throws {
@@ -132,6 +134,7 @@ package struct PastBuilder: Service {
             try await store(shard, asked.generation)
             shard.forget()
         }
+        Failpoint.reached(.pastFolded)
         try await store(shard, asked.generation)
     }
 
@@ -185,6 +188,7 @@ package struct PastBuilder: Service {
         for (generation, name) in dropped {
             guard let projection = projections.first(where: { $0.name == name }) else { continue }
             try await delete(generation, of: projection)
+            Failpoint.reached(.pastDropped)
             _ = try await pool.withConnection { try await $0.query(PastStatements.forget(.int4(generation))) }
         }
     }

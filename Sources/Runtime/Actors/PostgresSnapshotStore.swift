@@ -107,6 +107,7 @@ package final class PostgresSnapshotStore: SnapshotStore, Service {
             streams, .int8Array(snapshots.map(\.version)), .int4Array(snapshots.map(\.stateVersion)),
             .nullableTimestampArray(snapshots.map(\.recordedTime)),
             .int4Array(snapshots.map { Int32($0.uncompressedSize) }), .bytesArray(snapshots.map(\.data)))
+        Failpoint.reached(.snapshotEncoded)
         do {
             _ = try await pool.withConnection { connection in
                 let rows = try await connection.query(SnapshotStatements.places(streams), timeout: .seconds(30))
@@ -115,6 +116,7 @@ package final class PostgresSnapshotStore: SnapshotStore, Service {
                     .textArray(surplus.map(\.stream)), .int8Array(surplus.map(\.version)))
                 return try await connection.run(surplus.isEmpty ? [store] : [store, thin], timeout: .seconds(30))
             }
+            Failpoint.reached(.snapshotStored)
             written.increment(by: snapshots.count)
             plainBytes.increment(by: snapshots.reduce(0) { $0 + $1.uncompressedSize })
             packedBytes.increment(by: snapshots.reduce(0) { $0 + $1.data.count })

@@ -39,7 +39,7 @@ package struct LogSealer: Service {
     ///   - lease: see ``PostgresLease`` with the role ``LeaseRole/seals``.
     ///   - keys: those that sign, the one in force first, asked for at each head; none if nothing is to be signed.
     ///   - announcing: what else is written in the transaction that stores a head.
-    ///   - publish: is given each head when it is stored.
+    ///   - publish: is given each head when it is stored, and the newest again when this server gets the role.
     package init(
         pool: PostgresPool, lease: any Lease, keys: @escaping @Sendable () throws -> [SealKey], pace: Pace = Pace(),
         now: @escaping @Sendable () -> Timestamp = { .now() },
@@ -70,6 +70,8 @@ package struct LogSealer: Service {
     private func lead() async {
         do {
             var term = try await SealingTerm(pool)
+            // Whoever stored it may have died before it was published.
+            if let newest = term.newestHead { await announce(newest) }
             while true {
                 try await round(&term)
                 try await Task.sleep(for: pace.round)
@@ -86,11 +88,16 @@ package struct LogSealer: Service {
         try await term.seal(through: head)
         sealed.record(term.sealedPosition)
         if isDue(term.newestHead, head), case let keys = try keys(), !keys.isEmpty {
-            await publish(try await term.sign(at: head, now(), with: keys, announcing: announcing))
+            await announce(try await term.sign(at: head, now(), with: keys, announcing: announcing))
         }
         guard let newest = term.newestHead else { return }
         signed.record(newest.size)
         signedTime.record(Double(newest.time.microseconds) / 1e6)
+    }
+
+    private func announce(_ head: SignedHead) async {
+        await publish(head)
+        Failpoint.reached(.headPublished)
     }
 
     private func isDue(_ newest: SignedHead?, _ head: Int64) -> Bool {

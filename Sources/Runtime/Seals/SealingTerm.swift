@@ -37,12 +37,16 @@ package struct SealingTerm {
                 open.append(leaf.hash ?? .emptyLeaf)
                 if open.blocks.count == Self.blocksAtOnce {
                     try await store.store(open)
+                    Failpoint.reached(.blocksSealed)
                     open.forgetClosed()
                     frontier = open.frontier
                 }
             }
         }
-        if !open.blocks.isEmpty { try await store.store(open) }
+        if !open.blocks.isEmpty {
+            try await store.store(open)
+            Failpoint.reached(.blocksSealed)
+        }
         frontier = open.frontier
     }
 
@@ -58,7 +62,9 @@ package struct SealingTerm {
             for leaf in leaves { tree.append(leaf.hash ?? .emptyLeaf) }
         }
         let signed = try SignedHead(size: head, root: tree.root, time: time, signedBy: keys)
+        Failpoint.reached(.headSigned)
         try await store.store(signed, with: try announcing(signed))
+        Failpoint.reached(.headStored)
         newestHead = signed
         return signed
     }

@@ -10,17 +10,20 @@ extension TestedSystem {
     }
 
     /// The devices that find a firmware message at the broker.
-    func devicesWithFirmware() async throws -> Set<String> {
+    func devicesWithFirmware() async throws -> Set<String> { Set(try await retained("firmware").keys) }
+
+    /// What the broker retains for each device under a name.
+    func retained(_ name: String) async throws -> [String: String] {
         let connection = try await connectAsGateway()
-        try await connection.subscribe(to: "devices/+/firmware")
+        try await connection.subscribe(to: "devices/+/\(name)")
         // What is retained comes before what is published after the subscription.
-        let end = "devices/end/firmware"
+        let end = "devices/end/\(name)"
         _ = try await connection.publish(Array("end".utf8), to: end)
-        var devices: Set<String> = []
+        var messages: [String: String] = [:]
         while let packet = try await connection.packet(until: .now + .seconds(10)) {
-            guard case .published(let topic, _, _) = packet else { continue }
-            if topic == end { return devices }
-            devices.insert(String(topic.split(separator: "/")[1]))
+            guard case .published(let topic, let payload, _) = packet else { continue }
+            if topic == end { return messages }
+            messages[String(topic.split(separator: "/")[1])] = String(decoding: payload, as: UTF8.self)
         }
         throw Wrong("the end of the retained messages did not come")
     }

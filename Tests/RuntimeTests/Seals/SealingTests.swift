@@ -221,6 +221,29 @@ import Testing
         }
     }
 
+    @Test func `have their newest head published again by who gets the role, since nobody else may have done so`()
+        async throws
+    {
+        try await PostgresLog.with { log in
+            let key = try Self.key()
+            try await Self.fill(log, 10)
+            let head = try await Self.seal(log, [key])
+            let published = Mutex([SignedHead]())
+            let sealer = LogSealer(
+                pool: log.pool,
+                lease: PostgresLease(
+                    .seals, url: try DatabaseURL(log.database.serverURL), on: log.thread, server: "next",
+                    logger: TestPostgres.quiet),
+                keys: { [key] }, now: { Self.time }, publish: { head in published.withLock { $0.append(head) } },
+                logger: TestPostgres.quiet)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await sealer.run() }
+                try await eventually("the head is published") { published.withLock { $0 } == [head] }
+                group.cancelAll()
+            }
+        }
+    }
+
     @Test func `are made by the server that has the role, and signed as time passes`() async throws {
         try await PostgresLog.with { log in
             let key = try Self.key()

@@ -62,8 +62,11 @@ struct CommandDelivery: Sendable {
             if !queued.isEmpty { sent.append((device.id, [.noting(sent: queued, at: now)])) }
         }
         try await delivery.link.publish(messages)
+        Failpoint.reached(.commandsPublished, if: !messages.isEmpty)
         try await note(sent)
+        Failpoint.reached(.commandsNoted, if: !sent.isEmpty)
         try await outbox.delivered(delivered)
+        Failpoint.reached(.commandsDelivered)
         return waiting.count
     }
 

@@ -52,7 +52,9 @@ struct ConfigurationDelivery: Sendable {
             }
         }
         try await delivery.link.publish(messages)
+        Failpoint.reached(.configurationPublished, if: !messages.isEmpty)
         try await outbox.delivered(readable)
+        Failpoint.reached(.configurationDelivered, if: !readable.isEmpty)
         return waiting.count
     }
 }

@@ -44,8 +44,10 @@ struct FirmwareDelivery: Sendable {
             try await withdraw()
             let page = try await subscription.page(after: position)
             if page.end == position { continue }
-            for (rollout, work) in works(of: page.events) { try await carryOut(work, of: rollout) }
+            let works = works(of: page.events)
+            for (rollout, work) in works { try await carryOut(work, of: rollout) }
             guard try await ledger.move(from: position, to: page.end) else { return }
+            Failpoint.reached(.firmwareMoved, if: !works.isEmpty)
             position = page.end
             progressed()
         }
@@ -89,7 +91,9 @@ struct FirmwareDelivery: Sendable {
             let held = try await ledger.held(devices, by: rollout)
             if held.isEmpty { continue }
             try await link.publish(held.map { .noFirmware(for: $0) })
+            Failpoint.reached(.firmwareEnded)
             try await ledger.release(held, by: rollout)
+            Failpoint.reached(.firmwareReleased)
         }
     }
 
@@ -98,9 +102,12 @@ struct FirmwareDelivery: Sendable {
         let excluded = try await excluded(due, from: state.account)
         let devices = due.filter { excluded[$0] == nil }
         try await ledger.hold(devices, by: rollout)
+        Failpoint.reached(.firmwareHeld, if: !devices.isEmpty)
         try await link.publish(devices.map { .firmware(for: $0, of: rollout, state) })
+        Failpoint.reached(.firmwarePublished, if: !devices.isEmpty)
         let attempts = places.map { "\(state.devices.ids[$0]):\(state.devices[$0].attempt)" }
         try await send(.markNotified(due), to: rollout, as: attempts)
+        Failpoint.reached(.firmwareNotified)
         for place in places {
             guard let reason = excluded[state.devices.ids[place]] else { continue }
             try await report(reason, of: place, in: rollout, state)
@@ -119,13 +126,17 @@ struct FirmwareDelivery: Sendable {
                 let excluded = try await excluded(departures.map(\.device), from: state.account)
                 let gone = excluded.keys.sorted()
                 try await link.publish(gone.map { .noFirmware(for: $0) })
+                Failpoint.reached(.withdrawalPublished, if: !gone.isEmpty)
                 for device in gone {
                     guard let place = state.devices.place(of: device), let reason = excluded[device] else { continue }
                     try await report(reason, of: place, in: rollout, state)
                 }
+                Failpoint.reached(.withdrawalReported, if: !gone.isEmpty)
                 try await ledger.release(gone, by: rollout)
+                Failpoint.reached(.withdrawalReleased, if: !gone.isEmpty)
             }
             try await ledger.settle(departures)
+            Failpoint.reached(.withdrawalSettled)
         }
     }
 

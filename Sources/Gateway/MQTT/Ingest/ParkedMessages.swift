@@ -91,6 +91,7 @@ actor ParkedMessages {
             for message in messages { subtract(1, from: message.device) }
             throw error
         }
+        Failpoint.reached(.messagesParked)
     }
 
     /// Tries again and again until cancelled.
@@ -120,11 +121,14 @@ actor ParkedMessages {
                     if mayBeFound, onTheWay[device] == nil, queues[device]?.count == count { queues[device] = nil }
                     return progressed
                 }
+                Failpoint.reached(.parkedRead)
                 for (id, parked) in page {
                     queues[device]?.oldest = parked.receivedTime
                     guard await isApplied(parked, id) else { return progressed }
+                    Failpoint.reached(.parkedApplied)
                     // The count is of what is applied: were it left as it is, all that follows would be parked for good.
                     guard await isRemoved(id) else { return progressed }
+                    Failpoint.reached(.parkedRemoved)
                     subtract(1, from: device)
                     progressed = true
                 }
