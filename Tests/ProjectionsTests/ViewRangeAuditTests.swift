@@ -18,7 +18,7 @@ extension PostgresLog {
             bounds: bounds)
         var findings = AuditFindings()
         var steps = 0
-        let report = try await audit.run(sample: sample, &findings) { _ in steps += 1 }
+        let report = try await audit.run(sample: sample, &findings) { _, _ in steps += 1 }
         if let parts { #expect(steps == parts) }
         return (findings, report)
     }

@@ -74,7 +74,9 @@ struct AuditCheckCommand: AsyncParsableCommand {
                 [TelemetryProjection.self, StatesProjection.self], of: TelemetryProjection.category, store: log.store,
                 pool: log.pool)
             let head = report.head
-            let compared = try await ranges.run(sample: count, &report.findings) { bars.devices.report($0, of: head) }
+            let compared = try await ranges.run(sample: count, &report.findings) {
+                bars.devices.report($0, of: $1 ?? head)
+            }
             bars.devices.finish()
             return AuditResult(
                 report,

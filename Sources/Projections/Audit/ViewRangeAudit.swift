@@ -44,25 +44,28 @@ package struct ViewRangeAudit: Sendable {
 
     private static func comparison<P: RangedProjection>(of projection: P.Type) -> any RangeComparison { RangeFold<P>() }
 
-    /// - Parameter sample: streams that are compared, chosen at random; all if nil.
+    /// - Parameters:
+    ///   - sample: streams that are compared, chosen at random; all if nil.
+    ///   - progress: told of the events that were read; of a sample, of the streams done and how many they are.
     /// - Throws: `PostgresError`, `EventStoreError`; ``RebuildError/unknownProjection``.
     package func run(
-        sample: Int? = nil, _ findings: inout AuditFindings, progress: (_ events: Int64) -> Void = { _ in }
+        sample: Int? = nil, _ findings: inout AuditFindings,
+        progress: (_ done: Int64, _ all: Int64?) -> Void = { _, _ in }
     ) async throws -> Report {
         var work = self
         var events: Int64 = 0
         if let sample {
             let (chosen, count) = try await work.choose(sample)
-            for id in chosen {
+            for (index, id) in chosen.enumerated() {
                 _ = try await work.compare(StreamRange(only: id), &findings, &events)
-                progress(events)
+                progress(Int64(index + 1), Int64(chosen.count))
             }
             return Report(views: work.comparisons.map(\.compared), streamsInLog: count)
         }
         var rest = StreamRange(from: "", before: nil)
         while true {
             let next = try await work.compare(rest, &findings, &events)
-            progress(events)
+            progress(events, nil)
             guard let next else { return Report(views: work.comparisons.map(\.compared), streamsInLog: nil) }
             rest = StreamRange(from: next, before: nil)
         }
