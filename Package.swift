@@ -96,6 +96,7 @@ var targets: [Target] = [
             .embedInCode("0042-position-near.sql"),
             .embedInCode("0043-departures.sql"),
             .embedInCode("0044-ended-credentials.sql"),
+            .embedInCode("0045-alerts-by-severity.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -10,6 +10,7 @@ import urllib.parse
 
 FILES = pathlib.Path(__file__).parents[2] / "Sources/Gateway/Page"
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+GRAVITY = ["info", "warning", "critical"]
 POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 
@@ -160,9 +161,11 @@ class Answer(http.server.BaseHTTPRequestHandler):
             for name in ("devices", "accounts", "alerts", "rollouts")], "next": None})
 
     def alerts(self):
-        """The newest first."""
+        """The newest first, or the gravest."""
         wanted = [item for item in self.server.alerts if item["state"] == self.query.get("state", item["state"])]
-        self.list("alerts", sorted(wanted, key=lambda item: item["raisedTime"], reverse=True), lambda item: item["raisedTime"])
+        gravest = self.query.get("sort") == "-severity"
+        key = lambda item: f"{GRAVITY.index(item['severity']) if gravest else 0} {item['raisedTime']}"
+        self.list("alerts", sorted(wanted, key=key, reverse=True), key)
 
     def list(self, view, items, key=None):
         position, limit = self.server.place(view), int(self.query.get("limit", 100))

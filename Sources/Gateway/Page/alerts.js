@@ -151,7 +151,7 @@ function tally({ wereRead, openCount, hasMoreOpen }) {
 /** What the list does not show. */
 function beyond(shown, known, hasMore) {
   if (shown === 0) return "There are more; they are being read.";
-  const whole = hasMore ? `the newest ${count(known)}; there are more` : count(known);
+  const whole = hasMore ? `${count(known)} that were read; there are more` : count(known);
   return `The ${count(shown)} most urgent of ${whole}. All of them: /api/v1/alerts`;
 }
 

@@ -103,10 +103,10 @@ async function post(path, body = {}) {
   return text ? JSON.parse(text) : null;
 }
 
-/** Alerts that are not over, at most about `most` of each state, the newest first. */
+/** Alerts that are not over, at most about `most` of each state: of the open ones the gravest, of those seen the newest. */
 export async function alerts(most) {
   // One after the other: what is acknowledged meanwhile is then in both, not in neither.
-  const open = await listed("/api/v1/alerts", { state: "open" }, most);
+  const open = await listed("/api/v1/alerts", { state: "open", sort: "-severity" }, most);
   const seen = await listed("/api/v1/alerts", { state: "acknowledged" }, most);
   return {
     found: [...open.found, ...seen.found], hasMoreOpen: open.hasMore, hasMore: open.hasMore || seen.hasMore,

@@ -166,7 +166,7 @@ export class Overview {
       (quarantined ? `, ${view.count(quarantined)} quarantined` : "") + (retired ? `, ${view.count(retired)} retired` : "");
     $("tile-head").textContent = view.count(fleet.head);
     const account = this.context.session?.account;
-    $("tile-head-note").textContent = account ? `events of ${account}` : "events in the log";
+    $("tile-head-note").textContent = account ? `events of all accounts; ${account} sees its own` : "events in the log";
   }
 
   #tick() {

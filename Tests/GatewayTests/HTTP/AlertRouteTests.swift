@@ -131,7 +131,31 @@ extension TestGateway {
         }
     }
 
-    @Test(arguments: ["?state=unraised", "?state=", "?kind=silence", "?after=x", "?limit=0"])
+    @Test func `is gravest first if that is asked of open ones, page by page`() async throws {
+        try await TestGateway.with { gateway in
+            for (id, severity) in [("a", Severity.info), ("b", .critical), ("c", .warning), ("d", .critical)] {
+                try await gateway.raise(id, severity: severity)
+            }
+            try await gateway.raise("e", severity: .critical)
+            try await gateway.clear("e")
+            let path = "/api/v1/alerts?state=open&sort=-severity&limit=2"
+            let first = try await gateway.ask("GET", path)
+            #expect(first.items.compactMap { $0["id"] as? String } == ["d", "b"])
+            let cursor = try #require(first[text: "next"])
+            let second = try await gateway.ask("GET", "\(path)&after=\(cursor)")
+            #expect(second.items.compactMap { $0["id"] as? String } == ["c", "a"])
+            // A cursor belongs to its order.
+            for order in ["", "&sort=-raised"] {
+                let other = try await gateway.ask("GET", "/api/v1/alerts?state=open\(order)&after=\(cursor)")
+                #expect(other.status == 400 && other.isProblem)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "?state=unraised", "?state=", "?kind=silence", "?after=x", "?limit=0", "?sort=severity", "?sort=-severity",
+        "?sort=-severity&state=cleared",
+    ])
     func `refuses a question it does not know`(_ query: String) async throws {
         try await TestGateway.with { gateway in
             let reply = try await gateway.ask("GET", "/api/v1/alerts\(query)")

@@ -53,14 +53,15 @@ final class FoldedQueries: FleetQueries {
     }
 
     func alerts(
-        _ filter: AlertFilter, scope: AccountScope, after place: AlertPlace?, limit: Int
+        _ filter: AlertFilter, by order: AlertOrder, scope: AccountScope, after place: AlertPlace?, limit: Int
     ) async throws(QueryError) -> [AlertRow] {
         let rows = try await events("alert").compactMap { _, events in AlertRow(events) }
         return Array(
             rows.filter { row in
                 scope.includes(row.account) && filter.state.map { $0 == row.state } ?? true
-                    && filter.device.map { $0 == row.device } ?? true && place.map { row.isAfter($0) } ?? true
-            }.sorted { $1.isAfter($0.place) }.prefix(limit))
+                    && filter.device.map { $0 == row.device } ?? true
+                    && place.map { row.isAfter($0, by: order) } ?? true
+            }.sorted { $1.isAfter($0.place, by: order) }.prefix(limit))
     }
 
     func alert(_ id: String, scope: AccountScope) async throws(QueryError) -> AlertRow? {
@@ -138,8 +139,9 @@ extension AlertRow {
         self = row
     }
 
-    /// Whether it comes later in a list that is newest first.
-    fileprivate func isAfter(_ place: AlertPlace) -> Bool {
-        (raisedTime, id) < (place.raisedTime, place.id)
+    /// Whether it comes later in a list of that order.
+    fileprivate func isAfter(_ place: AlertPlace, by order: AlertOrder) -> Bool {
+        if order == .gravestFirst, severity != place.severity { return severity < place.severity }
+        return (raisedTime, id) < (place.raisedTime, place.id)
     }
 }

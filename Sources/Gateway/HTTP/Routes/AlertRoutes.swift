@@ -20,22 +20,23 @@ struct AlertRoutes: Sendable {
     }
 
     private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        try exchange.query.allow(["state", "device", "account", "after", "limit"] + PastQuestion.parameters)
+        try exchange.query.allow(["state", "device", "account", "sort", "after", "limit"] + PastQuestion.parameters)
         let filter = AlertFilter(state: try Self.state(exchange.query["state"]), device: exchange.query["device"])
         let scope = try caller.scope.narrowed(by: exchange.query["account"])
-        let (after, limit) = (try AlertCursor.decode(exchange.query["after"]), try exchange.query.limit())
+        let order = try Self.order(exchange.query["sort"], filter)
+        let (after, limit) = (try order.place(exchange.query["after"]), try exchange.query.limit())
         let position = try await past.position(exchange.query)
         let views: any FleetQueries =
             if let position { try await past.views(["alerts"], asOf: position) } else { queries }
         let found: [AlertRow]
         do throws(QueryError) {
-            found = try await views.alerts(filter, scope: scope, after: after, limit: limit + 1)
+            found = try await views.alerts(filter, by: order, scope: scope, after: after, limit: limit + 1)
         } catch {
             throw Problem(error)
         }
         let rows = found.prefix(limit)
         for account in Set(rows.map(\.account)) { exchange.shows(of: account) }
-        let next = found.count > limit ? rows.last.map { AlertCursor.encode($0.place) } : nil
+        let next = found.count > limit ? rows.last.map { order.cursor($0.place) } : nil
         return try .json(
             ListAnswer(items: rows.map { AlertAnswer($0) }, next: next),
             headers: exchange.positionHeader(asOf: position))
@@ -47,6 +48,15 @@ struct AlertRoutes: Sendable {
             throw .malformed("state", "state must be open, acknowledged or cleared.")
         }
         return state
+    }
+
+    private static func order(_ text: String?, _ filter: AlertFilter) throws(Problem) -> AlertOrder {
+        switch text {
+        case nil, "-raised": return .newestFirst
+        case "-severity" where filter.state == .open: return .gravestFirst
+        case "-severity": throw .malformed("sort", "Only open alerts are sorted by severity: give state=open too.")
+        default: throw .malformed("sort", "sort must be -raised or -severity.")
+        }
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
@@ -129,18 +139,25 @@ struct AlertRoutes: Sendable {
     }
 }
 
-/// The opaque cursor of the list of alerts, which is ordered by time and id.
-private enum AlertCursor {
-    static func encode(_ place: AlertPlace) -> String {
-        ListCursor.encode("\(place.raisedTime.microseconds) \(place.id)", of: "alerts")
+/// The opaque cursors of the lists of alerts, one for each order.
+extension AlertOrder {
+    private var list: String {
+        switch self {
+        case .newestFirst: "alerts"
+        case .gravestFirst: "alerts by severity"
+        }
     }
 
-    static func decode(_ text: String?) throws(Problem) -> AlertPlace? {
-        guard let plain = try ListCursor.decode(text, of: "alerts") else { return nil }
-        let parts = plain.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, let microseconds = Int64(parts[0]) else {
-            throw .malformed("after", "after must be what an earlier answer gave as next.")
-        }
-        return AlertPlace(raisedTime: Timestamp(microseconds: microseconds), id: String(parts[1]))
+    fileprivate func cursor(_ place: AlertPlace) -> String {
+        ListCursor.encode("\(place.severity.rawValue) \(place.raisedTime.microseconds) \(place.id)", of: list)
+    }
+
+    fileprivate func place(_ text: String?) throws(Problem) -> AlertPlace? {
+        guard let plain = try ListCursor.decode(text, of: list) else { return nil }
+        let parts = plain.split(separator: " ", maxSplits: 2)
+        guard parts.count == 3, let severity = Severity(rawValue: String(parts[0])), let microseconds = Int64(parts[1])
+        else { throw .malformed("after", "after must be what an earlier answer gave as next.") }
+        return AlertPlace(
+            severity: severity, raisedTime: Timestamp(microseconds: microseconds), id: String(parts[2]))
     }
 }
