@@ -20,6 +20,7 @@ guard *guard_create(const char *gateway_user, const char *gateway_password) {
     guard_sessions_init(&made->sessions, made->hash_key);
     memcpy(made->gateway_user, gateway_user, strlen(gateway_user) + 1);
     guard_digest(gateway_password, strlen(gateway_password), made->gateway_digest);
+    made->arrival_key = guard_arrival_key(gateway_password);
     return made;
 }
 

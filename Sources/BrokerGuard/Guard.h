@@ -1,6 +1,7 @@
 #ifndef GUARD_GUARD_H
 #define GUARD_GUARD_H
 
+#include "Arrival.h"
 #include "DeviceTable.h"
 #include "PenaltyTable.h"
 #include "SessionTable.h"
@@ -60,7 +61,7 @@ typedef struct {
     guard_table table;
     guard_sessions sessions;
     guard_penalties penalties;
-    guard_hash_key hash_key;
+    guard_hash_key hash_key, arrival_key;
     uint64_t boot;
     char gateway_user[guard_user_limit + 1];
     uint8_t gateway_digest[GUARD_DIGEST_BYTES];

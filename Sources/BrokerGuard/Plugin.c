@@ -157,8 +157,8 @@ static int on_message(int event, void *data, void *context) {
     if (guard_is_gateway(self->guard, mosquitto_client_username(message->client))) return MOSQ_ERR_SUCCESS;
     // The connection ends: the message is not acknowledged.
     if (!may_carry(self, message->client, message->properties)) return MOSQ_ERR_UNKNOWN;
-    char arrival[24];
-    snprintf(arrival, sizeof arrival, "%llu", (unsigned long long)now().unix_ms);
+    char arrival[guard_arrival_room];
+    guard_write_arrival(self->guard->arrival_key, message->topic, now().unix_ms, arrival);
     int added = mosquitto_property_add_string_pair(
         &message->properties, MQTT_PROP_USER_PROPERTY, GUARD_ARRIVAL_PROPERTY, arrival);
     return added == MOSQ_ERR_NOMEM ? MOSQ_ERR_NOMEM : MOSQ_ERR_SUCCESS;

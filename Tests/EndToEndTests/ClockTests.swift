@@ -23,10 +23,40 @@ extension EndToEnd {
 
         /// Publishes with a property under the guard's name, as a device might to claim another arrival.
         private func forged(_ payload: String, to topic: String) -> [UInt8] {
-            let pair = MQTTPacket.text("fleetlog-arrival") + MQTTPacket.text("1600000000000")
             let body =
-                MQTTPacket.text(topic) + MQTTPacket.word(1) + [UInt8(pair.count + 1), 0x26] + pair + Array(payload.utf8)
+                MQTTPacket.text(topic) + MQTTPacket.word(1) + [UInt8(claim.count)] + claim + Array(payload.utf8)
             return MQTTPacket.packet(0x32, body)
+        }
+
+        /// The property, as whoever knows its name would write it.
+        private var claim: [UInt8] {
+            [0x26] + MQTTPacket.text("fleetlog-arrival") + MQTTPacket.text("1600000000000:0123456789abcdef")
+        }
+
+        @Test func `is when a server read it if it comes as a will, whatever arrival the device claims in it`()
+            async throws
+        {
+            try await TestedSystem.with { system in
+                let server = try await system.start()
+                let device = try await system.api(server).register("will")
+                let before = Timestamp.now()
+                do {
+                    _ = try await system.open(
+                        MQTTLogin(
+                            user: device.id, password: device.apiKey,
+                            will: .init(
+                                topic: "devices/\(device.id)/telemetry", payload: Array(#"{"w":1}"#.utf8),
+                                properties: claim)))
+                }
+                let api = system.api(server)
+                try await eventually("the will is in the view") {
+                    try await api.device(device.id).telemetryCount == 1
+                }
+                let seen = try await api.send("GET", "/api/v1/devices/\(device.id)").value(Device.self)
+                guard let time = seen.readings["w"].flatMap({ Timestamp($0.time) }),
+                    before - .milliseconds(20) <= time, time <= Timestamp.now()
+                else { throw Wrong("it is dated \(seen.readings)") }
+            }
         }
 
         @Test func `is its arrival at the broker if the device says none, however late a server reads it`() async throws

@@ -242,7 +242,24 @@ static void a_load_that_lacks_a_message_does_not_count(void) {
     guard_destroy(guard);
 }
 
+// The gateway's tests have the same words: both must write them alike.
+static void the_arrival_bears_a_tag_of_password_topic_and_time(void) {
+    guard *guard = guard_create("fleetlog", "secret");
+    check(guard != NULL);
+    char said[guard_arrival_room], other[guard_arrival_room];
+    guard_write_arrival(guard->arrival_key, "devices/d1/telemetry", 1700000000000, said);
+    check(strcmp(said, "1700000000000:2741792a6954af4a") == 0);
+    guard_write_arrival(guard->arrival_key, "devices/device-7/telemetry", 1700000000000, other);
+    check(strcmp(other, "1700000000000:70bd3ccdc17be7c1") == 0);
+    guard_write_arrival(guard_arrival_key("another"), "devices/d1/telemetry", 1700000000000, other);
+    check(strcmp(said, other) != 0);
+    guard_write_arrival(guard->arrival_key, "", UINT64_MAX, said);
+    check(strlen(said) == 37);
+    guard_destroy(guard);
+}
+
 int main(void) {
+    the_arrival_bears_a_tag_of_password_topic_and_time();
     a_message_carries_little_beside_its_payload();
     who_often_carries_too_much_is_kept_out_for_a_while();
     what_a_message_carries_counts_as_its_bytes_do();

@@ -9,7 +9,7 @@
 // What the plugin tells the gateway's connections that said hello, and the last of them.
 #define GUARD_STATUS_TOPIC "fleetlog/guard/status"
 #define GUARD_REPORT_TOPIC "fleetlog/guard/report"
-// The user property that says when a message came, in milliseconds since 1970.
+// The user property that says when a message came: milliseconds since 1970, and a tag.
 #define GUARD_ARRIVAL_PROPERTY "fleetlog-arrival"
 
 #endif

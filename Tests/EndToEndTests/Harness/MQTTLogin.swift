@@ -4,6 +4,8 @@ struct MQTTLogin: Sendable {
         var topic: String
         var payload: [UInt8]
         var isRetained = false
+        /// With version 5 only; 127 bytes at most.
+        var properties: [UInt8] = []
     }
 
     var user: String?
@@ -35,8 +37,8 @@ struct MQTTLogin: Sendable {
         if let will { flags |= will.isRetained ? 0x2c : 0x0c }
         var body = MQTTPacket.text("MQTT") + [version, flags, 0, 0] + expiry + MQTTPacket.text(clientID)
         if let will {
-            body += properties + MQTTPacket.text(will.topic) + MQTTPacket.word(UInt16(will.payload.count))
-            body += will.payload
+            body += version == 5 ? [UInt8(will.properties.count)] + will.properties : []
+            body += MQTTPacket.text(will.topic) + MQTTPacket.word(UInt16(will.payload.count)) + will.payload
         }
         for text in [user, password] { body += text.map { MQTTPacket.text($0) } ?? [] }
         return MQTTPacket.packet(0x10, body)

@@ -17,7 +17,7 @@ final class MosquittoClient {
         var keepAlive: Int32
     }
 
-    let inbox = MosquittoInbox()
+    let inbox: MosquittoInbox
     let usesTLS: Bool
     private let handle: OpaquePointer
     private let address: BrokerAddress
@@ -28,6 +28,7 @@ final class MosquittoClient {
 
     init(_ address: BrokerAddress, _ options: Options) throws(MQTTError) {
         guard Self.library == MOSQ_ERR_SUCCESS.rawValue else { throw .lost(reason: "libmosquitto does not start") }
+        inbox = MosquittoInbox(arrivals: ArrivalProperty(password: address.password))
         // The inbox outlives the handle, so the callbacks may hold it without owning it.
         let context = Unmanaged.passUnretained(inbox).toOpaque()
         guard let handle = mosquitto_new(options.clientID, options.cleanStart, context) else {
@@ -154,12 +155,12 @@ final class MosquittoClient {
             guard let inbox = MosquittoInbox.of(context), let message = message?.pointee, let topic = message.topic
             else { return }
             let payload = UnsafeRawBufferPointer(start: message.payload, count: Int(message.payloadlen))
+            let name = String(cString: topic)
             inbox.messageBytes += payload.count
             inbox.messages.append(
                 ReceivedMessage(
-                    topic: String(cString: topic), payload: Array(payload),
-                    packetID: UInt16(truncatingIfNeeded: message.mid), arrival: ArrivalProperty.read(properties),
-                    contentType: ContentType(properties)))
+                    topic: name, payload: Array(payload), packetID: UInt16(truncatingIfNeeded: message.mid),
+                    arrival: inbox.arrivals.read(properties, topic: name), contentType: ContentType(properties)))
         }
     }
 }

@@ -5,6 +5,7 @@ final class MosquittoInbox {
         var sessionPresent: Bool
     }
 
+    let arrivals: ArrivalProperty
     var greeting: Greeting?
     /// One reason code a topic of the last SUBSCRIBE.
     var subscription: [Int32]?
@@ -13,6 +14,8 @@ final class MosquittoInbox {
     /// Packet ids of our own publishes that the broker has acknowledged.
     var published: [Int32] = []
     var disconnectReason: Int32?
+
+    init(arrivals: ArrivalProperty) { self.arrivals = arrivals }
 
     func takeMessages() -> [ReceivedMessage] {
         defer {
