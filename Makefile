@@ -61,7 +61,7 @@ chaos: test-packages ## break servers, Postgres, connections, disk and clocks fo
 	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) scripts/swift-test --skip-build \
 	    --filter 'PostgresContentionTests|PostgresConnectionCutTests'
 	FLEETLOG_CHAOS_SECONDS=$(CHAOS_SECONDS) $(ONE_AT_A_TIME) scripts/swift-test --skip-build \
-	    --filter 'ChaosTests|FailoverTests|KilledServerTests'
+	    --filter 'ChaosTests|ContendingServersTests|FailoverTests|KilledServerTests'
 
 test-guard: ## what the broker's guard decides, and hostile input to it for seconds, under Address Sanitizer
 	@echo "==> Testing the broker's guard"

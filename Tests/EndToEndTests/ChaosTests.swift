@@ -8,6 +8,7 @@ extension EndToEnd {
     /// For a few seconds, or for as long as `make chaos` says.
     @Suite(.timeLimit(.minutes(120))) struct `Whatever happens to servers, Postgres, connections, disk and clocks` {
         private static let length = ChaosPlan.isLong ? ChaosPlan.duration : .seconds(10)
+        private static let patience = Duration.seconds(60)
 
         @Test func `each acknowledged message and command is stored once, and all that follows from it is right`()
             async throws
@@ -30,11 +31,18 @@ extension EndToEnd {
                         prepared.isOver.store(true, ordering: .relaxed)
                         let end = ContinuousClock.now + Self.length
                         while ContinuousClock.now < end { try await place.strike() }
+                        // Where a machine is slow, the kinds that have not had their turn yet get it now.
+                        while await !place.isThrough, ContinuousClock.now < end + Self.patience {
+                            try await place.strike()
+                        }
                         try await place.recover()
                     }
                 }
+                print(await place.tally)
                 try await Checker(system: system).check(records, api: place.api)
                 try await witness.check(records, requests)
+                let missed = await place.missed
+                guard missed.isEmpty else { throw Wrong("of what is permitted here, \(missed) never struck") }
             }
             await postgres.kill()
             await disk?.remove()
@@ -47,14 +55,18 @@ extension EndToEnd {
 
         /// Half of the connections live until something else ends them.
         private static func cuts(once prepared: Preparation) -> @Sendable () -> ConnectionCutter.Cut {
-            let numbers = Mutex(SeededNumbers(stream: 8))
+            let chances = Mutex(
+                (
+                    numbers: SeededNumbers(stream: 8),
+                    deck: ShuffledDeck(Array(0..<8), numbers: SeededNumbers(stream: 10))
+                ))
             return {
                 guard prepared.isOver.load(ordering: .relaxed) else { return .never }
-                return numbers.withLock { numbers in
-                    switch Int.random(in: 0..<8, using: &numbers) {
-                    case 0: .request(.random(in: 2_000...200_000, using: &numbers))
-                    case 1: .answer(.random(in: 2_000...100_000, using: &numbers))
-                    case 2, 3: .commit(.random(in: 1...50, using: &numbers))
+                return chances.withLock { chances in
+                    switch chances.deck.deal() {
+                    case 0: .request(.random(in: 2_000...200_000, using: &chances.numbers))
+                    case 1: .answer(.random(in: 2_000...100_000, using: &chances.numbers))
+                    case 2, 3: .commit(.random(in: 1...50, using: &chances.numbers))
                     default: .never
                     }
                 }

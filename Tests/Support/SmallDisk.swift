@@ -18,9 +18,11 @@ package struct SmallDisk: Sendable {
         try await Command("/bin/mount", ["-t", "tmpfs", "-o", "size=\(megabytes)m,mode=0711", "tmpfs", folder]).run()
     }
 
-    /// Takes all the room there is.
-    package func fill() async throws {
-        _ = try await Command("/bin/dd", ["if=/dev/zero", "of=\(filler)", "bs=4k"]).output()
+    /// Takes all the room there is, and says whether it came to its end.
+    @discardableResult
+    package func fill() async throws -> Bool {
+        let output = try await Command("/bin/dd", ["if=/dev/zero", "of=\(filler)", "bs=4k"]).output()
+        return output.errors.contains("No space left on device")
     }
 
     package func makeRoom() { unlink(filler) }

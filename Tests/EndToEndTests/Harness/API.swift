@@ -37,6 +37,8 @@ struct API: Sendable {
     private static let client = {
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 32
+        // Who asks a server that is dead is to hear of it at once, and not after ten seconds of trying.
+        configuration.connectionPool.retryConnectionEstablishment = false
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 
