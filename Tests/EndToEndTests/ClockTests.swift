@@ -96,6 +96,8 @@ extension EndToEnd {
                     let said = Timestamp(events[1].time), isMeanwhile(said + .microseconds(delay)),
                     let shown = seen.readings["b"].flatMap({ Timestamp($0.time) }), isMeanwhile(shown)
                 else { throw Wrong("a reading of the future is \(events[1]), shown as \(seen)") }
+                try await system.viewsCaughtUp()
+                try await Checker(system: system).logIsSound()
             }
         }
     }

@@ -92,6 +92,31 @@ extension PostgresLog {
         }
     }
 
+    @Test func `finds nothing of readings that are to be dated anew, before it is done and after`() async throws {
+        try await withViews { log in
+            let fleet = Fleet(log)
+            try await fleet.register("h")
+            // Of a clock that was never set.
+            let live = (2..<10 as Range<Int64>).map { ($0 * 60, $0 * 60) }
+            for (made, arrival) in [(-7_200, 0), (-3_700, 1)] + live {
+                let metrics: [String: MetricValue] = ["level": .number(Double(made)), "wet": .flag(made < 0)]
+                let reading = Telemetry(
+                    metrics: metrics, seq: nil, clock: .device, arrival: noon + .seconds(arrival))
+                try await fleet.send(
+                    .recordTelemetry(reading), to: "h", at: noon + .seconds(made) - .seconds(1_795_000_000))
+                if arrival == 1 {
+                    try await log.withLiveViews { _ = try await log.viewsReachHead() }
+                    let provisional = "select count(*) from telemetry_windows where provisional is not null"
+                    #expect(try await log.number(provisional) > 0)
+                    try await log.expectSound(4)
+                }
+            }
+            try await log.withLiveViews { _ = try await log.viewsReachHead() }
+            #expect(try await log.number("select count(*) from events where type = 'ReadingsRedated'") == 1)
+            try await log.expectSound(4)
+        }
+    }
+
     @Test func `finds nothing while devices report and views go on`() async throws {
         try await withViews { log in
             try await log.withLiveViews {
