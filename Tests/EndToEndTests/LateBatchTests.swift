@@ -34,6 +34,8 @@ extension EndToEnd {
                         [.text("device-\(device.id)")]
                     ).contains { $0 != "0" }
                 }
+                try await system.viewsCaughtUp()
+                try await Checker(system: system).logIsSound()
             }
         }
     }
