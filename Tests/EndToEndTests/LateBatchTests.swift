@@ -9,6 +9,12 @@ extension EndToEnd {
             try await TestedSystem.with { system in
                 let api = system.api(try await system.start())
                 try await api.define("meter", limits: #"{"messagesPerMinute":60000,"messageBurst":500}"#)
+                let probe = try await api.register("meter-0", type: "meter")
+                try await eventually("the type's rate holds") {
+                    let readings = KeptReadings(1_500, of: probe, in: system)
+                    try await readings.sendAll()
+                    return await readings.cutOff > 0
+                }
                 let device = try await api.register("meter-1", type: "meter")
                 let buffer = KeptReadings(3_000, of: device, in: system)
                 let start = ContinuousClock.now
