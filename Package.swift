@@ -97,6 +97,7 @@ var targets: [Target] = [
             .embedInCode("0043-departures.sql"),
             .embedInCode("0044-ended-credentials.sql"),
             .embedInCode("0045-alerts-by-severity.sql"),
+            .embedInCode("0046-minutes-in-hours.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

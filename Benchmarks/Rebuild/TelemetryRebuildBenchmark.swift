@@ -4,7 +4,7 @@ import Runtime
 /// How fast the view `telemetry` is rebuilt, beside a COPY of the very rows that it writes, what that costs in memory, and how
 /// far the live view falls behind meanwhile.
 ///
-/// Each device reports once a minute, so an event makes a row for each of its metrics, and changes those of the hour.
+/// Each device reports once a minute, so an event changes a row of its hour for each of its metrics.
 struct TelemetryRebuildBenchmark {
     let events: Int64
     private static let devices = 10_000
@@ -33,6 +33,8 @@ struct TelemetryRebuildBenchmark {
             progress("telemetry: \(events) events are stored, and the live view")
             for run in 1...runs {
                 seen.plain.add(try await onSettled(servers) { try await copied($0) })
+                seen.asRows.add(
+                    try await onSettled(servers) { try await WindowsAsRows(url: $0, events: events).copied() })
                 let (rate, memory) = try await onSettled(servers) { try await rebuilt($0) }
                 seen.rebuilt.add(rate)
                 seen.memory.add(memory)
@@ -42,13 +44,14 @@ struct TelemetryRebuildBenchmark {
             return seen
         }
         try report(Measure("rebuild.telemetry.copy", unit: "events/s", of: seen.rebuilt, beside: seen.plain))
+        try report(Measure("rebuild.telemetry.rows", unit: "events/s", of: seen.rebuilt, beside: seen.asRows))
         try report(Measure("rebuild.telemetry.memory", unit: "MiB", of: seen.memory, beside: seen.memoryOfQuarter))
         try report(Measure("rebuild.telemetry.tether", unit: "ms", of: seen.tether, beside: seen.aim))
     }
 
     private struct Seen: Sendable {
         /// Events per second.
-        var (plain, rebuilt) = (Samples(), Samples())
+        var (plain, asRows, rebuilt) = (Samples(), Samples(), Samples())
         /// MiB.
         var (memory, memoryOfQuarter) = (Samples(), Samples())
         /// Milliseconds from commit to the live view, 99th percentile.
@@ -94,12 +97,7 @@ struct TelemetryRebuildBenchmark {
 
     /// Events a second whose rows are copied, in the order in which they were written; all at once would not go into memory.
     private func copied(_ url: String) async throws -> Double {
-        let size = Statement.unprepared(
-            "size", "select pg_relation_size('\(TelemetryProjection.table)') / current_setting('block_size')::bigint",
-            effect: .reads)
-        let blocks = try await BenchLog.with(url) { log in
-            Int(try await log.pool.withConnection { try await $0.query(size()) }.first?.int8(0) ?? 0)
-        }
+        let blocks = try await BenchLog.with(url) { try await TelemetryTable.blocks($0.pool) }
         return try await onThreadOfItsOwn {
             let from = try PlainConnection(url)
             let to = try PlainConnection(url)
@@ -109,7 +107,7 @@ struct TelemetryRebuildBenchmark {
                 let rows = try from.copiedOut(
                     """
                     select \(Self.generation), device, metric, length, start, account, count, minimum, maximum, last,
-                        last_time, sum, squares, unsummed, provisional
+                        last_time, sum, squares, unsummed, provisional, minutes
                     from \(TelemetryProjection.table) where ctid >= '(\(start),0)' and ctid < '(\(end),0)'
                         -- What was copied lies where there was room.
                         and generation <> \(Self.generation)

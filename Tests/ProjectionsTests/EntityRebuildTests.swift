@@ -10,13 +10,13 @@ private let strays = [
     "telemetry": [
         """
         insert into telemetry_windows select generation, device, metric, length, start - interval '1 hour', account, count,
-            minimum, maximum, last, last_time, sum, squares, unsummed, provisional
-        from telemetry_windows where device = 'a' and length = 60
+            minimum, maximum, last, last_time, sum, squares, unsummed, provisional, minutes
+        from telemetry_windows where device = 'a'
         """,
         """
         insert into telemetry_windows select generation, device, 'humidity', length, start, 'other', count,
-            minimum, maximum, last, last_time, sum, squares, unsummed, provisional
-        from telemetry_windows where device = 'a' and metric = 'level' and length = 60
+            minimum, maximum, last, last_time, sum, squares, unsummed, provisional, minutes
+        from telemetry_windows where device = 'a' and metric = 'level'
         """,
     ],
     "states": [

@@ -149,7 +149,7 @@ extension PostgresLog {
             try await log.change(
                 """
                 insert into telemetry_windows select 2, device, metric, length, start, account, count, minimum, maximum,
-                    last, last_time, sum, squares, unsummed, provisional
+                    last, last_time, sum, squares, unsummed, provisional, minutes
                 from telemetry_windows
                 """)
             try await log.change("insert into states select 2, device, start, account, facts, runs from states")
@@ -191,20 +191,20 @@ extension PostgresLog {
         try await withViews { log in
             try await log.change(
                 """
-                update telemetry_windows set maximum = 99.5 where device = 'b' and metric = 'level' and length = 60
-                    and start = (select min(start) from telemetry_windows where device = 'b' and length = 60)
+                update telemetry_windows set maximum = 99.5 where device = 'b' and metric = 'level'
+                    and start = (select min(start) from telemetry_windows where device = 'b')
                 """)
             try await log.change(
-                "delete from telemetry_windows where device = 'd' and metric = 'wet' and length = 3600")
+                "delete from telemetry_windows where device = 'd' and metric = 'wet'")
             try await log.change(
                 """
                 insert into telemetry_windows
                 select generation, device, metric || '2', length, start, account, count, minimum, maximum, last, last_time,
-                    sum, squares, unsummed, provisional
-                from telemetry_windows where device = 'f' and metric = 'wet' and length = 60
+                    sum, squares, unsummed, provisional, minutes
+                from telemetry_windows where device = 'f' and metric = 'wet'
                 """)
             let lost = try await log.number(
-                "select count(distinct start) from telemetry_windows where device = 'd' and length = 3600")
+                "select count(distinct start) from telemetry_windows where device = 'd'")
             let added = try await log.number("select count(*) from telemetry_windows where metric = 'wet2'")
             let (findings, report) = try await log.audit(rows: rows, events: events)
             try #require(findings.count == 3 && findings.first.allSatisfy { $0.law == .views }, "\(findings.first)")
@@ -213,15 +213,36 @@ extension PostgresLog {
             let problems = findings.first.map(\.problem)
             #expect(
                 problems[0].hasPrefix(
-                    "rows of the view telemetry that differ from a rebuild: 1; the first, b/default/60/"))
-            #expect(problems[0].contains("/level, holds count 1, ") && problems[0].contains("maximum 99.5"))
-            #expect(problems[0].contains(", and a rebuild makes count 1, "))
+                    "rows of the view telemetry that differ from a rebuild: 1; the first, b/default/3600/"))
+            #expect(problems[0].contains("/level, holds count ") && problems[0].contains("maximum 99.5"))
+            #expect(problems[0].contains(", and a rebuild makes count "))
             #expect(problems[1].hasPrefix("rows that the view telemetry lacks: \(lost); the first, d/default/3600/"))
             #expect(problems[1].contains("/wet, would hold count "))
             #expect(
                 problems[2].hasPrefix("rows of the view telemetry that come from no event: \(added); the first, f/"))
             #expect(problems[2].contains("/wet2, holds count "))
             #expect(report.views[0].streams == 3)
+        }
+    }
+
+    @Test func `names an hour whose minutes are those of another one, or no minutes`() async throws {
+        try await withViews { log in
+            try await log.change(
+                """
+                update telemetry_windows w set minutes = o.minutes from telemetry_windows o
+                where w.device = 'b' and o.device = 'd' and w.metric = 'level' and o.metric = w.metric
+                    and w.start = o.start and w.start = (select max(start) from telemetry_windows where device = 'b')
+                """)
+            try await log.change(
+                """
+                update telemetry_windows set minutes = '\\x0107' where device = 'f' and metric = 'level'
+                    and start = (select max(start) from telemetry_windows where device = 'f')
+                """)
+            let (findings, _) = try await log.audit()
+            let problems = findings.first.map(\.problem)
+            try #require(findings.first.map(\.stream) == ["device-b", "device-f"], "\(problems)")
+            #expect(problems[0].contains("differ from a rebuild: 1; ") && problems[0].contains(", by minutes "))
+            #expect(problems[1].contains(", cannot be read, and a rebuild makes count "))
         }
     }
 
@@ -282,15 +303,15 @@ extension PostgresLog {
                 """
                 insert into telemetry_windows
                 select generation, device, metric, length, start + n * interval '1 microsecond', account, count, minimum,
-                    maximum, last, last_time, sum, squares, unsummed, provisional
+                    maximum, last, last_time, sum, squares, unsummed, provisional, minutes
                 from telemetry_windows, generate_series(1, 6000) n
-                where device = 'd' and metric = 'level' and length = 3600
+                where device = 'd' and metric = 'level'
                     and start = (select min(start) from telemetry_windows)
                 """)
             try await log.change(
                 """
-                update telemetry_windows set length = 7 where device = 'f' and metric = 'level' and length = 3600
-                    and start = (select max(start) from telemetry_windows where device = 'f' and length = 3600)
+                update telemetry_windows set length = 7 where device = 'f' and metric = 'level'
+                    and start = (select max(start) from telemetry_windows where device = 'f')
                 """)
             let (findings, report) = try await log.audit()
             let problems = findings.first.map(\.problem)
@@ -383,7 +404,7 @@ extension PostgresLog {
                 "update telemetry_windows set maximum = -99 where device = 'b' and start <= '2026-11-22'")
             try await log.change("delete from telemetry_windows where device = 'd' and start <= '2026-11-22'")
             try await log.change(
-                "update telemetry_windows set count = count + 1 where device = 'd' and length = 60 and start > '2026-11-22' and metric = 'level'"
+                "update telemetry_windows set count = count + 1 where device = 'd' and start > '2026-11-22' and metric = 'level'"
             )
             try await log.change(
                 """

@@ -5,8 +5,10 @@ extension TelemetryProjection: RangedProjection {
     private static let rangePage = Statement(
         "page_telemetry_range",
         """
-        select \(columns) from telemetry_windows
+        select \(columns) from telemetry_windows w
         where generation = $1 and (device, metric, length, start, account) > ($2, $3, $4, $5, $6) and device < $7
+            -- Minutes of the first definition are read with their hour.
+            and length <> 60
         order by device, metric, length, start, account limit $8
         """)
 
@@ -26,22 +28,35 @@ extension TelemetryProjection: RangedProjection {
     }
 
     package static func stream(stored row: Runtime.Row) throws(PostgresError) -> String { try row.text(0) }
-    package static func stream(of row: TelemetryWindow) -> String { row.device }
-    package static func start(of row: TelemetryWindow) -> Timestamp { row.start }
+    package static func stream(of row: TelemetryHour) -> String { row.device }
+    package static func start(of row: TelemetryHour) -> Timestamp { row.start }
 
-    package static func holds(_ row: TelemetryWindow, _ part: TelemetryWindow) -> Bool {
-        let (all, some) = (row.summary, part.summary)
-        return all.count >= some.count && all.minimum <= some.minimum && all.maximum >= some.maximum
+    package static func holds(_ row: TelemetryHour, _ part: TelemetryHour) -> Bool {
+        let minutes = Dictionary(uniqueKeysWithValues: row.windows.map { ($0.start, $0.summary) })
+        return holds(row.summary, part.summary)
+            && part.windows.allSatisfy { part in minutes[part.start].map { holds($0, part.summary) } ?? false }
+    }
+
+    private static func holds(_ all: WindowSummary, _ some: WindowSummary) -> Bool {
+        all.count >= some.count && all.minimum <= some.minimum && all.maximum >= some.maximum
             && all.lastTime >= some.lastTime && all.unsummed >= some.unsummed
     }
 
-    package static func summary(of row: TelemetryWindow) -> String {
-        let numbers = row.summary
+    package static func summary(of row: TelemetryHour) -> String {
+        let minutes = row.windows.map { start, minute in
+            let number = (start.microseconds - row.start.microseconds) / 60_000_000
+            return "\(number): \(minute.count) of \(minute.minimum) to \(minute.maximum)"
+        }
+        var text = summary(of: row.summary) + ", by minutes " + minutes.joined(separator: ", ")
+        if !row.provisional.isEmpty { text += ", provisional \(ViewJSON.encode(row.provisional))" }
+        return text
+    }
+
+    private static func summary(of numbers: WindowSummary) -> String {
         var text =
             "count \(numbers.count), minimum \(numbers.minimum), maximum \(numbers.maximum), "
             + "last \(numbers.last) at \(numbers.lastTime), sum \(numbers.sum), squares \(numbers.squares)"
         if numbers.unsummed > 0 { text += ", unsummed \(numbers.unsummed)" }
-        if let provisional = row.provisional { text += ", provisional \(ViewJSON.encode(provisional))" }
         return text
     }
 }

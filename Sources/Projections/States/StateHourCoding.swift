@@ -106,16 +106,8 @@ private struct FactWriter {
     /// Times begin at the hour again.
     mutating func rewind() { lastTime = start.microseconds }
 
-    mutating func number(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
-    }
-
-    mutating func signed(_ value: Int64) { number(UInt64(bitPattern: value << 1 ^ value >> 63)) }
+    mutating func number(_ value: UInt64) { bytes.appendVariable(value) }
+    mutating func signed(_ value: Int64) { bytes.appendVariable(signed: value) }
 
     mutating func time(_ time: Timestamp) {
         signed(time.microseconds &- lastTime)
@@ -150,14 +142,13 @@ private struct FactWriter {
 private struct FactReader {
     static let wrong = PostgresError.decoding(.init(column: 3, wanted: "the facts of an hour", found: "other bytes"))
 
-    private let bytes: [UInt8]
+    private var reader: VariableLengthReader
     private let start: Timestamp
-    private var place = 0
     private var lastTime: Int64
     private var lastVersion: Int64 = 0
 
     init(_ bytes: [UInt8], _ start: Timestamp) {
-        self.bytes = bytes
+        reader = VariableLengthReader(bytes)
         self.start = start
         lastTime = start.microseconds
     }
@@ -165,25 +156,18 @@ private struct FactReader {
     mutating func rewind() { lastTime = start.microseconds }
 
     mutating func number() throws(PostgresError) -> UInt64 {
-        var (value, shift): (UInt64, UInt64) = (0, 0)
-        while place < bytes.count, shift < 64 {
-            let byte = bytes[place]
-            place += 1
-            value |= UInt64(byte & 0x7F) << shift
-            if byte < 0x80 { return value }
-            shift += 7
-        }
-        throw Self.wrong
+        guard let value = reader.next(UInt64.self) else { throw Self.wrong }
+        return value
     }
 
     mutating func signed() throws(PostgresError) -> Int64 {
-        let value = try number()
-        return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
+        guard let value = reader.nextSigned() else { throw Self.wrong }
+        return value
     }
 
     /// Nothing takes less than a byte.
     mutating func count() throws(PostgresError) -> Int {
-        guard let count = Int(exactly: try number()), count <= bytes.count else { throw Self.wrong }
+        guard let count = Int(exactly: try number()), count <= reader.bytes.count else { throw Self.wrong }
         return count
     }
 
@@ -199,9 +183,10 @@ private struct FactReader {
 
     mutating func text() throws(PostgresError) -> String {
         let length = try count()
-        guard place + length <= bytes.count else { throw Self.wrong }
-        defer { place += length }
-        return String(decoding: bytes[place..<place + length], as: UTF8.self)
+        let end = reader.place + length
+        guard end <= reader.bytes.count else { throw Self.wrong }
+        defer { reader.place = end }
+        return String(decoding: reader.bytes[reader.place..<end], as: UTF8.self)
     }
 
     mutating func set() throws(PostgresError) -> StateSet {

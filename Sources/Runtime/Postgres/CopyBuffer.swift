@@ -61,7 +61,7 @@ package struct CopyBuffer: Sendable {
     }
 
     /// All of it, complete.
-    consuming func ended() -> [UInt8] {
+    package consuming func ended() -> [UInt8] {
         append(-1 as Int16)
         return bytes
     }

@@ -34,6 +34,13 @@ package struct WindowSummary: Sendable, Hashable {
         (sum, squares, unsummed) = (millionths, millionths * millionths, 0)
     }
 
+    /// The number in millionths; nil if it is no whole number of them, or too large to be summed.
+    static func millionths(of number: Double) -> Int64? {
+        guard abs(number) <= largestSummed else { return nil }
+        let millionths = Int64((number * 1e6).rounded(.toNearestOrEven))
+        return Double(millionths) / 1e6 == number ? millionths : nil
+    }
+
     /// As it was stored.
     package init(
         count: Int64, minimum: Double, maximum: Double, last: Double, lastTime: Timestamp, sum: Int128, squares: Int128,

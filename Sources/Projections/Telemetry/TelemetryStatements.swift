@@ -2,12 +2,15 @@ import Aggregates
 package import Runtime
 
 extension TelemetryProjection {
-    static let columns = """
-        device, account, metric, length, start, count, minimum, maximum, last, last_time, sum::text, squares::text, unsummed,
-        provisional::json
+    /// Of a row `w`.
+    package static let columns = """
+        w.device, w.account, w.metric, w.length, w.start, w.count, w.minimum, w.maximum, w.last, w.last_time, w.sum::text,
+        w.squares::text, w.unsummed, \(minutes)
         """
+    /// What ``storedMinutes(_:from:of:)`` reads.
+    static let minutes = "w.minutes, w.provisional::json, \(EarlierMinutes.column)"
 
-    // One descent of the index for each window: joined as a whole, a plan that expects many of them reads all windows.
+    // One descent of the index for each hour: joined as a whole, a plan that expects many of them reads all hours.
     private static let load = Statement(
         "load_telemetry",
         """
@@ -17,7 +20,7 @@ extension TelemetryProjection {
         cross join lateral (
             select \(columns) from telemetry_windows w
             where w.generation = $1 and w.device = k.device and w.metric = k.metric and w.length = k.length
-                and w.start = k.start and w.account = k.account
+                and w.start = k.start and w.account = k.account and w.length = 3600
             limit 1
         ) w
         """)
@@ -25,8 +28,8 @@ extension TelemetryProjection {
     private static let page = Statement(
         "page_telemetry",
         """
-        select \(columns) from telemetry_windows
-        where generation = $1 and (device, metric, length, start, account) > ($2, $3, $4, $5, $6)
+        select \(columns) from telemetry_windows w
+        where generation = $1 and (device, metric, length, start, account) > ($2, $3, $4, $5, $6) and length = 3600
         order by device, metric, length, start, account limit $7
         """)
 
@@ -35,15 +38,15 @@ extension TelemetryProjection {
         """
         insert into telemetry_windows (
             generation, device, metric, length, start, account, count, minimum, maximum, last, last_time, sum, squares,
-            unsummed, provisional)
+            unsummed, minutes, provisional)
         select $1, * from unnest(
             $2::text[], $3::text[], $4::int4[], $5::timestamptz[], $6::text[], $7::int8[], $8::float8[], $9::float8[],
             $10::float8[], $11::timestamptz[], $12::text[]::numeric[], $13::text[]::numeric[], $14::int8[],
-            $15::text[]::jsonb[])
+            $15::bytea[], $16::text[]::jsonb[])
         on conflict (generation, device, metric, length, start, account) do update set
             count = excluded.count, minimum = excluded.minimum, maximum = excluded.maximum, last = excluded.last,
             last_time = excluded.last_time, sum = excluded.sum, squares = excluded.squares,
-            unsummed = excluded.unsummed, provisional = excluded.provisional
+            unsummed = excluded.unsummed, minutes = excluded.minutes, provisional = excluded.provisional
         """)
 
     // Hashed as a record in a twelfth of the time that its JSON would take: there are millions of rows. A record's hash is
@@ -54,7 +57,8 @@ extension TelemetryProjection {
         "digests_telemetry",
         """
         select generation, count(*), sum(hashtextextended(device, hash_record_extended(row(
-            metric, length, start, account, count, minimum, maximum, last, last_time, sum, squares, unsummed, provisional
+            metric, length, start, account, count, minimum, maximum, last, last_time, sum, squares, unsummed, minutes,
+            provisional
         ), 0)))::text
         from telemetry_windows where generation + 0 = any($1) group by generation
         """)
@@ -94,54 +98,74 @@ extension TelemetryProjection {
 
     package static func digests(of generations: [Int32]) -> BoundStatement { digests(.int4Array(generations)) }
 
-    package static func decode(_ row: Runtime.Row) throws(PostgresError) -> TelemetryWindow {
-        guard let length = WindowLength(rawValue: try row.int4(3)) else {
-            throw .decoding(.init(column: 3, wanted: "the length of a window", found: "another number"))
+    package static func decode(_ row: Runtime.Row) throws(PostgresError) -> TelemetryHour {
+        guard try row.int4(3) == WindowLength.hour.rawValue else {
+            throw .decoding(.init(column: 3, wanted: "the length of an hour", found: "another number"))
         }
-        return TelemetryWindow(
-            device: try row.text(0), account: try row.text(1), metric: try row.text(2), length: length,
-            start: try row.timestamp(4), summary: try WindowSummary(row, from: 5),
-            provisional: try row.bytes(ifPresent: 13).map { (bytes) throws(PostgresError) in try ViewJSON.decode(bytes)
-            })
+        let start = try row.timestamp(4)
+        let (minutes, provisional) = try storedMinutes(row, from: 13, of: start)
+        return TelemetryHour(
+            device: try row.text(0), account: try row.text(1), metric: try row.text(2), start: start,
+            summary: try WindowSummary(row, from: 5), minutes: minutes, provisional: provisional)
     }
 
-    package static func store(_ rows: [TelemetryWindow], generation: Int32) -> BoundStatement {
+    /// Three columns from one on: those that are here to stay, those that are not, and those of the first definition.
+    static func storedMinutes(
+        _ row: Runtime.Row, from first: Int, of hour: Timestamp
+    ) throws(PostgresError) -> (settled: PackedMinutes, provisional: [ProvisionalNumber]) {
+        guard let bytes = try row.bytes(ifPresent: first) else {
+            guard let json = try row.bytes(ifPresent: first + 2) else { return (PackedMinutes(), []) }
+            let earlier: EarlierMinutes = try ViewJSON.decode(json)
+            return (earlier.packed(of: hour), earlier.provisional)
+        }
+        guard let minutes = PackedMinutes(bytes, of: hour) else {
+            throw .decoding(.init(column: first, wanted: "the minutes of an hour", found: "other bytes"))
+        }
+        guard let json = try row.bytes(ifPresent: first + 1) else { return (minutes, []) }
+        return (minutes, try ViewJSON.decode(json))
+    }
+
+    package static func store(_ rows: [TelemetryHour], generation: Int32) -> BoundStatement {
         store.bind([
             .int4(generation), .textArray(rows.map(\.device)), .textArray(rows.map(\.metric)),
-            .int4Array(rows.map(\.length.rawValue)), .timestampArray(rows.map(\.start)),
+            .int4Array(rows.map { _ in WindowLength.hour.rawValue }), .timestampArray(rows.map(\.start)),
             .textArray(rows.map(\.account)), .int8Array(rows.map(\.summary.count)),
             .float8Array(rows.map(\.summary.minimum)), .float8Array(rows.map(\.summary.maximum)),
             .float8Array(rows.map(\.summary.last)), .timestampArray(rows.map(\.summary.lastTime)),
             .textArray(rows.map { String($0.summary.sum) }), .textArray(rows.map { String($0.summary.squares) }),
-            .int8Array(rows.map(\.summary.unsummed)),
-            .nullableTextArray(rows.map { $0.provisional.map { ViewJSON.encode($0) } }),
+            .int8Array(rows.map(\.summary.unsummed)), .bytesArray(rows.map(\.minutes.bytes)),
+            .nullableTextArray(rows.map(\.provisionalText)),
         ])
     }
 }
 
+extension TelemetryHour {
+    fileprivate var provisionalText: String? { provisional.isEmpty ? nil : ViewJSON.encode(provisional) }
+}
+
 extension TelemetryProjection {
-    /// About three rows of `devices`.
-    package static var rowsPerUnit: Int { 4 }
+    /// With its minutes an hour takes about a kilobyte.
+    package static var rowsPerUnit: Int { 3 }
 
     private static let copied = Statement.unprepared(
         "copy_telemetry",
         """
         copy telemetry_windows (
             generation, device, metric, length, start, account, count, minimum, maximum, last, last_time, sum, squares,
-            unsummed, provisional)
+            unsummed, minutes, provisional)
         from stdin (format binary)
         """, effect: .writes)
 
     package static func copy(
-        _ rows: [TelemetryWindow], generation: Int32
+        _ rows: [TelemetryHour], generation: Int32
     ) -> (statement: Statement, rows: CopyBuffer)? {
-        var buffer = CopyBuffer(capacity: rows.count * 220)
+        var buffer = CopyBuffer(capacity: rows.reduce(0) { $0 + $1.minutes.bytes.count + 220 })
         for row in rows {
-            buffer.row(15)
+            buffer.row(16)
             buffer.integer(generation)
             buffer.text(row.device)
             buffer.text(row.metric)
-            buffer.integer(row.length.rawValue)
+            buffer.integer(WindowLength.hour.rawValue)
             buffer.timestamp(row.start)
             buffer.text(row.account)
             buffer.integer(row.summary.count)
@@ -152,7 +176,8 @@ extension TelemetryProjection {
             buffer.numeric(row.summary.sum)
             buffer.numeric(row.summary.squares)
             buffer.integer(row.summary.unsummed)
-            buffer.json(row.provisional.map { ViewJSON.encode($0) })
+            buffer.bytea(row.minutes.bytes)
+            buffer.json(row.provisionalText)
         }
         return (copied, buffer)
     }
