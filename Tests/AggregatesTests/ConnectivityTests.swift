@@ -60,6 +60,11 @@ private func after(_ seconds: Int) -> Timestamp { .noon + .seconds(seconds) }
             .telemetryRecorded(returning))
         returning.returned = true
         silent.when(report, at: after(1_000)).then(.telemetryRecorded(returning))
+        // So does the first one of all.
+        let new = Spec.given(registered)
+        new.when(report, at: after(1)).then(.telemetryRecorded(returning))
+        returning.returned = nil
+        Spec.given(registered, connected).when(report, at: after(1)).then(.telemetryRecorded(returning))
         // Its session is over, so that it opens one when it says so.
         silent.and(reading, at: after(1_000)).when(says(true), at: after(1_001)).then(connected)
     }

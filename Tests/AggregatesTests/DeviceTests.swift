@@ -66,7 +66,8 @@ private func recorded(_ celsius: Double, seq: Int64? = nil, clock: ObservationCl
 
     @Test func `records telemetry and becomes active`() {
         let spec = Spec.given(registered)
-        spec.when(.recordTelemetry(reading(20.5, seq: 1))).then(recorded(20.5, seq: 1))
+        let heard = TelemetryRecorded(metrics: ["temperature": .number(20.5)], seq: 1, clock: .device, returned: true)
+        spec.when(.recordTelemetry(reading(20.5, seq: 1))).then(.telemetryRecorded(heard))
         #expect(spec.state.status == .provisioned)
         #expect(spec.and(recorded(20.5), at: .noon).state.status == .active)
     }

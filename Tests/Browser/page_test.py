@@ -83,6 +83,10 @@ def alerts(page):
     oven.measure(75)
     page.wait("the next alert", lambda: page.all(f'#alerts li[data-alert="overheating-{oven.id}-2"] .act'))
     assert page.text("#alerts-status") == "2 open"
+    row = lambda device: page.text(f'#rows tr[data-id="{device.id}"] .state')
+    page.wait("the silent device to be offline", lambda: row(hermit) == "offline")
+    assert row(oven) == "active", row(oven)
+    page.wait("the count of those offline", lambda: "1 of them offline" in page.text("#tile-devices-note"))
     focused = page.driver.switch_to.active_element
     assert focused.tag_name != "body", "whoever works with the keyboard must not lose their place"
     silent = f"silence-{hermit.id}-1"

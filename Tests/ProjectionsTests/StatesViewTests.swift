@@ -73,7 +73,8 @@ private func events(_ record: (Directory<Device>) async throws -> Void) async th
         let messages = messages(120, &random)
         let log = try await events { try await $0.report(messages, by: "a") }
         let rows = try folded(log)
-        #expect(rows.changed.count == 3)
+        // Three hours of readings, and the one in which the first of them came.
+        #expect(rows.changed.count == 4)
         for _ in 0..<5 {
             let shuffled = try folded(log.shuffled(using: &random))
             #expect(Set(shuffled.changed) == Set(rows.changed))
@@ -84,13 +85,15 @@ private func events(_ record: (Directory<Device>) async throws -> Void) async th
         for event in log { #expect(try StatesProjection.concerns(event) == !StatesProjection.ids(of: event).isEmpty) }
     }
 
-    @Test func `is not concerned by numbers`() async throws {
+    @Test func `is not concerned by numbers, but for the first, which says that the device is there`() async throws {
         let log = try await events { devices in
             let reading = Telemetry(metrics: ["level": .number(1)], seq: nil, clock: .device, arrival: noon)
-            try await devices.take(.recordTelemetry(reading), at: noon, by: "a")
+            for minute in 0..<2 {
+                try await devices.take(.recordTelemetry(reading), at: noon + .seconds(60 * minute), by: "a")
+            }
         }
-        #expect(try folded(log).changed.isEmpty)
-        #expect(log.count == 2 && !log.contains { StatesProjection.concerns($0) })
+        #expect(try folded(log).changed.map(\.facts.isEmpty) == [true])
+        #expect(log.map { StatesProjection.concerns($0) } == [false, true, false])
     }
 
     private func said(_ hours: [StateHour]) -> [[String]] {
@@ -142,6 +145,18 @@ private func events(_ record: (Directory<Device>) async throws -> Void) async th
         let history = StateHistory(runs, from: noon, to: noon + .seconds(5_000))
         #expect(history.stretches.map(\.value) == ["online", "offline", "online", "offline"].map { .text($0) })
         #expect(history.stretches.map(\.from) == [0, 500, 900, 4_000].map { noon + .seconds($0) })
+    }
+
+    @Test func `tells that a device is there which has never said so, from its first reading on`() async throws {
+        let log = try await events { devices in
+            for minute in 2..<5 as Range<Int64> {
+                try await devices.report([Message(minute * 60 - 30, minute * 60, false)], by: "a")
+            }
+        }
+        let runs = try folded(log).changed.flatMap { $0.runs[.connectivity] }
+        let history = StateHistory(runs, from: noon, to: noon + .seconds(5_000))
+        #expect(history.stretches.map(\.value) == [.text("online")])
+        #expect(history.stretches.map(\.from) == [noon + .seconds(120)])
     }
 
     private func withView(
@@ -222,7 +237,7 @@ private func events(_ record: (Directory<Device>) async throws -> Void) async th
                 )
             }
             let comparison = try #require(try await log.rebuild("states").comparison)
-            #expect(comparison.isIdentical && comparison.nextRows == 6)
+            #expect(comparison.isIdentical && comparison.nextRows == 8)
             let law = try await ViewLaw(StatesProjection.self, in: log.pool)
             let found = try await LogAudit(of: log.pool, laws: [law]).run { _, _, _ in }.findings.first
             #expect(found.isEmpty, "\(found)")

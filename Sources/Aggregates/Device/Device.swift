@@ -139,7 +139,7 @@ package enum Device: Decider {
             var fact = telemetry.fact(time, for: state)
             if isRepeated(fact, at: context.time, in: state) { return [] }
             if context.repetitions > 0 { fact.repetitions = context.repetitions }
-            if state.connectivity.presence == .offline { fact.returned = true }
+            if state.connectivity.presence != .online { fact.returned = true }
             guard let news = time.news else {
                 if time.isDatedByArrival, let arrival = telemetry.arrival,
                     state.provisional.hasRoom(for: fact, arrivedAt: arrival)

@@ -78,7 +78,7 @@ package struct TelemetryRecorded: Sendable, Codable, Equatable {
     package var provisional: Bool?
     /// How many readings since the last event of one were taken for repetitions; absent if none.
     package var repetitions: Int64?
-    /// Whether the device counted as offline until it sent this; absent if not.
+    /// Whether the device was offline, or had never been heard of, until it sent this; absent if not.
     package var returned: Bool?
 
     package init(

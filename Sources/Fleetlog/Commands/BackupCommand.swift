@@ -19,7 +19,10 @@ struct BackupCommand: AsyncParsableCommand {
             }
         }
         try Console.answer(
-            "Written to \(file). It holds hashes of keys and all events: keep it as safe as the database.")
+            """
+            Written to \(file). It holds all events, hashes of keys and the secrets of webhooks: keep it as safe as the \
+            database.
+            """)
     }
 }
 

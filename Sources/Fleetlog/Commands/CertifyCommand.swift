@@ -92,7 +92,8 @@ struct CertifyCommand: AsyncParsableCommand {
             }
             return try await authority.sign(text, for: device, days: days)
         }
-        try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: out, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         guard !FileManager.default.fileExists(atPath: keyFile) else {
             throw SettingsError("\(keyFile) exists already: give another folder with --out")
         }

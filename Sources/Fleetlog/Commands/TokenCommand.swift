@@ -70,7 +70,8 @@ struct TokenCommand: AsyncParsableCommand {
     }
 
     struct Revoke: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Revoke a token; servers refuse it within seconds.")
+        static let configuration = CommandConfiguration(
+            abstract: "Revoke a token; servers refuse it within ten seconds.")
 
         @Argument(help: "The id that 'fleetlog token list' shows.")
         var id: String
@@ -83,7 +84,7 @@ struct TokenCommand: AsyncParsableCommand {
                 else {
                     throw ValidationError("there is no token '\(id)'; see 'fleetlog token list'")
                 }
-                try Console.answer("Revoked.")
+                try Console.answer("Revoked. Running servers refuse it within ten seconds.")
             }
         }
     }

@@ -55,10 +55,26 @@ export class Fleet {
     return this.#arrivals.length / 10;
   }
 
+  /** How many devices are in a state, as ``stateOf`` tells it. */
   count(state) {
     let count = 0;
-    for (const device of this.devices.values()) if (device.state === state) count += 1;
+    for (const device of this.devices.values()) if (stateOf(device) === state) count += 1;
     return count;
+  }
+}
+
+/** What a device is, in a word: one that should be there and is not is offline. */
+export const stateOf = (device) =>
+  device.state === "active" && device.connectivity?.state === "offline" ? "offline" : device.state;
+
+/** Whether a device is there, after an event; undefined if it says nothing of that. */
+function presence(event) {
+  switch (event.type) {
+    case "DeviceConnected": case "TelemetryRecorded": case "MessageRefused": case "ConfigurationReported":
+    case "CommandAcknowledged": case "CommandEnded":
+      return "online";
+    case "DeviceDisconnected": case "DeviceFellSilent":
+      return "offline";
   }
 }
 
@@ -68,6 +84,13 @@ const correctedTime = ({ time, data }) =>
 
 function fold(device, event) {
   const data = event.data;
+  const state = presence(event);
+  if (state === "online") device.lastSeenTime = event.recordedTime;
+  if (state && state !== device.connectivity?.state) {
+    // Since when it is there only its own status tells.
+    const since = event.type === "DeviceConnected" || state === "offline" ? event.time : undefined;
+    device.connectivity = { ...device.connectivity, state, since };
+  }
   switch (event.type) {
     case "DeviceRegistered":
       Object.assign(device, {
@@ -83,10 +106,12 @@ function fold(device, event) {
         if (data[field] !== undefined) device[field] = data[field];
       }
       break;
+    case "DeviceConnected":
+      if (device.state === "provisioned") device.state = "active";
+      break;
     case "TelemetryRecorded":
       if (device.state === "provisioned") device.state = "active";
       device.telemetryCount += 1;
-      device.lastSeenTime = event.recordedTime;
       const time = correctedTime(event);
       if (!(Date.parse(device.lastObservedTime) > Date.parse(time))) device.lastObservedTime = time;
       if (data.flags) {
@@ -111,7 +136,6 @@ function fold(device, event) {
       break;
     case "MessageRefused":
       device.refusedCount += 1;
-      device.lastSeenTime = event.recordedTime;
       break;
     case "DeviceQuarantined":
       device.quarantine = { reason: data.reason, since: event.time };
@@ -149,7 +173,7 @@ export function describe(flags) {
 
 export function matches(device, words) {
   if (words.length === 0) return true;
-  const text = [device.name, device.serial, device.id, device.type, device.account, device.state, device.location?.text ?? "",
+  const text = [device.name, device.serial, device.id, device.type, device.account, stateOf(device), device.location?.text ?? "",
     ...Object.entries(device.labels).flat()].join(" ").toLowerCase();
   return words.every((word) => text.includes(word));
 }

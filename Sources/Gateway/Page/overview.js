@@ -159,10 +159,10 @@ export class Overview {
 
   #drawTiles() {
     const fleet = this.#fleet;
-    $("tile-devices").textContent = view.count(fleet.devices.size) + (fleet.hasMore ? "+" : "");
-    const [quarantined, retired] = [fleet.count("quarantined"), fleet.count("retired")];
+    const [offline, quarantined, retired] = [fleet.count("offline"), fleet.count("quarantined"), fleet.count("retired")];
+    $("tile-devices").textContent = view.count(fleet.devices.size - retired) + (fleet.hasMore ? "+" : "");
     $("tile-devices-note").textContent =
-      `${view.count(fleet.count("active"))} active` +
+      `${view.count(fleet.count("active") + offline)} active` + (offline ? `, ${view.count(offline)} of them offline` : "") +
       (quarantined ? `, ${view.count(quarantined)} quarantined` : "") + (retired ? `, ${view.count(retired)} retired` : "");
     $("tile-head").textContent = view.count(fleet.head);
     const account = this.context.session?.account;

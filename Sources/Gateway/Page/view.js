@@ -1,6 +1,6 @@
 // Makes elements. Data goes in as text only, never as markup.
 
-import { describe, oddity } from "./fleet.js";
+import { describe, oddity, stateOf } from "./fleet.js";
 import { link } from "./route.js";
 
 export function element(tag, attributes = {}, ...children) {
@@ -102,9 +102,11 @@ export class Row {
     set(this.name, device.name || device.serial || device.id);
     set(this.cells.type, device.type);
     set(this.cells.account, device.account);
-    set(this.state, device.state);
-    this.state.dataset.state = device.state;
-    this.state.title = device.quarantine ? device.quarantine.reason : "";
+    const state = stateOf(device);
+    set(this.state, state);
+    this.state.dataset.state = state;
+    this.state.title = device.quarantine ? device.quarantine.reason
+      : state === "offline" && device.connectivity.since ? `since ${moment(device.connectivity.since)}` : "";
     set(this.cells.total, count(device.telemetryCount));
     this.cells.total.title = [
       device.refusedCount ? `${count(device.refusedCount)} refused` : "",

@@ -59,16 +59,16 @@ package struct PostgresWorkflowQueries: WorkflowQueries {
     private static let status = Statement(
         "workflow status",
         """
-        select name, c.position, h.position - c.position,
+        select w.name, c.position, h.position - c.position,
             case when h.position > c.position
                 then greatest(0, extract(epoch from clock_timestamp() - c.recorded_time))::float8 else 0 end,
-            (select count(*) from workflow_states s where s.workflow = name),
-            (select count(*) from workflow_failures f where f.workflow = name),
-            (select count(*) from timers t where t.workflow = name),
-            (select count(*) from workflow_outbox o where o.workflow = name)
-        from workflow_checkpoints c cross join log_head h cross join unnest(c.workflows) as name
+            (select count(*) from workflow_states s where s.workflow = w.name),
+            (select count(*) from workflow_failures f where f.workflow = w.name),
+            (select count(*) from timers t where t.workflow = w.name),
+            (select count(*) from workflow_outbox o where o.workflow = w.name)
+        from workflow_checkpoints c cross join log_head h cross join unnest(c.workflows) as w (name)
         where c.runner = $1
-        order by name
+        order by w.name
         """)
 
     private static let stopped = Statement(

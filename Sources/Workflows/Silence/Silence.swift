@@ -179,8 +179,9 @@ package enum Silence: Workflow {
         guard state.isOffline, state.alert == nil else { return .none }
         let alert = DeviceAlert(
             kind: name, device: state.device, number: state.alertCount + 1, account: timer.account)
+        let second = Timestamp(microseconds: lastSeen.microseconds / 1_000_000 * 1_000_000)
         return alert.raising(
-            .warning, title: "\(state.device) is silent", text: "Nothing has been heard of it since \(lastSeen).",
+            .warning, title: "\(state.device) is silent", text: "Nothing has been heard of it since \(second).",
             data: ["lastSeenTime": "\(lastSeen)"], by: .reported(SilenceReported(alert: alert)))
     }
 

@@ -35,7 +35,7 @@ private let d1 = StreamName(category: "device", id: "d1")
             try await eventually { harness.happenings.tally.messages == 2 }
             #expect(harness.happenings.tally.recorded == 1 && harness.happenings.tally.malformed == 1)
             let data = try await harness.readings(of: "d1").map { String(decoding: $0.data, as: UTF8.self) }
-            #expect(data == [#"{"clock":"server","metrics":{"temperature":24.5},"seq":7}"#])
+            #expect(data == [#"{"clock":"server","metrics":{"temperature":24.5},"returned":true,"seq":7}"#])
         }
     }
 

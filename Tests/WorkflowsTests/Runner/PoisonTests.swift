@@ -29,6 +29,11 @@ import Testing
             #expect(status.map(\.name) == ["heartbeat", "tripwire"])
             #expect(status.map(\.stopped) == [1, 1])
             #expect(status.allSatisfy { $0.position >= 3 })
+            // Each has its own timers.
+            for workflow in status {
+                #expect(try await harness.count("timers where workflow = '\(workflow.name)'") == workflow.timers)
+            }
+            #expect(status[0].timers != status[1].timers)
 
             // It stays so over a restart.
             let next = try await runner.term(try await runner.begin())
