@@ -98,7 +98,7 @@ package struct PostgresFleetQueries: FleetQueries {
         _ statement: BoundStatement, atOnce: Bool = false,
         _ decode: (Runtime.Row) throws(PostgresError) -> Value
     ) async throws(QueryError) -> [Value] {
-        let statements = atOnce ? [Statement.readPagesAtOnce(), statement] : [statement]
+        let statements = atOnce ? [Statement.readPagesAtOnceByOnePlan(), statement] : [statement]
         do {
             let results = try await pool.withConnection { connection in
                 try await connection.run(statements, timeout: .seconds(10))

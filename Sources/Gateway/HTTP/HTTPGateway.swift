@@ -75,7 +75,7 @@ package struct HTTPGateway: Service {
                 past: pasts
             ).all
             + FleetDifferenceRoutes(past: pasts).all
-            + MetricRoutes(devices: deviceRoutes, queries: queries, catalog: catalog, past: pasts).all
+            + MetricRoutes(devices: deviceRoutes, queries: queries, catalog: catalog, past: pasts, reads: reads).all
             + StateRoutes(devices: deviceRoutes, queries: queries, catalog: catalog, past: pasts).all
             + RollingRoutes(devices: deviceRoutes, queries: queries, catalog: catalog, past: pasts).all
             + ClaimCodeRoutes(changes: AccountChanges(store: store, accounts: accounts)).all

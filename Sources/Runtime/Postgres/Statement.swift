@@ -38,15 +38,20 @@ package struct Statement: Sendable, Hashable {
     /// might lay a whole second index over the first to spare some pages, were the entries of an index as cheap as they are.
     /// And a plan that looks as dear as these is not worth compiling. A Postgres that is set to ask for nothing ahead, as it must
     /// be where the system cannot, is left at that.
-    package static let readPagesAtOnce = Statement(
-        "read_pages_at_once",
-        """
-        select set_config('enable_indexscan', 'off', true), set_config('enable_seqscan', 'off', true),
+    package static let readPagesAtOnce = Statement("read_pages_at_once", "select \(pagesAtOnce)")
+    /// The same, for prepared statements that have but one good plan whatever their values are: Postgres would make them a new
+    /// one each time, which takes ten times as long as what is planned.
+    package static let readPagesAtOnceByOnePlan = Statement(
+        "read_pages_at_once_by_one_plan",
+        "select \(pagesAtOnce), set_config('plan_cache_mode', 'force_generic_plan', true)")
+
+    private static let pagesAtOnce = """
+        set_config('enable_indexscan', 'off', true), set_config('enable_seqscan', 'off', true),
             set_config('cpu_index_tuple_cost', '1', true), set_config('jit', 'off', true),
             set_config(
                 'effective_io_concurrency',
                 case current_setting('effective_io_concurrency') when '0' then '0' else '64' end, true)
-        """)
+        """
     package static let commit = unprepared("commit", "commit", effect: .commits)
     package static let rollback = unprepared("rollback", "rollback", effect: .rollsBack)
 

@@ -1,3 +1,4 @@
+import Support
 import Testing
 
 @testable import Runtime
@@ -134,6 +135,13 @@ import Testing
             try await TestPostgres.withConnection { other in
                 try await connection.runScript(Self.table + Self.slowly)
                 async let copied: Void = connection.copyIn(Self.copy, rows(0..<10))
+                // Before that it is certain that nothing was.
+                let isUnderWay = Statement(
+                    "is it under way",
+                    "select count(*) from pg_stat_activity where pid = $1 and state = 'active' and query like 'copy%'")
+                try await eventually("the copy is under way") {
+                    try await other.query(isUnderWay(.int4(connection.backendPID))).first?.int8(0) == 1
+                }
                 _ = try await other.query(
                     Statement("end", "select pg_terminate_backend($1)")(.int4(connection.backendPID)))
                 do {

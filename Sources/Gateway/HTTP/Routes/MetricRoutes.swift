@@ -10,6 +10,7 @@ struct MetricRoutes: Sendable {
     let queries: any TelemetryQueries & FleetQueries
     let catalog: TelemetryCatalog?
     let past: PastQuestion
+    let reads: ReadRecorder
 
     var all: [Route] { [.guarded(.get, "/api/v1/metrics/{metric}", needs: .readFleet, shows: .readings, read)] }
 
@@ -18,6 +19,9 @@ struct MetricRoutes: Sendable {
         let now = if let position { try await past.time(of: position, exchange) } else { exchange.time }
         let question = try MetricQuestion(exchange, now: now)
         let device = try await devices.measured(question.device, by: catalog, asOf: position, caller)
+        // The record of the read, for which every answer waits, is under way while the answer is looked for. If it fails here,
+        // it is tried again before anything is answered.
+        async let _ = device.has(question.includes) ? note(question.device, of: device.account, caller, exchange) : ()
         let units = device.defined.compactMapValues(\.unit)
         guard let resolution = question.resolution.windows else {
             let search = ReadingSearch(
@@ -48,5 +52,10 @@ struct MetricRoutes: Sendable {
         guard !answer.isEmpty || device.has(question.includes) else { throw .unknownMetric }
         exchange.shows(device: question.device, of: device.account)
         return try .json(answer, headers: exchange.positionHeader(asOf: position))
+    }
+
+    private func note(_ device: String, of account: AccountID, _ caller: Caller, _ exchange: Exchange) async {
+        let entry = ShownData.Entry(account: account, subject: "\(Device.category)-\(device)")
+        try? await reads.record(.readings, [entry], by: caller, exchange)
     }
 }

@@ -1,6 +1,7 @@
 /// The search in Postgres. Each question is bounded: it looks at some hundred streams or follows an index.
 package struct PostgresLogSearch: LogSearch {
     private let pool: PostgresPool
+    private let known = KnownPositions()
 
     /// How many streams one request looks at, so that a search that finds nothing ends too.
     private static let streamsARequest = 5_000
@@ -51,8 +52,14 @@ package struct PostgresLogSearch: LogSearch {
     }
 
     package func position(at time: Timestamp, within slack: Duration) async throws(EventStoreError) -> Int64 {
+        let (time, slack) = KnownPositions.question(time, within: slack)
+        if let position = known.position(at: time, within: slack) { return position }
         let near = SearchStatements.positionNear(.timestamp(time), .int8(Int64(slack / .microseconds(1))))
-        return try await read(near) { try $0.first?.int8(0) ?? 0 }
+        let (position, head) = try await read(near) { rows in
+            (try rows.first?.int8(0) ?? 0, try rows.first?.int8(1) ?? 0)
+        }
+        if position < head { known.keep(position, at: time, within: slack) }
+        return position
     }
 
     package func place(of stream: StreamName, at position: Int64) async throws(EventStoreError) -> StreamPlace {

@@ -64,5 +64,6 @@ enum SearchStatements {
     static let position = Statement("search_position", "select fleetlog_position_at($1)")
 
     static let positionNear = Statement(
-        "search_position_near", "select fleetlog_position_near($1, $2::bigint * interval '1 microsecond')")
+        "search_position_near",
+        "select fleetlog_position_near($1, $2::bigint * interval '1 microsecond'), position from log_head")
 }
