@@ -98,9 +98,11 @@ struct LogSearchContract {
     func findsPositions() async throws {
         #expect(try await search.position(at: .now()) == 0)
         // What was known of an instant holds when the log has gone on.
+        let future = Timestamp.now() + .seconds(3_600)
         for round in 0..<3 {
             for number in 1...9 { try await append("instant-\(round * 9 + number)") }
             try await findsPositionsOfAll()
+            #expect(try await search.position(at: future, within: .seconds(60)) == Int64(9 * (round + 1)))
         }
         #expect(try await search.position(at: Timestamp(microseconds: 0)) == 0)
         #expect(try await search.position(at: .now() + .seconds(3_600)) == 27)
