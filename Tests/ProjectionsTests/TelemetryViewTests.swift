@@ -383,6 +383,51 @@ import Testing
     }
 }
 
+@Suite(.timeLimit(.minutes(2))) struct `Minutes of a device that has moved` {
+    @Test(arguments: [1, 2, 3, 7, 60, 500]) func `come in their order, whosever they were, page by page`(
+        _ limit: Int
+    ) async throws {
+        try await PostgresLog.with { log in
+            var random = Random(state: UInt64(limit))
+            var hours: [String: TelemetryHour] = [:]
+            var expected: Set<WindowsWanted.Place> = []
+            for _ in 0..<300 {
+                let account = ["ada", "bob"][Int.random(in: 0..<2, using: &random)]
+                let metric = ["level", "level.left", "level.right"][Int.random(in: 0..<3, using: &random)]
+                let time = noon + .seconds(60 * Int64.random(in: 0..<400, using: &random))
+                let hour = TelemetryHour(
+                    device: "a", account: account, metric: metric, start: WindowLength.hour.start(of: time), 1,
+                    at: time)
+                let id = TelemetryProjection.id(of: hour)
+                if hours[id]?.insert(1, at: time, nil) == nil { hours[id] = hour }
+                expected.insert(.init(metric: metric, start: time, account: account))
+            }
+            let store = TelemetryProjection.store(Array(hours.values), generation: 1)
+            _ = try await log.pool.withConnection { try await $0.query(store) }
+
+            let (from, to) = (noon + .seconds(60 * 17), noon + .seconds(60 * 333))
+            var question = WindowsWanted(
+                device: "a", metrics: ["level"], resolution: .minute, from: from, to: to, after: nil, limit: limit)
+            let queries = PostgresFleetQueries(pool: log.pool)
+            for account in [nil, "ada"] {
+                let scope = account.map { AccountScope.only(AccountID($0)) } ?? .all
+                var found: [WindowsWanted.Place] = []
+                question.after = nil
+                while true {
+                    let page = try await queries.windows(question, scope: scope).map(\.place)
+                    found += page
+                    if page.count < limit { break }
+                    question.after = page.last
+                }
+                let wanted = expected.filter { place in
+                    from <= place.start && place.start < to && (account == nil || place.account == account)
+                }
+                #expect(found == wanted.sorted())
+            }
+        }
+    }
+}
+
 @Suite(.timeLimit(.minutes(2))) struct `Windows that a page of the log touches` {
     @Test func `are looked up one by one, however many there are beside them`() async throws {
         try await PostgresLog.with { log in
