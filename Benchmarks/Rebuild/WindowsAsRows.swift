@@ -74,12 +74,3 @@ struct WindowsAsRows {
         buffer.integer(summary.unsummed)
     }
 }
-
-enum TelemetryTable {
-    static func blocks(_ pool: PostgresPool) async throws -> Int {
-        let size = Statement.unprepared(
-            "size", "select pg_relation_size('\(TelemetryProjection.table)') / current_setting('block_size')::bigint",
-            effect: .reads)
-        return Int(try await pool.withConnection { try await $0.query(size()) }.first?.int8(0) ?? 0)
-    }
-}

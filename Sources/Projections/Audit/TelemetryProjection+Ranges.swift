@@ -44,7 +44,7 @@ extension TelemetryProjection: RangedProjection {
 
     package static func summary(of row: TelemetryHour) -> String {
         let minutes = row.windows.map { start, minute in
-            let number = (start.microseconds - row.start.microseconds) / 60_000_000
+            let number = PackedMinutes.Minute.number(of: start, in: row.start)
             return "\(number): \(minute.count) of \(minute.minimum) to \(minute.maximum)"
         }
         var text = summary(of: row.summary) + ", by minutes " + minutes.joined(separator: ", ")

@@ -66,8 +66,8 @@ struct EarlierMinutes: Decodable {
 
     func packed(of hour: Timestamp) -> PackedMinutes {
         settled.reduce(into: PackedMinutes()) { minutes, minute in
-            let number = UInt8(clamping: (minute.start.microseconds - hour.microseconds) / 60_000_000)
-            minutes.merge(minute.summary, intoMinute: number, of: hour)
+            minutes.merge(
+                minute.summary, intoMinute: PackedMinutes.Minute.number(of: minute.start, in: hour), of: hour)
         }
     }
 }

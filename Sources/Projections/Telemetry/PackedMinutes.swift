@@ -58,10 +58,10 @@ package struct PackedMinutes: Sendable {
             return append(minute, of: hour)
         }
         var minutes = all(of: hour)
-        let place = minutes.firstIndex { $0.number >= number } ?? minutes.count
-        if minutes[place].number == number {
+        if let place = minutes.firstIndex(where: { $0.number == number }) {
             minutes[place].summary.merge(summary)
         } else {
+            let place = minutes.firstIndex { $0.number > number } ?? minutes.endIndex
             minutes.insert(Minute(number: number, summary: summary), at: place)
         }
         bytes.removeLast(bytes.count - 1)
@@ -104,6 +104,11 @@ extension PackedMinutes: Hashable {
 }
 
 extension PackedMinutes.Minute {
+    /// In which minute of its hour a time lies.
+    static func number(of time: Timestamp, in hour: Timestamp) -> UInt8 {
+        UInt8(clamping: (time.microseconds - hour.microseconds) / 60_000_000)
+    }
+
     package func start(in hour: Timestamp) -> Timestamp { hour + .seconds(60 * Int64(number)) }
 }
 

@@ -52,7 +52,9 @@ package struct TelemetryHour: Sendable, Hashable {
     private mutating func keep(
         _ number: Double, _ one: WindowSummary, at time: Timestamp, _ reading: ProvisionalReading?
     ) {
-        guard let reading else { return minutes.merge(one, intoMinute: minute(of: time), of: start) }
+        guard let reading else {
+            return minutes.merge(one, intoMinute: PackedMinutes.Minute.number(of: time, in: start), of: start)
+        }
         provisional.append(ProvisionalNumber(number, of: reading))
         provisional.sort()
     }
@@ -90,9 +92,5 @@ package struct TelemetryHour: Sendable, Hashable {
     func hasMinute(of time: Timestamp) -> Bool {
         let start = WindowLength.minute.start(of: time)
         return windows.contains { $0.start == start }
-    }
-
-    private func minute(of time: Timestamp) -> UInt8 {
-        UInt8(clamping: (time.microseconds - start.microseconds) / 60_000_000)
     }
 }
