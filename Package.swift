@@ -98,6 +98,7 @@ var targets: [Target] = [
             .embedInCode("0044-ended-credentials.sql"),
             .embedInCode("0045-alerts-by-severity.sql"),
             .embedInCode("0046-minutes-in-hours.sql"),
+            .embedInCode("0047-keeper-of-a-view.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

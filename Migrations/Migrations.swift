@@ -48,6 +48,7 @@ package enum Migrations {
         ("0044-ended-credentials", text(PackageResources._044_ended_credentials_sql)),
         ("0045-alerts-by-severity", text(PackageResources._045_alerts_by_severity_sql)),
         ("0046-minutes-in-hours", text(PackageResources._046_minutes_in_hours_sql)),
+        ("0047-keeper-of-a-view", text(PackageResources._047_keeper_of_a_view_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -2,22 +2,24 @@ import Runtime
 
 /// The statements that move a projection's checkpoint.
 enum CheckpointStatements {
-    /// Where the live generation stands.
+    /// Where the live generation stands, whether it pauses, and the definition that one must know to go on with it.
     static let live = Statement(
         "read_live_checkpoint",
         """
-        select c.generation, c.position, p.paused_reason is not null from projections p
+        select c.generation, c.position, p.paused_reason is not null, greatest(c.definition, c.kept_definition)
+        from projections p
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
         where p.name = $1
         """)
 
-    /// Moves only from where the caller believes it stands, so that two runners cannot both advance; and only the live
-    /// generation.
+    /// Moves only from where the caller believes it stands, so that two runners cannot both advance; only if none of them
+    /// was of a newer definition; and only the live generation.
     static let moveLive = Statement(
         "move_live_checkpoint",
         """
-        update checkpoints set position = $4, recorded_time = $5, failure = null
-        where projection = $1 and generation = $2 and position = $3
+        update checkpoints set position = $4, recorded_time = $5, failure = null,
+            kept_definition = greatest(kept_definition, $6)
+        where projection = $1 and generation = $2 and position = $3 and greatest(definition, kept_definition) <= $6
             and exists (select from projections where name = $1 and live_generation = $2 and paused_reason is null)
         """)
 
@@ -25,8 +27,10 @@ enum CheckpointStatements {
     static let move = Statement(
         "move_checkpoint",
         """
-        update checkpoints set position = $4, recorded_time = $5, failure = null
-        where projection = $1 and generation = $2 and position = $3 and not is_dropped
+        update checkpoints set position = $4, recorded_time = $5, failure = null,
+            kept_definition = greatest(kept_definition, $6)
+        where projection = $1 and generation = $2 and position = $3 and greatest(definition, kept_definition) <= $6
+            and not is_dropped
         """)
 
     static let fail = Statement(

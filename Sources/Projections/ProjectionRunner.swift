@@ -37,9 +37,20 @@ package struct ProjectionRunner<P: WideProjection>: Service {
 
     func follow() async {
         var backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
+        var left: Int32?
         while !Task.isCancelled {
             do {
-                try await followFromCheckpoint { backoff.reset() }
+                guard let checkpoint = try await checkpoint(), !checkpoint.isPaused else {
+                    try await Task.sleep(for: Self.looks)
+                    continue
+                }
+                guard checkpoint.definition <= P.definition else {
+                    if left != checkpoint.generation { note(newer: checkpoint) }
+                    left = checkpoint.generation
+                    try await Task.sleep(for: Self.looks)
+                    continue
+                }
+                try await follow(from: checkpoint) { backoff.reset() }
             } catch is Overtaken {
                 continue
             } catch {
@@ -52,10 +63,18 @@ package struct ProjectionRunner<P: WideProjection>: Service {
         }
     }
 
-    private func followFromCheckpoint(_ progressed: () -> Void) async throws {
-        guard var checkpoint = try await checkpoint(), !checkpoint.isPaused else {
-            return try await Task.sleep(for: Self.looks)
-        }
+    /// Its rows may be such as this program would spoil: another server keeps them.
+    private func note(newer checkpoint: Checkpoint) {
+        logger.notice(
+            "A newer server keeps a view; this one leaves its rows alone",
+            metadata: [
+                "projection": "\(P.name)", "generation": "\(checkpoint.generation)",
+                "definition": "\(checkpoint.definition)", "known": "\(P.definition)",
+            ])
+    }
+
+    private func follow(from start: Checkpoint, _ progressed: () -> Void) async throws {
+        var checkpoint = start
         let subscription = Subscription(to: log, where: LogFilter(category: P.category, scope: .all))
         let step = ProjectionStep<P>(generation: checkpoint.generation, isLive: true, thread: thread, bounds: bounds)
         let tether = Gauge(label: "view_tether_length", dimensions: [("view", P.name)], factory: metrics)
@@ -117,13 +136,17 @@ package struct ProjectionRunner<P: WideProjection>: Service {
     private struct Checkpoint: Equatable, Sendable {
         var generation: Int32
         var position: Int64
-        var isPaused = false
+        var isPaused: Bool
+        /// The newest that has changed the rows, or made them.
+        var definition: Int32
     }
 
     private func checkpoint() async throws -> Checkpoint? {
         let checkpoint = try await pool.withConnection { connection in
             try await connection.query(CheckpointStatements.live(.text(P.name))).first.map {
-                Checkpoint(generation: try $0.int4(0), position: try $0.int8(1), isPaused: try $0.bool(2))
+                Checkpoint(
+                    generation: try $0.int4(0), position: try $0.int8(1), isPaused: try $0.bool(2),
+                    definition: try $0.int4(3))
             }
         }
         if let checkpoint { progress.advance(P.name, to: checkpoint.position) }

@@ -5,7 +5,7 @@ struct ProjectionStep<P: WideProjection>: Sendable {
     enum Outcome: Sendable, Equatable {
         /// With so many entities that have come to a stop, and what came late.
         case moved(stuck: Int, lateness: Lateness)
-        /// Somebody else moved the checkpoint first, or the view pauses; nothing was changed.
+        /// Somebody else moved the checkpoint first, or is of a newer definition, or the view pauses; nothing was changed.
         case overtaken
     }
 
@@ -53,7 +53,7 @@ struct ProjectionStep<P: WideProjection>: Sendable {
     private func moving(from position: Int64, to page: LogPage) -> BoundStatement {
         (isLive ? CheckpointStatements.moveLive : CheckpointStatements.move)(
             .text(P.name), .int4(generation), .int8(position), .int8(page.end),
-            .timestamp(page.events.last?.recordedTime ?? Timestamp.now()))
+            .timestamp(page.events.last?.recordedTime ?? Timestamp.now()), .int4(P.definition))
     }
 
     /// Which of the streams stand still, and the rows of all.

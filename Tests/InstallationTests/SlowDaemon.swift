@@ -1,5 +1,4 @@
 import Foundation
-import Logging
 import Support
 import Synchronization
 
@@ -63,26 +62,4 @@ final class SlowDaemon: Daemon {
     func finish() async throws(InstallationError) {}
 
     func remove() { ThrowawayFolder.remove(folder) }
-}
-
-/// Keeps what is logged.
-final class KeptLog: Sendable {
-    private struct Handler: LogHandler {
-        let kept: KeptLog
-        var logLevel = Logger.Level.info
-        var metadata: Logger.Metadata = [:]
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) { kept.entries.withLock { $0.append(event.message.description) } }
-    }
-
-    private let entries = Mutex<[String]>([])
-
-    var logger: Logger { Logger(label: "test") { _ in Handler(kept: self) } }
-
-    func count(of message: String) -> Int { entries.withLock { $0.filter { $0 == message }.count } }
 }

@@ -19,6 +19,7 @@ private enum FaultyDevices: Projection {
 
     static let name = DevicesProjection.name
     static let category = DevicesProjection.category
+    static let definition = DevicesProjection.definition
 
     static func evolve(_ row: inout DeviceRow?, with event: RecordedEvent) throws(EventCodecError) {
         let id = event.stream.id

@@ -39,8 +39,15 @@ struct Fleet {
 
     /// Runs the projection until the view has reached the head of the log.
     func withLiveView<Value: Sendable>(_ body: @Sendable () async throws -> Value) async throws -> Value {
+        try await withLiveView(of: DevicesProjection.self, body)
+    }
+
+    /// The same, as another program folds it.
+    func withLiveView<P: WideProjection, Value: Sendable>(
+        of projection: P.Type, _ body: @Sendable () async throws -> Value
+    ) async throws -> Value {
         let runner = ProjectionRunner(
-            DevicesProjection.self, log: log.store, pool: log.pool, logger: Logger(label: "test"))
+            projection, log: log.store, pool: log.pool, logger: Logger(label: "test"))
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await runner.run() }
             defer { group.cancelAll() }

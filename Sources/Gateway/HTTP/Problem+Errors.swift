@@ -154,6 +154,8 @@ extension Problem {
         case .tooManyStuck(let count): self = .conflict("too-many-stuck", "\(count) entities are stuck in the view.")
         case .noPrevious: self = .conflict("no-previous", "The view has no previous generation.")
         case .disturbed: self = .conflict("disturbed", "Somebody else is changing the view; try again.")
+        case .newerDefinition:
+            self = .conflict("newer-definition", "A newer server keeps this view; ask that one, or upgrade this one.")
         case .retained(let version): self = .retained(through: version)
         case .lossy:
             self = .conflict(

@@ -79,10 +79,7 @@ struct StuckFold<P: WideProjection>: Sendable {
     /// What it is stuck at now; nil if it has caught up with the view.
     func run(_ entity: StuckEntity) async throws -> StuckEntity? {
         try await pool.withTransaction { connection in
-            guard let live = try await connection.query(RebuildWorkStatements.lockLive(.text(P.name))).first else {
-                throw RebuildError.unknownProjection
-            }
-            let (generation, end) = (try live.int4(0), try live.int8(1))
+            let (generation, end) = try await P.holdLive(on: connection)
             let stuck = try await connection.query(
                 StuckStatements.list(.text(P.name), .text(entity.id), .int8(1))
             ).map { try StuckEntity($0) }

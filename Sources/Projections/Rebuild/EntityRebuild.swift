@@ -41,10 +41,7 @@ package struct EntityRebuild: Sendable {
     private func replace<P: WideProjection>(by folded: StreamRows<P>, id: String) async throws -> Outcome {
         var fold = folded
         return try await pool.withTransaction { connection in
-            guard let live = try await connection.query(RebuildWorkStatements.lockLive(.text(P.name))).first else {
-                throw RebuildError.unknownProjection
-            }
-            let (generation, position) = (try live.int4(0), try live.int8(1))
+            let (generation, position) = try await P.holdLive(on: connection)
             if fold.position > position {
                 // The view had not come so far.
                 fold = StreamRows(stream: fold.stream)

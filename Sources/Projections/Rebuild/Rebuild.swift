@@ -180,6 +180,8 @@ package enum RebuildError: Error, Sendable, Hashable {
     case noPrevious
     /// Somebody else has moved the generation.
     case disturbed
+    /// A program of a newer definition keeps the live rows, which this one might spoil.
+    case newerDefinition
     /// Events of the stream have left the log, up to this version, so that its rows cannot be made of it.
     case retained(through: Int64)
     /// Events have left the log of which the live rows were made, and nobody has said that those may go.
@@ -200,6 +202,7 @@ extension RebuildError: CustomStringConvertible {
         case .nothingOpen: "no rebuild of this view is in a state for that"
         case .noPrevious: "there is no previous generation"
         case .disturbed: "somebody else has moved the generation"
+        case .newerDefinition: "a newer server keeps this view: ask that one, or run the newer program"
         case .retained(let version): "events up to version \(version) have left the log"
         case .lossy: "telemetry has left the log, and what the live view has kept of it could not be made again"
         case .unreadable(let position, let reason): "the event at position \(position) cannot be taken in: \(reason)"

@@ -216,7 +216,7 @@ actor RebuildFolding<P: WideProjection> {
                     .float8(changes.rates.positions)),
                 CheckpointStatements.move(
                     .text(P.name), .int4(rebuild.generation), .int8(changes.start), .int8(changes.end),
-                    .timestamp(changes.time)),
+                    .timestamp(changes.time), .int4(P.definition)),
             ])
             // Cancelled, or done by somebody else meanwhile.
             guard noted[0].affected == 1, noted[1].affected == 1 else { throw RebuildWork<P>.End.stopped }

@@ -89,7 +89,8 @@ package struct RebuildRunner: Service {
         for rebuild in running {
             // One of a newer definition is left to a newer program.
             guard let projection = projections.first(where: { $0.name == rebuild.projection }),
-                rebuild.kind == .swapBack || projection.definition == rebuild.definition
+                rebuild.kind == .swapBack
+                    ? projection.definition >= rebuild.definition : projection.definition == rebuild.definition
             else { continue }
             try await work(on: rebuild, projection)
             return true

@@ -70,13 +70,15 @@ enum RebuildStatements {
         select \(columns) from r cross join log_head h
         """)
 
+    /// To be done by a program that knows the definition of all who have changed the rows.
     static let beginSwapBack = Statement(
         "begin_swap_back",
         """
         with r as (
             insert into rebuilds (
                 projection, generation, kind, cause, definition, asked_by, state, reached_position)
-            select p.name, p.previous_generation, 'swap-back', 'request', c.definition, $2, 'running', c.position
+            select p.name, p.previous_generation, 'swap-back', 'request',
+                greatest(c.definition, c.kept_definition), $2, 'running', c.position
             from projections p
             join checkpoints c on c.projection = p.name and c.generation = p.previous_generation and not c.is_dropped
             where p.name = $1

@@ -13,10 +13,18 @@ enum RebuildWorkStatements {
     static let lockLive = Statement(
         "lock_live_generation",
         """
-        select c.generation, c.position from projections p
+        select c.generation, c.position, greatest(c.definition, c.kept_definition) from projections p
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
         where p.name = $1 for no key update
         """, effect: .writes)
+
+    /// Keeps programs of an older definition off from now on.
+    static let keep = Statement(
+        "keep_generation",
+        """
+        update checkpoints set kept_definition = $3
+        where projection = $1 and generation = $2 and greatest(definition, kept_definition) < $3
+        """)
 
     static let lock = Statement(
         "lock_generation",
@@ -99,7 +107,7 @@ enum RebuildWorkStatements {
             and c.position = 0 and c.definition < $2
         """)
 
-    /// Whether the live rows were made by an older definition, and this one was not tried yet.
+    /// Whether the live rows were made by an older definition, and this one was not tried since they were begun.
     static let lacksDefinition = Statement(
         "find_old_definition",
         """
@@ -107,6 +115,9 @@ enum RebuildWorkStatements {
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
         where p.name = $1 and c.definition < $2 and not exists (
             select from rebuilds r where r.projection = p.name
-                and (r.state in ('running', 'paused', 'failed') or r.cause = 'definition' and r.definition >= $2))
+                and (r.state in ('running', 'paused', 'failed')
+                    or r.cause = 'definition' and r.definition >= $2 and r.number > coalesce((
+                        select max(l.number) from rebuilds l
+                        where l.projection = p.name and l.generation = p.live_generation and l.kind = 'rebuild'), 0)))
         """)
 }
