@@ -18,6 +18,8 @@ actor RebuildFolding<P: WideProjection> {
     private var nextStore: ContinuousClock.Instant
     private var nextLook: ContinuousClock.Instant
     private var storing = Storing.no
+    /// Rows that were in memory when what is over had been given up for the last time.
+    private var kept = 0
     private let start = ContinuousClock.now
 
     private enum Storing {
@@ -171,12 +173,13 @@ actor RebuildFolding<P: WideProjection> {
     // MARK: Storing
 
     /// Whether no more may be folded before what is being stored is in the table.
-    var isFull: Bool { storing == .underWay && rowCount > 2 * most }
+    var isFull: Bool { storing == .underWay && rowCount > 2 * min(most, kept / 2 + growth) }
 
     /// What is to be stored now, beside what is folded next; nil if it is not time yet.
     func changesDue() throws -> Changes? {
         settle()
-        return storing == .no && (ContinuousClock.now >= nextStore || rowCount > most) ? try changes() : nil
+        return storing == .no && (ContinuousClock.now >= nextStore || rowCount > min(most, kept + growth))
+            ? try changes() : nil
     }
 
     /// Stores what has changed and is not being stored.
@@ -186,6 +189,9 @@ actor RebuildFolding<P: WideProjection> {
     }
 
     private var most: Int { pace.rows * P.rowsPerUnit }
+
+    /// By how many rows more the next ones are stored, however long the log is. As many as are kept are stored with them.
+    private var growth: Int { max(most / 4, kept / 2) }
 
     private var rowCount: Int {
         var count = 0
@@ -242,7 +248,11 @@ actor RebuildFolding<P: WideProjection> {
     private func settle() {
         guard storing == .done else { return }
         storing = .no
-        if rowCount > most { for shard in shards { shard.forget(allBut: most / 2 / shards.count) } }
+        let areTooMany = rowCount > most
+        for shard in shards {
+            if areTooMany { shard.forget(allBut: most / 2 / shards.count) } else { shard.forgetWhatIsOver() }
+        }
+        kept = rowCount
     }
 
     /// Stores rows a chunk at a time; the next one is encoded meanwhile.

@@ -28,26 +28,35 @@ final class RebuildShard<P: WideProjection>: Sendable {
             return (try? P.ids(of: event, after: newest[event.stream.id])) ?? []
         }
 
-        mutating func noteNewest() {
-            guard newest != nil else { return }
+        /// The newest that the rows which are here are made of, by stream; nil for rows that are changed for ever.
+        var newestHere: [String: Timestamp]? {
+            var newest: [String: Timestamp] = [:]
             // The rows of one event lie side by side.
             var last: (stream: String, time: Timestamp)?
             for place in fold.rows.places {
                 guard let row = fold.rows[place: place] else { continue }
-                guard let life = P.life(of: row) else { break }
+                guard let life = P.life(of: row) else { return nil }
                 if let known = last, known.stream == life.stream {
                     last?.time = max(known.time, life.newest)
                     continue
                 }
-                if let last { note(last) }
+                if let last { newest[last.stream, default: last.time].become(atLeast: last.time) }
                 last = (life.stream, life.newest)
             }
-            if let last { note(last) }
+            if let last { newest[last.stream, default: last.time].become(atLeast: last.time) }
+            return newest
         }
 
-        private mutating func note(_ newest: (stream: String, time: Timestamp)) {
-            let known = self.newest?[newest.stream]
-            self.newest?[newest.stream] = known.map { max($0, newest.time) } ?? newest.time
+        /// Gives up rows that were not touched; of those that are yet to change so many may stay.
+        mutating func forget(allBut most: Int, as newest: [String: Timestamp]) {
+            if self.newest != nil {
+                for (stream, time) in newest { self.newest?[stream, default: time].become(atLeast: time) }
+            }
+            fold.rows.forget(allBut: most) { row in
+                guard let life = P.life(of: row), let newest = newest[life.stream] else { return false }
+                return life.end > newest
+            }
+            isComplete = false
         }
     }
     private let state: Mutex<State>
@@ -114,14 +123,18 @@ final class RebuildShard<P: WideProjection>: Sendable {
     ///
     /// - Parameter most: so many of them may stay, if they are those that the next events will change.
     func forget(allBut most: Int = 0) {
+        state.withLock { $0.forget(allBut: most, as: $0.newestHere ?? [:]) }
+    }
+
+    /// The same of rows that only what comes late will change.
+    func forgetWhatIsOver() {
         state.withLock { state in
-            state.noteNewest()
-            let newest = state.newest
-            state.fold.rows.forget(allBut: most) { row in
-                guard let life = P.life(of: row), let newest = newest?[life.stream] else { return false }
-                return life.end > newest
-            }
-            state.isComplete = false
+            guard let newest = state.newestHere else { return }
+            state.forget(allBut: .max, as: newest)
         }
     }
+}
+
+extension Timestamp {
+    fileprivate mutating func become(atLeast other: Timestamp) { self = max(self, other) }
 }
