@@ -15,7 +15,11 @@ extension EndToEnd {
 
                 let alert = try await alert(of: device, "?state=open", api)
                 guard alert.kind == "overheating" else { throw Wrong("the alert is \(alert)") }
-                try await checkSignature(of: mailbox.letter("fleetlog.alert.raised.v1", about: alert.id), mailbox)
+                let letter = try await mailbox.letter("fleetlog.alert.raised.v1", about: alert.id)
+                try await checkSignature(of: letter, mailbox)
+                guard letter.body.contains(#""deviceSerial":"oven""#) else {
+                    throw Wrong("it does not say which device is hot: \(letter.body)")
+                }
 
                 let acknowledged = try await api.acknowledge(alert.id, note: "on my way")
                 guard acknowledged.state == "acknowledged", acknowledged.note == "on my way",

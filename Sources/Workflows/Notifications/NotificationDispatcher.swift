@@ -126,12 +126,24 @@ package struct NotificationDispatcher: Service {
         """)
 
     /// The lock decides between two dispatchers: who comes second finds nothing of the first one's to do.
+    ///
+    /// Who is called at night knows a device by its name and place, not by its id. They are taken from the view once, so that
+    /// each attempt says the same, and only while the device is still the account's.
     private static let dispatch = Statement(
         "dispatch notifications",
         """
         with taken as materialized (
-            select id, account from notifications where id = any ($1) and dispatched_time is null
+            select id, account, data ->> 'device' as device from notifications
+            where id = any ($1) and dispatched_time is null
             for update skip locked
+        ), known as materialized (
+            select taken.id, jsonb_strip_nulls(jsonb_build_object(
+                'deviceName', nullif(device.name, ''), 'deviceSerial', nullif(device.serial, ''),
+                'deviceLocation', nullif(device.location ->> 'text', ''))) as called
+            from taken
+            join projections view on view.name = 'devices'
+            join devices device on device.generation = view.live_generation and device.id = taken.device
+                and device.account = taken.account
         ), created as (
             insert into deliveries (notification, mailbox, account, state, due_time)
             select taken.id, wanted.mailbox, taken.account, 'pending', $4
@@ -139,6 +151,8 @@ package struct NotificationDispatcher: Service {
                 on wanted.notification = taken.id
             on conflict do nothing
         )
-        update notifications set dispatched_time = $4 from taken where notifications.id = taken.id
+        update notifications set dispatched_time = $4,
+            data = case when known.called is null then data else (data::jsonb || known.called)::json end
+        from taken left join known using (id) where notifications.id = taken.id
         """, effect: .writes)
 }

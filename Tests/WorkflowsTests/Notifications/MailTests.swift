@@ -43,6 +43,39 @@ import Workflows
         }
     }
 
+    @Test func `names the device and its place, and nothing of one that has left the account`() async throws {
+        let receiver = try await ReceiverProcess("mail_server.py", [folder, "login"])
+        try await Post.with(mail: server(receiver)) { post in
+            try await post.open("kew")
+            try await post.setEmail("ada@example.com")
+            let long = String(repeating: "Lane ", count: 20)
+            try await post.log.asSuperuser(
+                """
+                insert into devices (
+                    generation, id, account, serial, type, name, labels, state, registered_time, readings,
+                    telemetry_count, refused_count, version, location)
+                select live_generation, 'kitchen-1', 'kew', 'S-1', 'smoke', 'Kitchen', '{}', 'active', now(), '{}', 0, 0, 1,
+                    '{"text": "5 Main \(long)"}'
+                from projections where name = 'devices'
+                """)
+            let told = try await post.notify(title: "kitchen-1 is overheating")
+            try await post.deliver()
+            let data = try #require(try await post.ledger.notification(told, scope: .all)).notification.data
+            #expect(data["deviceName"] == "Kitchen" && data["deviceSerial"] == "S-1" && data["device"] == "kitchen-1")
+            try await post.log.asSuperuser("update devices set account = 'ryde', name = 'Bedroom'")
+            try await post.notify(title: "kitchen-1 has cooled down")
+            try await post.deliver()
+            let messages = try await receiver.received(atLeast: 2).compactMap { $0["data"] as? String }
+            let subjects = try messages.map { try parsedMail($0)["subject"] as? String }
+            let cut = "5 Main \(long)".prefix(40)
+            #expect(
+                subjects == [
+                    "[critical] Kitchen, \(cut): kitchen-1 is overheating", "[critical] kitchen-1 has cooled down",
+                ])
+            #expect(!messages[1].contains("Bedroom") && !messages[1].contains("Kitchen"))
+        }
+    }
+
     @Test(
         arguments: [
             ("defer", DeliveryRow.State.pending, AttemptResult.Outcome.failed, 451), ("refuse", .dead, .refused, 550),

@@ -13,10 +13,11 @@ struct MailMessage: Sendable, Equatable {
     init(_ message: DeliveryMessage, to recipient: String, from sender: String) {
         let notification = message.notification
         self.recipient = recipient
+        let title = Self.heading(of: notification)
         let domain = sender.split(separator: "@").last ?? "localhost"
         headers = [
             "From: Fleetlog <\(sender)>", "To: <\(recipient)>",
-            "Subject: " + Self.headerText("[\(notification.severity.rawValue)] \(notification.title)"),
+            "Subject: " + Self.headerText("[\(notification.severity.rawValue)] \(title)"),
             "Date: " + Self.date(message.createdTime), "Message-ID: <\(message.key)@\(domain)>",
             "Auto-Submitted: auto-generated",
         ]
@@ -32,14 +33,21 @@ struct MailMessage: Sendable, Equatable {
         html = Self.crlf(
             """
             <!doctype html>
-            <html><head><meta charset="utf-8"><title>\(Self.escaped(notification.title))</title></head><body>
-            <h1>\(Self.escaped(notification.title))</h1>
+            <html><head><meta charset="utf-8"><title>\(Self.escaped(title))</title></head><body>
+            <h1>\(Self.escaped(title))</h1>
             <p>\(Self.escaped(notification.text).replacing("\n", with: "<br>\n"))</p>
             <table>\(rows.joined(separator: "\n"))</table>
             <p><small>Account \(Self.escaped(notification.account.rawValue)), notification \(message.id)</small></p>
             </body></html>
 
             """)
+    }
+
+    /// What people call the device, where it is, and what is to be told of it; so long only that the last is not cut off.
+    private static func heading(of notification: Notification) -> String {
+        let data = notification.data
+        let names = [data["deviceName"] ?? data["deviceSerial"], data["deviceLocation"]].compactMap { $0?.prefix(40) }
+        return names.isEmpty ? notification.title : "\(names.joined(separator: ", ")): \(notification.title)"
     }
 
     /// Printable ASCII as it is, anything else as encoded words of RFC 2047; cut to what fits on a line.
