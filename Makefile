@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up down build test test-all test-races test-guard chaos fuzz lint bench instructions packages test-packages
+.PHONY: help up first-look down build test test-all test-races test-guard chaos fuzz lint bench instructions packages test-packages
 
 RUN_PACKAGES := postgresql mosquitto mosquitto-clients libpq-dev libmosquitto-dev mosquitto-dev libssl-dev liblz4-dev zlib1g-dev libcurl4-openssl-dev openssl ca-certificates pkg-config curl
 TEST_PACKAGES := chromium chromium-driver python3-selenium prometheus python3-aiosmtpd libnss-wrapper
@@ -24,8 +24,12 @@ ONE_AT_A_TIME := flock --close /var/tmp
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: build ## install what is missing, build, run the server with its own Postgres and broker
+up: first-look build ## install what is missing, build, run the server with its own Postgres and broker
 	@exec .build/release/fleetlog up
+
+# Of a folder where nothing was built and nothing has run.
+first-look:
+	@[ -e .build/release/fleetlog ] || [ -e .fleetlog ] || scripts/ports-are-free
 
 down: ## stop the server of this folder, and what a killed one left running
 	@scripts/down .fleetlog

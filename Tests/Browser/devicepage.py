@@ -76,6 +76,7 @@ def past(page, device, path):
     assert "event 2" in slider.get_attribute("aria-valuetext").lower()
     assert page.text(".device h1") == page.ask("GET", f"{path}?version=2")["name"]
     assert page.text('.near [aria-current] .position') == "2"
+    assert page.text(".past").endswith("What came after it is pale in the charts; alerts, commands and limits are those of now.")
     page.one(".since summary").click()
     page.wait("what has changed since", lambda: "telemetry count" in page.text(".since"))
     page.shoot("device-past")

@@ -88,7 +88,7 @@ extension Problem {
 
     static let unauthorized = Problem(
         .unauthorized, "unauthorized", "Who are you?",
-        "Send a valid token in the header Authorization: Bearer <token>, or log in at /.",
+        "Send a valid token in the header Authorization: Bearer <token>, or log in at /. fleetlog token create makes one.",
         headers: [.wwwAuthenticate: #"Bearer realm="fleetlog""#])
 
     static let forbidden = Problem(

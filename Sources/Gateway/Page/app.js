@@ -73,7 +73,7 @@ async function start() {
     try {
       context.session = await api.logIn(token);
     } catch (problem) {
-      return showLogin(problem.status === 401 ? "This token is not valid." : problem.message);
+      return showLogin(refusal(problem));
     }
   }
   try {
@@ -85,6 +85,9 @@ async function start() {
   }
   await enter();
 }
+
+const refusal = (problem) =>
+  (problem.status === 401 ? "This token is not valid, or not any more. Whoever runs the server can make another." : problem.message);
 
 function showLogin(message) {
   overview.stop();
@@ -108,7 +111,7 @@ $("login-form").addEventListener("submit", async (submit) => {
     $("token").value = "";
     await enter();
   } catch (problem) {
-    $("login-error").textContent = problem.status === 401 ? "This token is not valid." : problem.message;
+    $("login-error").textContent = refusal(problem);
     $("token").select();
   } finally {
     button.disabled = false;

@@ -29,8 +29,9 @@ export class Chart {
     this.band = shape("path", { class: "band" });
     this.line = shape("path", { class: "line" });
     this.mark = shape("path", { class: "mark" });
+    this.after = shape("path", { class: "after" });
     this.svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img" });
-    this.svg.append(this.band, this.line, this.mark);
+    this.svg.append(this.band, this.line, this.after, this.mark);
     this.from = element("span");
     this.to = element("span");
     this.value = element("b");
@@ -78,10 +79,12 @@ export class Chart {
     this.span = { from, to };
   }
 
-  /** Marks an instant, if it lies in what is drawn. */
+  /** Marks an instant, if it lies in what is drawn, and lets what came after it fade. */
   point(time) {
     const { from, to } = this.span ?? {};
     const isSeen = time && time >= from && time <= to;
-    this.mark.setAttribute("d", isSeen ? `M${(((time - from) / (to - from)) * width).toFixed(1)} 0V${height}` : "");
+    const x = isSeen ? (((time - from) / (to - from)) * width).toFixed(1) : 0;
+    this.mark.setAttribute("d", isSeen ? `M${x} 0V${height}` : "");
+    this.after.setAttribute("d", isSeen ? `M${x} 0H${width}V${height}H${x}Z` : "");
   }
 }

@@ -165,7 +165,7 @@ export class DevicePage {
     this.node.classList.toggle("in-the-past", device !== null);
     this.past.textContent = device
       ? [`As it was after event ${view.count(device.version)}`, this.history.time ? view.moment(this.history.time) : null]
-        .filter(Boolean).join(", ") + ". Alerts, commands and limits are those of now."
+        .filter(Boolean).join(", ") + ". What came after it is pale in the charts; alerts, commands and limits are those of now."
       : "As it is now.";
   }
 
