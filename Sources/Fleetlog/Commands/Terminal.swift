@@ -7,6 +7,8 @@ final class ProgressBar: Sendable {
         var drawn = ContinuousClock.now - .seconds(60)
         var start = ContinuousClock.now
         var isDrawn = false
+        /// What it was told last.
+        var (done, total): (Int64, Int64) = (0, 0)
     }
     private let title: String
     private let isTerminal = isatty(STDERR_FILENO) == 1
@@ -18,15 +20,26 @@ final class ProgressBar: Sendable {
         let interval: Duration = isTerminal ? .milliseconds(100) : .seconds(5)
         let line = state.withLock { state -> String? in
             let now = ContinuousClock.now
+            (state.done, state.total) = (done, total)
             guard now - state.drawn >= interval || done >= total else { return nil }
             state.drawn = now
             state.isDrawn = true
             return text(done, total, elapsed: now - state.start)
         }
-        if let line { Console.note(isTerminal ? "\r\u{1B}[K" + line : line, terminator: isTerminal ? "" : "\n") }
+        if let line { draw(line) }
     }
 
+    private func draw(_ line: String) {
+        Console.note(isTerminal ? "\r\u{1B}[K" + line : line, terminator: isTerminal ? "" : "\n")
+    }
+
+    /// All is done, also what was not counted in one by one.
     func finish() {
+        let line = state.withLock { state -> String? in
+            guard state.isDrawn, state.done < state.total else { return nil }
+            return text(state.total, state.total, elapsed: .now - state.start)
+        }
+        if let line { draw(line) }
         if isTerminal, state.withLock({ $0.isDrawn }) { Console.note("") }
     }
 

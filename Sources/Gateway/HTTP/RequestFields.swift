@@ -29,7 +29,19 @@ struct RequestFields {
         do {
             fields = try JSONDecoder().decode([String: JSONValue].self, from: Data(exchange.body))
         } catch {
-            throw .malformed(nil, "The body must be one JSON object, in UTF-8 and not nested deeply.")
+            throw Self.unreadable(exchange.body)
+        }
+    }
+
+    /// Says where the body ceases to be JSON, which the decoder does not.
+    private static func unreadable(_ body: [UInt8]) -> Problem {
+        let wanted = "The body must be one JSON object, in UTF-8 and not nested deeply."
+        do {
+            _ = try JSONSerialization.jsonObject(with: Data(body))
+            return .malformed(nil, wanted)
+        } catch {
+            let place = (error as NSError).userInfo[NSDebugDescriptionErrorKey] as? String
+            return .malformed(nil, ([wanted] + [place].compactMap { $0 }).joined(separator: " "))
         }
     }
 

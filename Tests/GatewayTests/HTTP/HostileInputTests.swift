@@ -30,6 +30,8 @@ import Testing
                 let reply = try await gateway.ask("POST", "/api/v1/devices", body)
                 #expect(reply.status == 400 && reply.isProblem, "\(body.prefix(40)): \(reply)")
             }
+            let unquoted = try await gateway.ask("POST", "/api/v1/devices", #"{"serial":"1",type:"smoke"}"#)
+            #expect(unquoted[text: "detail"]?.hasSuffix("around character 14.") == true, "\(unquoted)")
             let form = try await gateway.ask("POST", "/api/v1/devices", "serial=1", ["Content-Type": "text/plain"])
             #expect(form.status == 415 && form.isProblem)
             let alive = try await gateway.ask("GET", "/healthz")
