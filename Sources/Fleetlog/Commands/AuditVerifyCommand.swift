@@ -35,7 +35,8 @@ struct AuditVerifyCommand: AsyncParsableCommand {
             report = try ExportCheck.run(on: export, trusting: keys, outside: heads) { bar.report($0, of: $1) }
         } else {
             report = try await LogAccess.with(installation.serverURL()) { log in
-                try await SealAudit(of: log.pool, trusting: keys, outside: heads).run { bar.report($0, of: $1) }
+                try await SealAudit(of: log.pool, trusting: keys, outside: heads, telemetry: KnownEvents.telemetry)
+                    .run { bar.report($0, of: $1) }
             }
         }
         bar.finish()

@@ -51,9 +51,17 @@ package struct LogAudit: Sendable {
             let rows = try await query(
                 AuditStatements.positions(
                     .int8(position), .int8(min(window.end, report.head)), .int8(page)))
+            // Events may have left since the ranges were read; a log that lacks more than that is not asked each time.
+            var isUpdated = false
             for row in rows {
                 let (next, recordedTime) = (try row.int8(0), try row.timestamp(1))
-                if next > position + 1, let lost = ranges.note(missing: position + 1..<next) {
+                var lost = next > position + 1 ? ranges.note(missing: position + 1..<next) : nil
+                if let first = lost, !isUpdated {
+                    try ranges.update(try await query(AuditStatements.ranges()))
+                    isUpdated = true
+                    lost = ranges.note(missing: first..<next)
+                }
+                if let lost {
                     report.findings.note(.init(.positions, position: lost, "it is missing; the next one is \(next)"))
                 }
                 if recordedTime < time {
@@ -77,6 +85,7 @@ package struct LogAudit: Sendable {
             report.findings.note(
                 .init(.positions, position: position, "the last event is here, and the head says \(report.head)"))
         }
+        try ranges.update(try await query(AuditStatements.ranges()))
         for finding in ranges.findings { report.findings.note(finding) }
     }
 

@@ -11,6 +11,10 @@ enum LogLeaf: Sendable, Hashable {
         case .missing: nil
         }
     }
+
+    var isGone: Bool {
+        if case .present = self { false } else { true }
+    }
 }
 
 /// Reads the log as leaves, a page at a time, hashed beside the reading.

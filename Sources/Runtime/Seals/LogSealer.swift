@@ -87,7 +87,7 @@ package struct LogSealer: Service {
         let head = try await pool.withConnection { try await $0.query(ReadStatements.head()) }.first?.int8(0) ?? 0
         try await term.seal(through: head)
         sealed.record(term.sealedPosition)
-        if isDue(term.newestHead, head), case let keys = try keys(), !keys.isEmpty {
+        if isDue(term.newestHead, head) || lacksNewKey(term.newestHead), case let keys = try keys(), !keys.isEmpty {
             await announce(try await term.sign(at: head, now(), with: keys, announcing: announcing))
         }
         guard let newest = term.newestHead else { return }
@@ -98,6 +98,13 @@ package struct LogSealer: Service {
     private func announce(_ head: SignedHead) async {
         await publish(head)
         Failpoint.reached(.headPublished)
+    }
+
+    /// Whoever trusts only the key in force should not have to wait for the next head. A file that cannot be read is an error
+    /// when a head is due.
+    private func lacksNewKey(_ newest: SignedHead?) -> Bool {
+        guard let newest, let key = try? keys().first else { return false }
+        return !newest.keys.contains(key.verifier)
     }
 
     private func isDue(_ newest: SignedHead?, _ head: Int64) -> Bool {

@@ -17,70 +17,93 @@ package struct SealAudit: Sendable {
     private let reader: LeafReader
     private let trusted: Set<SealVerifier>
     private let outside: [SignedHead]
+    private let telemetry: TelemetryTypes
 
     /// - Parameters:
     ///   - trusted: the keys whose heads count.
     ///   - outside: heads that were kept elsewhere, which nobody who changed the database could change with it.
-    package init(of pool: PostgresPool, trusting trusted: Set<SealVerifier>, outside: [SignedHead] = []) {
+    ///   - telemetry: the types that may lie where telemetry is kept.
+    package init(
+        of pool: PostgresPool, trusting trusted: Set<SealVerifier>, outside: [SignedHead] = [],
+        telemetry: TelemetryTypes = .unknown
+    ) {
         store = SealStore(pool: pool)
         reader = LeafReader(pool: pool)
         self.trusted = trusted
         self.outside = outside
+        self.telemetry = telemetry
     }
 
-    /// Reads the log up to the head that it finds at the beginning.
+    /// Reads the log up to the head that it finds at the beginning. It may grow, be signed, and let telemetry go meanwhile.
     ///
     /// - Throws: `PostgresError` or ``EventStoreError`` if the database does not answer.
-    package func run(_ progress: @Sendable (_ done: Int64, _ head: Int64) -> Void) async throws -> Report {
-        let (head, ranges) = try await store.pool.withConnection { connection in
-            (
-                try await connection.query(ReadStatements.head()).first?.int8(0) ?? 0,
-                try await connection.query(AuditStatements.ranges())
-            )
-        }
-        var retained = try RetainedRanges(ranges)
+    package func run(_ progress: @Sendable (_ done: Int64, _ head: Int64) async -> Void) async throws -> Report {
+        let beyondLog = try await store.headsBeyondLog()
+        let head = try await store.pool.withConnection { try await $0.query(ReadStatements.head()) }
+        let end = try head.first?.int8(0) ?? 0
+        var retained = try RetainedRanges(try await ranges())
         var check = SealCheck(trusting: trusted)
         let sealed = try await store.sealedSize()
-        try await reader.read(after: 0, through: head) { leaves in
-            let start = check.position
-            let blocks = SealBlock.number(ofLeaf: start)...SealBlock.number(ofLeaf: start + Int64(leaves.count))
-            let stored = try await store.leaves(of: blocks.filter { $0 << SealBlock.level < sealed })
-            var heads = try await heads(behind: start, through: start + Int64(leaves.count), &check)[...]
-            for leaf in leaves {
-                let position = check.position + 1
-                let block = SealBlock.number(ofLeaf: position - 1)
-                let wasSealed = stored[block].flatMap {
-                    SealBlock.hash(at: Int(position - 1 - block << SealBlock.level), in: $0)
-                }
-                if wasSealed == nil, position <= sealed { check.note(position, "its seal is missing") }
-                if case .present(let hash) = leaf {
-                    check.take(hash, sealed: wasSealed)
-                } else {
-                    let hasLeft = retained.note(missing: position..<position + 1) == nil
-                    check.take(nil, sealed: wasSealed ?? leaf.hash, mayBeMissing: hasLeft)
-                }
-                while let next = heads.first, next.size == position { check.take(heads.removeFirst()) }
-            }
+        try await reader.read(after: 0, through: end) { leaves in
+            try await compare(leaves, &check, sealed: sealed, &retained)
             try await compareNodes(&check)
-            progress(check.position, head)
+            await progress(check.position, end)
         }
-        for beyond in try await heads(behind: head, through: .max, &check) where beyond.size > head {
-            check.take(beyondEnd: beyond)
-        }
+        for beyond in heads(beyondLog, behind: end, through: .max, &check) { check.take(beyondEnd: beyond) }
+        try retained.update(try await ranges())
         for finding in retained.findings { check.note(finding) }
         return check.report(sealed: sealed)
     }
 
-    /// Those of the log and those kept elsewhere, oldest first.
-    private func heads(behind start: Int64, through end: Int64, _ check: inout SealCheck) async throws -> [SignedHead] {
-        var heads = outside.filter { $0.size > start && $0.size <= end }
-        for result in try await store.heads(behind: start, through: end) {
+    private func compare(
+        _ leaves: [LogLeaf], _ check: inout SealCheck, sealed: Int64, _ retained: inout RetainedRanges
+    ) async throws {
+        let start = check.position
+        let end = start + Int64(leaves.count)
+        let blocks = SealBlock.number(ofLeaf: start)...SealBlock.number(ofLeaf: end)
+        let stored = try await store.leaves(of: blocks.filter { $0 << SealBlock.level < sealed })
+        var heads = heads(try await store.heads(behind: start, through: end), behind: start, through: end, &check)[...]
+        var misplaced = try await store.misplaced(behind: start, through: end, telemetry)[...]
+        // Some may have left since the ranges were read.
+        if leaves.indices.contains(where: {
+            leaves[$0].isGone && !retained.contain(start + Int64($0) + 1)
+        }) {
+            try retained.update(try await ranges())
+        }
+        for leaf in leaves {
+            let position = check.position + 1
+            let block = SealBlock.number(ofLeaf: position - 1)
+            let wasSealed = stored[block].flatMap {
+                SealBlock.hash(at: Int(position - 1 - block << SealBlock.level), in: $0)
+            }
+            if wasSealed == nil, position <= sealed { check.note(position, "its seal is missing") }
+            if case .present(let hash) = leaf {
+                check.take(hash, sealed: wasSealed)
+            } else {
+                let hasLeft = retained.note(missing: position..<position + 1) == nil
+                check.take(nil, sealed: wasSealed ?? leaf.hash, mayBeMissing: hasLeft)
+            }
+            while misplaced.first?.position == position { check.note(position, misplaced.removeFirst().problem) }
+            while heads.first?.size == position { check.take(heads.removeFirst()) }
+        }
+    }
+
+    /// Those of the log and those kept elsewhere that cover more than `start` and at most `end`, oldest first.
+    private func heads(
+        _ stored: [Result<SignedHead, SealError>], behind start: Int64, through end: Int64, _ check: inout SealCheck
+    ) -> [SignedHead] {
+        var heads = outside
+        for result in stored {
             switch result {
             case .success(let head): heads.append(head)
             case .failure(let error): check.note(end, "a head up to here cannot be read: \(error)")
             }
         }
-        return heads.sorted { ($0.size, $0.time) < ($1.size, $1.time) }
+        return heads.filter { $0.size > start && $0.size <= end }.sorted { ($0.size, $0.time) < ($1.size, $1.time) }
+    }
+
+    private func ranges() async throws -> Rows {
+        try await store.pool.withConnection { try await $0.query(AuditStatements.ranges()) }
     }
 
     private func compareNodes(_ check: inout SealCheck) async throws {

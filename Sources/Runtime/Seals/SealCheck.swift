@@ -7,6 +7,9 @@ package struct SealCheck: Sendable {
     /// Up to where a head fits that a trusted key has signed.
     package private(set) var proved: Int64 = 0
     private var isBroken = false
+    /// Those that no trusted key has signed, and the first of them, since the last head that fits: what they cover a later
+    /// head may prove. So a log that was signed by keys of earlier years is proved by the one in force.
+    private var unproved: (first: SignedHead, count: Int)?
     package private(set) var heads = 0
     package private(set) var departed: Int64 = 0
     package private(set) var findings = AuditFindings()
@@ -43,10 +46,17 @@ package struct SealCheck: Sendable {
     package mutating func take(_ head: SignedHead) {
         heads += 1
         guard head.isSigned(byOneOf: keys) else {
-            return note(head.size, "the head of \(head.time) is not signed by a key that is trusted")
+            if head.root == tree.root, !head.claims(oneOf: keys) {
+                unproved = (unproved?.first ?? head, (unproved?.count ?? 0) + 1)
+            } else {
+                note(
+                    head.size,
+                    "the head of \(head.time) is not signed by a key that is trusted, and is not what was signed")
+            }
+            return
         }
         if head.root == tree.root {
-            proved = head.size
+            (proved, unproved) = (head.size, nil)
             keys.formUnion(head.keys)
         } else if !isBroken {
             // Every later head covers the same positions.
@@ -78,7 +88,15 @@ package struct SealCheck: Sendable {
     ///
     /// - Parameter sealed: up to where the leaves were sealed.
     package func report(sealed: Int64) -> SealAudit.Report {
-        SealAudit.Report(
+        var findings = findings
+        if let unproved {
+            let more = unproved.count > 1 ? ", nor are the \(unproved.count - 1) behind it" : ""
+            findings.note(
+                AuditFinding(
+                    .seals, position: unproved.first.size,
+                    "the head of \(unproved.first.time) is not signed by a key that is trusted\(more)"))
+        }
+        return SealAudit.Report(
             head: position, sealed: sealed, proved: proved, heads: heads, departed: departed, findings: findings)
     }
 

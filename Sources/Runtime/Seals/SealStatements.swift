@@ -47,6 +47,26 @@ enum SealStatements {
     static let headOfSize = Statement(
         "seal_head_of_size", "select note from signed_heads where size = $1 order by time limit 1")
 
+    /// One look at both: whoever signs a head has seen that much of the log.
+    static let headsBeyondLog = Statement(
+        "seal_heads_beyond_log",
+        "select h.note from signed_heads h join log_head l on h.size > l.position order by h.size, h.time")
+
+    /// Planned with its positions, as a page of the log is.
+    static let misplaced = Statement.unprepared(
+        "seal_misplaced",
+        """
+        select position, case when is_elsewhere then 'category' else 'class' end,
+            case when is_elsewhere then category else class::text end
+        from (
+            select position, category, class, split_part(stream, '-', 1) <> category as is_elsewhere,
+                class = 1 and cardinality($3::text[]) > 0
+                    and (category, type) not in (select * from unnest($3::text[], $4::text[])) as is_no_telemetry
+            from events where position > $1 and position <= $2
+        ) as e
+        where is_elsewhere or is_no_telemetry order by position limit 100
+        """)
+
     static let headsBehind = Statement(
         "seal_heads_behind",
         """

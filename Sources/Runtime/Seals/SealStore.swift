@@ -77,7 +77,29 @@ struct SealStore: Sendable {
 
     /// Oldest first. What cannot be read comes as the reason why.
     func heads(behind start: Int64, through end: Int64) async throws -> [Result<SignedHead, SealError>] {
-        try await query(SealStatements.headsBehind(.int8(start), .int8(end))).map { row in
+        try await readings(SealStatements.headsBehind(.int8(start), .int8(end)))
+    }
+
+    /// Those that cover more than the log has at this moment, oldest first.
+    func headsBeyondLog() async throws -> [Result<SignedHead, SealError>] {
+        try await readings(SealStatements.headsBeyondLog())
+    }
+
+    /// The first events that lie where nobody who looks for their stream's category would find them, and why: category and
+    /// class are columns of their own, which a seal does not cover since they follow from stream and type.
+    func misplaced(
+        behind start: Int64, through end: Int64, _ telemetry: TelemetryTypes
+    ) async throws -> [(position: Int64, problem: String)] {
+        let (categories, types) = (telemetry.all.map(\.category), telemetry.all.map(\.type))
+        return try await query(
+            SealStatements.misplaced(.int8(start), .int8(end), .textArray(categories), .textArray(types))
+        ).map { row in
+            (try row.int8(0), "its column \(try row.text(1)) is '\(try row.text(2))', which its stream or type denies")
+        }
+    }
+
+    private func readings(_ statement: BoundStatement) async throws -> [Result<SignedHead, SealError>] {
+        try await query(statement).map { row in
             let note = try row.text(0)
             return Result { () throws(SealError) in try SignedHead(note) }
         }

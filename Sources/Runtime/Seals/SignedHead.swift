@@ -79,6 +79,11 @@ package struct SignedHead: Sendable, Hashable {
         (self.keys, self.note, self.signatures) = (keys, note, signatures)
     }
 
+    /// Whether it names one of the keys as its signer, rightly or not.
+    func claims(oneOf keys: Set<SealVerifier>) -> Bool {
+        keys.contains { key in signatures.contains { $0.name == key.name && $0.hash == key.hash } }
+    }
+
     /// Whether one of the keys has signed it, in the name that it gives as its origin.
     package func isSigned(byOneOf trusted: Set<SealVerifier>) -> Bool {
         trusted.contains { key in

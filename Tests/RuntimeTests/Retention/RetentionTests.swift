@@ -314,6 +314,40 @@ private enum Meter: Decider {
         }
     }
 
+    @Test func `may go on while the log is verified`() async throws {
+        try await withLog { log, retention in
+            let key = try SealKey(name: "fleetlog-test", seed: Array(repeating: 1, count: 32))
+            let head = try await log.store.head().position
+            var term = try await SealingTerm(log.pool)
+            try await term.seal(through: head)
+            _ = try await term.sign(at: head, .now(), with: [key])
+            let plan = try await plan(retention)
+            let report = try await SealAudit(of: log.pool, trusting: [key.verifier]).run { _, _ in
+                await #expect(throws: Never.self) { try await retention.perform(plan) { _ in } }
+            }
+            #expect(report.findings.first.isEmpty)
+            #expect((report.proved, report.departed) == (head, 0))
+        }
+    }
+
+    @Test func `explains gaps by what it has written down since it was asked first`() async throws {
+        try await withLog { log, _ in
+            func rows(_ ranges: String) async throws -> Rows {
+                try await log.pool.withConnection {
+                    try await $0.query(Statement.unprepared("ranges", "select * from (values \(ranges)) as r")())
+                }
+            }
+            var ranges = try RetainedRanges(try await rows("(11::bigint, 21::bigint, 10::bigint, true)"))
+            #expect(ranges.note(missing: 11..<41) == 21)
+            try ranges.update(
+                try await rows("(11::bigint, 21::bigint, 10::bigint, true), (21, 31, 10, false), (51, 61, 10, true)"))
+            #expect(ranges.note(missing: 21..<41) == 31)
+            #expect(ranges.findings.isEmpty)
+            try ranges.update(try await rows("(11::bigint, 21::bigint, 10::bigint, true), (21, 31, 9, false)"))
+            #expect(ranges.findings.map(\.position) == [21])
+        }
+    }
+
     @Test func `is no excuse for what is lost besides`() async throws {
         try await withLog { log, retention in
             try await retention.perform(try await plan(retention)) { _ in }

@@ -204,7 +204,80 @@ import Testing
                 _ = try await Self.seal(log, at: .now(), keys)
             }
             #expect(try await Self.verify(log, first).findings.first.isEmpty)
-            #expect(try await Self.verify(log, second).findings.first.map(\.position) == [10])
+            #expect(try await Self.verify(log, second).findings.first.isEmpty)
+        }
+    }
+
+    @Test func `prove by the key in force what earlier keys have signed, unless their heads were changed`() async throws
+    {
+        try await PostgresLog.with { log in
+            let (first, second, third) = (try Self.key(1), try Self.key(2), try Self.key(3))
+            for keys in [[first], [first], [second, first], [third, second], [third]] {
+                try await Self.fill(log, 10)
+                _ = try await Self.seal(log, at: .now(), keys)
+            }
+            let report = try await Self.verify(log, third)
+            #expect(report.findings.first.isEmpty)
+            #expect((report.proved, report.heads) == (50, 5))
+            let ofFirst = try await log.texts("select note from signed_heads where size = 10")[0]
+            let ofSecond = try await log.texts("select note from signed_heads where size = 20")[0]
+            let roots = [ofFirst, ofSecond].map { $0.split(separator: "\n")[2] }
+            try await log.tamper(
+                "update signed_heads set note = replace(note, '\(roots[0])', '\(roots[1])') where size = 10")
+            #expect(try await Self.verify(log, third).findings.first.map(\.position) == [10])
+        }
+    }
+
+    @Test func `prove nothing that only a key signs which is not trusted, and say so once`() async throws {
+        try await PostgresLog.with { log in
+            let (key, forger) = (try Self.key(), try Self.key(9))
+            for keys in [[key], [forger], [forger], [forger]] {
+                try await Self.fill(log, 10)
+                _ = try await Self.seal(log, at: .now(), keys)
+            }
+            let report = try await Self.verify(log, key)
+            #expect(report.proved == 10)
+            #expect(report.findings.count == 1)
+            #expect(report.findings.first.first?.position == 20)
+            #expect(report.findings.first.first?.problem.hasSuffix("nor are the 2 behind it") == true)
+        }
+    }
+
+    @Test func `are compared while the log grows and is signed, and what was signed meanwhile is no cut`() async throws
+    {
+        try await PostgresLog.with { log in
+            let key = try Self.key()
+            try await Self.fill(log, 1_500)
+            _ = try await Self.seal(log, [key])
+            let report = try await SealAudit(of: log.pool, trusting: [key.verifier]).run { _, _ in
+                await #expect(throws: Never.self) {
+                    try await Self.fill(log, 1_500)
+                    _ = try await Self.seal(log, at: .now(), [key])
+                }
+            }
+            #expect(report.findings.first.isEmpty)
+            #expect((report.head, report.proved) == (1_500, 1_500))
+            try await log.tamper(
+                "delete from events where position > 2900; update log_head set position = 2900")
+            #expect(try await Self.verify(log, key).findings.first.map(\.position) == [2_901])
+        }
+    }
+
+    @Test func `name an event that was moved to where its category's readers do not look`() async throws {
+        try await PostgresLog.with { log in
+            let key = try Self.key()
+            try await Self.fill(log, 1_500)
+            _ = try await Self.seal(log, [key])
+            try await log.tamper(
+                """
+                update events set category = 'other' where position = 700;
+                update events set class = 1 where position = 900
+                """)
+            let telemetry = TelemetryTypes(["sampled": ["Measured"]])
+            let report = try await SealAudit(of: log.pool, trusting: [key.verifier], telemetry: telemetry).run { _, _ in
+            }
+            #expect(report.findings.first.map(\.position) == [700, 900])
+            #expect(report.findings.first.map { $0.problem.contains("category") } == [true, false])
         }
     }
 
@@ -241,6 +314,32 @@ import Testing
                 try await eventually("the head is published") { published.withLock { $0 } == [head] }
                 group.cancelAll()
             }
+        }
+    }
+
+    @Test func `are signed at once by a new key, however young the newest head is`() async throws {
+        try await PostgresLog.with { log in
+            let (old, new) = (try Self.key(1), try Self.key(2))
+            try await Self.fill(log, 10)
+            let head = try await Self.seal(log, [old])
+            let published = Mutex([SignedHead]())
+            var pace = LogSealer.Pace()
+            pace.round = .milliseconds(5)
+            let sealer = LogSealer(
+                pool: log.pool,
+                lease: PostgresLease(
+                    .seals, url: try DatabaseURL(log.database.serverURL), on: log.thread, server: "one",
+                    logger: TestPostgres.quiet),
+                keys: { [new] }, pace: pace,
+                now: { Timestamp(microseconds: Self.time.microseconds + 1) },
+                publish: { head in published.withLock { $0.append(head) } }, logger: TestPostgres.quiet)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await sealer.run() }
+                try await eventually("a head by the new key") { published.withLock { $0.last?.keys } == [new.verifier] }
+                group.cancelAll()
+            }
+            #expect(published.withLock { $0.map(\.size) } == [10, 10])
+            #expect(published.withLock { $0.first } == head)
         }
     }
 
