@@ -63,9 +63,7 @@ struct ReplayCommand: AsyncParsableCommand {
         try await LogAccess.with(installation.serverURL()) { log in
             let following = RebuildFollowing(log)
             do {
-                let begun = try await log.administer(
-                    act, view.name, only.map { ["only": $0] } ?? [:]
-                ) { try await begin(following.rebuilds) }
+                let begun = try await log.administer(act, view.name, details) { try await begin(following.rebuilds) }
                 switch begun {
                 case .underWay(let rebuild): try Console.answer(try await following.follow(rebuild).text)
                 case .done(let text): try Console.answer(text)
@@ -78,6 +76,15 @@ struct ReplayCommand: AsyncParsableCommand {
                 throw SettingsError("\(view.name): \(error)")
             }
         }
+    }
+
+    /// Named as in the request over HTTP.
+    private var details: [String: String] {
+        var details: [String: String] = [:]
+        if let only { details["only"] = only }
+        if let eventsPerSecond { details["eventsPerSecond"] = "\(eventsPerSecond)" }
+        if acceptLoss { details["acceptLoss"] = "true" }
+        return details
     }
 
     private var act: AdministrativeAct.Kind {

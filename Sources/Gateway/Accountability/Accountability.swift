@@ -19,7 +19,8 @@ struct Accountability: Sendable {
             }
             return response
         }
-        let act = AdministrativeAct(kind, .init(route.subject(of: exchange)))
+        let act = AdministrativeAct(
+            kind, .init(route.subject(of: exchange), RequestFields.shortTexts(of: route.actFields, in: exchange)))
         let context = Administration.Context(exchange, caller)
         let begun = try await administration.begin(act, context)
         do throws(Problem) {

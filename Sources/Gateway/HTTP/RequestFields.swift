@@ -33,6 +33,21 @@ struct RequestFields {
         }
     }
 
+    /// What the body holds of these fields, as text; nothing of what could not be recorded as it is.
+    static func shortTexts(of names: [String], in exchange: Exchange) -> [String: String] {
+        guard !names.isEmpty, let fields = try? RequestFields(exchange, mayBeAbsent: true).fields else { return [:] }
+        var texts: [String: String] = [:]
+        for name in names {
+            switch fields[name] {
+            case .text(let text) where text.utf8.count <= 500 && !text.unicodeScalars.contains("\0"): texts[name] = text
+            case .bool(let value): texts[name] = "\(value)"
+            case .number(let number): texts[name] = Int(exactly: number).map { "\($0)" } ?? "\(number)"
+            default: break
+            }
+        }
+        return texts
+    }
+
     /// Says where the body ceases to be JSON, which the decoder does not.
     private static func unreadable(_ body: [UInt8]) -> Problem {
         let wanted = "The body must be one JSON object, in UTF-8 and not nested deeply."

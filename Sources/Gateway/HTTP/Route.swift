@@ -28,6 +28,8 @@ package struct Route: Sendable {
     package let shownData: PersonalData?
     /// What is recorded before its work is begun.
     let act: AdministrativeAct.Kind?
+    /// Which fields of the body are recorded with it.
+    let actFields: [String]
 
     /// A route that needs no token.
     static func open(
@@ -38,9 +40,11 @@ package struct Route: Sendable {
 
     static func guarded(
         _ method: HTTPRequest.Method, _ path: String, needs permission: Permission, shows data: PersonalData? = nil,
-        records act: AdministrativeAct.Kind? = nil, _ work: @escaping GuardedWork
+        records act: AdministrativeAct.Kind? = nil, with actFields: [String] = [], _ work: @escaping GuardedWork
     ) -> Route {
-        Route(method: method, path: path, access: .guarded(permission, work), shownData: data, act: act)
+        Route(
+            method: method, path: path, access: .guarded(permission, work), shownData: data, act: act,
+            actFields: actFields)
     }
 
     /// A route that needs a device's own key.
@@ -54,13 +58,14 @@ package struct Route: Sendable {
 
     private init(
         method: HTTPRequest.Method, path: String, access: Access, shownData: PersonalData? = nil,
-        act: AdministrativeAct.Kind? = nil
+        act: AdministrativeAct.Kind? = nil, actFields: [String] = []
     ) {
         self.method = method
         self.path = path
         self.access = access
         self.shownData = shownData
         self.act = act
+        self.actFields = actFields
     }
 
     var segments: [Substring] { path.split(separator: "/", omittingEmptySubsequences: true) }

@@ -39,8 +39,9 @@ export class ViewsPage {
     let isBusy = false;
     try {
       const views = await api.projections();
-      // What stands still is told of single views only.
-      const whole = await Promise.all(views.map((view) => (view.stuckCount > 0 ? api.projection(view.name) : view)));
+      // What stands still, and rows that differ, are told of single views only.
+      const hasMore = ({ stuckCount, rebuild }) => stuckCount > 0 || rebuild?.comparison?.identical === false;
+      const whole = await Promise.all(views.map((view) => (hasMore(view) ? api.projection(view.name) : view)));
       if (turn !== this.#turn) return;
       this.problem.replaceChildren();
       for (const view of whole) this.#card(view.name).fill(view, this.context.mayManage);

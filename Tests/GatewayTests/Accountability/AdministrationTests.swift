@@ -40,6 +40,29 @@ import Testing
         }
     }
 
+    @Test func `says what of it was asked for, since one device's rows are not a whole view`() async throws {
+        try await TestGateway.with { gateway in
+            let view = "/api/v1/projections/devices"
+            for (path, body, details) in [
+                ("rebuild", #"{"only":"d-1"}"#, #"{"only":"d-1"}"#),
+                (
+                    "rebuild", #"{"acceptLoss":true,"eventsPerSecond":500}"#,
+                    #"{"acceptLoss":"true","eventsPerSecond":"500"}"#
+                ),
+                ("pause", #"{"reason":"disk"}"#, #"{"reason":"disk"}"#),
+                ("resume", #"{"entity":"d-9"}"#, #"{"entity":"d-9"}"#),
+            ] {
+                #expect((200..<300).contains(try await gateway.ask("POST", "\(view)/\(path)", body).status))
+                let data = try #require(try await acts(gateway.store).last?.data)
+                #expect(String(decoding: data, as: UTF8.self) == #"{"details":\#(details),"subject":"devices"}"#)
+            }
+            _ = try await gateway.ask("POST", "\(view)/pause", #"{"reason":"a\u0000b"}"#)
+            _ = try await gateway.ask("POST", "\(view)/pause", "{")
+            let odd = try await acts(gateway.store).filter { $0.type == "ViewPauseRequested" }.suffix(2)
+            #expect(odd.map { String(decoding: $0.data, as: UTF8.self) }.allSatisfy { $0 == #"{"subject":"devices"}"# })
+        }
+    }
+
     @Test func `that is denied leaves nothing, and what concerns all is seen by those only who see all`() async throws {
         try await TestGateway.with { gateway in
             try await gateway.open("north")

@@ -34,6 +34,7 @@ import Workflows
             "/api/v1/streams": "/api/v1/streams",
             "/api/v1/streams/{stream}/events": "/api/v1/streams/device-\(place.device)/events",
             "/api/v1/activity": "/api/v1/activity", "/api/v1/audit/export": "/api/v1/audit/export",
+            "/api/v1/projections/{name}": "/api/v1/projections/devices",
         ]
     }
 
@@ -43,7 +44,7 @@ import Workflows
         "/api/v1/accounts/{id}/claim-codes", "/api/v1/accounts/{id}/device-types",
         "/api/v1/accounts/{id}/device-types/{name}", "/api/v1/dashboard/devices", "/api/v1/dashboard/metrics",
         "/api/v1/devices/{id}/credentials", "/api/v1/devices/{id}/limits", "/api/v1/fleet",
-        "/api/v1/isolated-streams", "/api/v1/projections", "/api/v1/projections/{name}", "/api/v1/rollouts",
+        "/api/v1/isolated-streams", "/api/v1/projections", "/api/v1/rollouts",
         "/api/v1/rollouts/{id}", "/api/v1/rollouts/{id}/devices", "/api/v1/rollouts/{id}/diff", "/api/v1/session",
         "/api/v1/streams/{stream}", "/api/v1/workflows", "/api/v1/workflows/{name}/stopped",
     ]
@@ -64,6 +65,7 @@ import Workflows
             "PUT", "/api/v1/accounts/default/mailboxes/ops",
             #"{"channel":"email","address":"ada@example.com","severity":"warning"}"#)
         try await gateway.raise("a-1", device: device)
+        _ = try await gateway.ask("POST", "/api/v1/projections/devices/rebuild")
         let events = try await gateway.store.readLog(after: 0, where: .everything, limit: 10).events
         return Place(
             device: device, command: try #require(ordered[text: "id"]),

@@ -71,6 +71,10 @@ import Testing
                 let rebuild = try #require(view.json["rebuild"] as? [String: Any])
                 let comparison = try #require(rebuild["comparison"] as? [String: Any])
                 #expect((comparison["sample"] != nil) == sees)
+                let list = try await gateway.ask("GET", "/api/v1/projections", token: token).items
+                let listed = list.lazy.compactMap { $0["rebuild"] as? [String: Any] }.first
+                let compared = listed?["comparison"] as? [String: Any]
+                #expect(compared != nil && compared?["sample"] == nil)
             }
         }
     }

@@ -66,7 +66,7 @@ final class RebuildsInMemory: Rebuilds {
             progress: RebuildProgress(position: 50, head: 150, events: 40, eventRate: 8, positionRate: 10),
             comparison: Rebuild.Comparison(
                 position: 50, liveRows: 2, nextRows: 2, liveDigest: "1", nextDigest: "2", differingRows: 1,
-                sample: [RowDifference(id: "a", live: #"{"id":"a"}"#, next: nil)]), failure: nil)
+                sample: [RowDifference(id: "a", live: #"{"id":"a","account":"default"}"#, next: nil)]), failure: nil)
         let isFree = open.withLock { open in
             guard open?.state.isOpen != true else { return false }
             open = rebuild

@@ -15,18 +15,21 @@ struct ProjectionRoutes: Sendable {
     var all: [Route] {
         [
             .guarded(.get, "/api/v1/projections", needs: .readFleet, list),
-            .guarded(.get, "/api/v1/projections/{name}", needs: .readFleet, read),
+            .guarded(.get, "/api/v1/projections/{name}", needs: .readFleet, shows: .devices, read),
             .guarded(
-                .post, "/api/v1/projections/{name}/pause", needs: .manageViews, records: .viewPauseRequested, pause),
+                .post, "/api/v1/projections/{name}/pause", needs: .manageViews, records: .viewPauseRequested,
+                with: ["reason"], pause),
             .guarded(
                 .post, "/api/v1/projections/{name}/resume", needs: .manageViews, records: .viewResumptionRequested,
-                resume),
+                with: ["entity"], resume),
         ]
     }
 
     private func list(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         try exchange.query.allow()
-        return try .json(ListAnswer(items: try await answers(for: caller), next: nil))
+        var answers = try await answers(for: caller)
+        for index in answers.indices { answers[index].rebuild?.comparison?.sample = nil }
+        return try .json(ListAnswer(items: answers, next: nil))
     }
 
     private func read(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
@@ -43,6 +46,7 @@ struct ProjectionRoutes: Sendable {
                 throw Problem(error)
             }
         }
+        for row in answer.rebuild?.comparison?.sample ?? [] { exchange.shows(of: row.account ?? .installation) }
         return try .json(answer)
     }
 

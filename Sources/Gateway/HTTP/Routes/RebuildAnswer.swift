@@ -76,6 +76,14 @@ struct RowDifferenceAnswer: Encodable {
         next = difference.next.flatMap { Self.value($0) }
     }
 
+    /// Whose row it is, as far as it says so.
+    var account: AccountID? {
+        for case .object(let row)? in [next, live] {
+            if case .text(let account)? = row["account"] { return AccountID(account) }
+        }
+        return nil
+    }
+
     private static func value(_ text: String) -> JSONValue? {
         try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
     }

@@ -10,7 +10,9 @@ struct RebuildRoutes: Sendable {
     var all: [Route] {
         let view = "/api/v1/projections/{name}"
         return [
-            .guarded(.post, view + "/rebuild", needs: .manageViews, records: .viewRebuildRequested, start),
+            .guarded(
+                .post, view + "/rebuild", needs: .manageViews, records: .viewRebuildRequested,
+                with: ["only", "eventsPerSecond", "acceptLoss"], start),
             .guarded(.post, view + "/rebuild/pause", needs: .manageViews, records: .viewRebuildPauseRequested, pause),
             .guarded(
                 .post, view + "/rebuild/resume", needs: .manageViews, records: .viewRebuildResumptionRequested, resume),
