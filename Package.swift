@@ -99,6 +99,7 @@ var targets: [Target] = [
             .embedInCode("0045-alerts-by-severity.sql"),
             .embedInCode("0046-minutes-in-hours.sql"),
             .embedInCode("0047-keeper-of-a-view.sql"),
+            .embedInCode("0048-acts-of-people.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

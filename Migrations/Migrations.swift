@@ -49,6 +49,7 @@ package enum Migrations {
         ("0045-alerts-by-severity", text(PackageResources._045_alerts_by_severity_sql)),
         ("0046-minutes-in-hours", text(PackageResources._046_minutes_in_hours_sql)),
         ("0047-keeper-of-a-view", text(PackageResources._047_keeper_of_a_view_sql)),
+        ("0048-acts-of-people", text(PackageResources._048_acts_of_people_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

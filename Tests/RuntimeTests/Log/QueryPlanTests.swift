@@ -259,6 +259,27 @@ import Testing
         }
     }
 
+    @Test func `that looks for what people did passes by what they have read`() async throws {
+        try await withLog { log in
+            for (category, count) in [("plan", 1), ("access", 500)] {
+                var events: [NewEvent] = .samples(count)
+                for index in events.indices { events[index].metadata.principal = .user("ada") }
+                _ = try await log.store.append(
+                    Append([StreamChange(.fresh(category), expecting: 0, events: events)]))
+            }
+            try await log.asSuperuser("analyze events")
+            let account = NewEvent.sample().metadata.account
+            for scope in [AccountScope.all, .only(account)] {
+                let filter = ActFilter(scope: scope, leavesOut: "access")
+                let plan = try await plan(
+                    [SearchStatements.acts(filter, before: nil, limit: 10)], in: log,
+                    options: "analyze, costs off, timing off")
+                #expect(plan.contains("acts_idx"), "\(plan)")
+                #expect(!plan.contains("Rows Removed by Filter: 500"), "\(plan)")
+            }
+        }
+    }
+
     @Test func `that copies a part of the log goes by the index and sorts nothing`() async throws {
         try await PostgresLog.with { log in
             for _ in 0..<10 {
