@@ -19,6 +19,8 @@ struct Exchange: Sendable {
     let shown: ShownData
     /// What the views of the route held for certain before they were asked; nil if it has none.
     var viewPosition: Int64?
+    /// Up to where the answer must be of what the log holds, since the views of the route have been waited for; 0 if not.
+    var awaitedPosition: Int64 = 0
 
     func parameter(_ name: String) -> String { parameters[name] ?? "" }
 

@@ -71,8 +71,8 @@ package struct HTTPGateway: Service {
             ).all
             + ClaimRoutes(devices: deviceRoutes).all
             + FleetRoutes(
-                overview: FleetOverview(queries: queries, life: configuration.overviewLife), queries: queries,
-                past: pasts
+                overview: FleetOverview(queries: queries, progress: progress, life: configuration.overviewLife),
+                queries: queries, past: pasts
             ).all
             + FleetDifferenceRoutes(past: pasts).all
             + MetricRoutes(devices: deviceRoutes, queries: queries, catalog: catalog, past: pasts, reads: reads).all

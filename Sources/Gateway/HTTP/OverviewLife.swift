@@ -8,4 +8,7 @@ package struct OverviewLife: Sendable {
     package static let none = OverviewLife(shortest: .zero, share: 0)
 
     func callAsFunction(counting: Duration) -> Duration { max(shortest, counting * share) }
+
+    /// By how much longer they are shown while they are being counted anew: some ten times as long as that takes.
+    func grace(after life: Duration) -> Duration { life / 5 }
 }

@@ -8,15 +8,18 @@ package struct ViewWait: Sendable {
     private let progress: ViewProgress
     private let limit: Duration
 
-    /// The views that a route reads, by its path. What is counted only every few seconds, as `/api/v1/fleet`, is none.
+    /// The views that a route reads, by its path. What a device has measured is shown to whom `devices` says it belongs.
     private static let views = [
         "/api/v1/devices": ["devices"], "/api/v1/devices/{id}": ["devices"],
         "/api/v1/accounts": ["accounts"], "/api/v1/accounts/{id}": ["accounts"],
         "/api/v1/alerts": ["alerts"], "/api/v1/alerts/{id}": ["alerts"],
         "/api/v1/rollouts": ["rollouts"], "/api/v1/rollouts/{id}": ["rollouts"],
         "/api/v1/rollouts/{id}/devices": ["rollouts", "rollout-devices"],
-        "/api/v1/metrics/{metric}": ["telemetry"], "/api/v1/devices/{id}/rolling": ["telemetry"],
-        "/api/v1/devices/{id}/states": ["states"],
+        "/api/v1/metrics/{metric}": ["telemetry", "devices"],
+        "/api/v1/devices/{id}/rolling": ["telemetry", "devices"],
+        "/api/v1/devices/{id}/states": ["states", "devices"],
+        "/api/v1/fleet": FleetOverview.views, "/api/v1/dashboard/devices": ["devices"],
+        "/api/v1/dashboard/metrics": ["devices"], "/api/v1/dashboard/alerts": ["alerts"],
     ]
 
     package init(_ progress: ViewProgress, atMost limit: Duration) {
@@ -45,6 +48,7 @@ package struct ViewWait: Sendable {
                 throw .viewBehind(view, at: progress.position(of: view), wanted: position)
             }
         }
+        exchange.awaitedPosition = position
     }
 }
 

@@ -45,6 +45,52 @@ import Testing
         }
     }
 
+    /// Each route that reads views, with the views that its answer is made of.
+    @Test(arguments: [
+        ("devices", ["devices"]), ("devices/{id}", ["devices"]), ("accounts", ["accounts"]),
+        ("accounts/default", ["accounts"]), ("alerts", ["alerts"]), ("alerts/{alert}", ["alerts"]),
+        ("rollouts", ["rollouts"]), ("metrics/temperature?device_id={id}", ["telemetry", "devices"]),
+        ("devices/{id}/rolling?metric=temperature", ["telemetry", "devices"]),
+        ("devices/{id}/states", ["states", "devices"]), ("fleet", ["devices", "alerts"]),
+        ("dashboard/devices", ["devices"]), ("dashboard/metrics", ["devices"]), ("dashboard/alerts", ["alerts"]),
+    ]) func `waits for the views that the answer is made of, and for no other`(
+        route: String, views: [String]
+    ) async throws {
+        try await TestGateway.with(configured { $0.viewWait = .milliseconds(50) }) { gateway in
+            let id = try await gateway.register()
+            try await gateway.raise("a-1")
+            let path = "/api/v1/" + route.replacing("{id}", with: id).replacing("{alert}", with: "a-1")
+            for (last, position) in zip(views, Int64(100)...) {
+                for view in views where view != last { gateway.progress.advance(view, to: position) }
+                let reply = try await gateway.ask("GET", path, ["Fleetlog-Position": "\(position)"])
+                #expect(reply.status == 503 && reply.isProblem, "\(path) without \(last): \(reply)")
+                #expect(reply.body.contains("The view \(last) is at"), "\(path): \(reply)")
+            }
+            for view in views { gateway.progress.advance(view, to: 200) }
+            let mark = path.contains("?") ? "&" : "?"
+            let reply = try await gateway.ask("GET", "\(path)\(mark)position=200")
+            #expect(reply.status == 200, "\(path): \(reply)")
+        }
+    }
+
+    @Test func `is not shown what was counted of the fleet before`() async throws {
+        let lasting = configured { $0.overviewLife.shortest = .seconds(3_600) }
+        try await TestGateway.with(lasting) { gateway in
+            let before = try await gateway.ask("GET", "/api/v1/dashboard/devices")
+            #expect(before.json["total"] as? Int == 0, "\(before)")
+            let written = try await gateway.ask("POST", "/api/v1/devices", #"{"serial":"s-1","type":"smoke"}"#)
+            let position = try #require(written.headers["fleetlog-position"].flatMap { Int64($0) })
+            for view in ["devices", "alerts"] { gateway.progress.advance(view, to: position) }
+            let held = try await gateway.ask("GET", "/api/v1/dashboard/devices")
+            #expect(held.json["total"] as? Int == 0, "for those who ask for no position: \(held)")
+            for path in ["dashboard/devices", "fleet"] {
+                let own = try await gateway.ask("GET", "/api/v1/\(path)?position=\(position)")
+                let devices = path == "fleet" ? own.json["devices"] as? [String: Any] : own.json
+                #expect(devices?["total"] as? Int == 1, "\(path): \(own)")
+            }
+        }
+    }
+
     @Test func `learns how far the view had come before it was asked, since the rows may show no more`() async throws {
         try await TestGateway.with { gateway in
             let views = ["accounts", "alerts", "devices", "rollouts", "rollout-devices", "states", "telemetry"]

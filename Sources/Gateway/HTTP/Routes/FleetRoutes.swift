@@ -20,7 +20,7 @@ struct FleetRoutes: Sendable {
     }
 
     private func fleet(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
-        let found = try await counted(exchange, caller, by: ["devices", "alerts"])
+        let found = try await counted(exchange, caller, by: Set(FleetOverview.views))
         return try .json(FleetAnswer(found.counts), headers: found.headers)
     }
 
@@ -62,7 +62,8 @@ struct FleetRoutes: Sendable {
         let scope = try caller.scope.narrowed(by: exchange.query["account"])
         guard let position = try await past.position(exchange.query) else {
             do throws(QueryError) {
-                return Counted(counts: try await overview.counts().within(scope), scope: scope, views: queries)
+                let counts = try await overview.counts(by: names, through: exchange.awaitedPosition)
+                return Counted(counts: counts.within(scope), scope: scope, views: queries)
             } catch {
                 throw Problem(error)
             }
