@@ -182,6 +182,48 @@ def looked_away(screenshots):
         page.wait("the rollout", lambda: page.text("#rollouts-status") == "1 under way")
 
 
+def departed(screenshots):
+    """A device that gets another account has no reading of the one before."""
+    with shown(Scripted(head=100), screenshots) as page:
+        known = page.driver.execute_async_script("""
+            const done = arguments[0];
+            import("/fleet.js").then(({ Fleet }) => {
+              const fleet = new Fleet();
+              const flags = { metrics: { t: "outOfRange" }, missing: [], time: "2026-11-01T00:00:00Z" };
+              fleet.replace([{ id: "lamp", account: "default", version: 3, readings: { t: { value: 1 } }, flags }], false);
+              const event = { position: 7, stream: "device-lamp", version: 4, type: "DeviceAssigned", data: { account: "north" } };
+              fleet.apply(event);
+              done(fleet.devices.get("lamp"));
+            });""")
+        assert (known["account"], known["readings"], known.get("flags")) == ("north", {}, None), known
+
+
+def many_readings(screenshots):
+    """A chart is whole, however many pages its readings take."""
+    server = Scripted(head=100)
+    with shown(server, screenshots) as page:
+        times = page.driver.execute_script("return [9, 8, 7].map((minute) => new Date(Date.now() - minute * 60_000).toISOString())")
+        first, second = ({"metric": "t", "time": time, "value": number} for number, time in enumerate(times[:2]))
+        window = {"metric": "t", "start": times[2], "count": 720, "min": 1, "max": 9, "mean": 5, "last": 5}
+        # Only late ones in the first page; and more than anybody wants to read.
+        for pages, count in (([[], [first], [second]], 2), ([[first]] * 100, 720)):
+            server.readings = {"raw": pages, "1m": [[window]]}
+            server.asked.clear()
+            label = page.driver.execute_async_script("""
+                const done = arguments[0];
+                import("/readings.js").then(async ({ Readings }) => {
+                  const readings = new Readings({ expired() {} });
+                  readings.show({
+                    id: "lamp", registeredTime: new Date().toISOString(),
+                    readings: { t: { value: 1, time: new Date().toISOString() } } }, null);
+                  const drawing = readings.node.querySelector("svg");
+                  while (!drawing.hasAttribute("aria-label")) await new Promise((next) => setTimeout(next, 20));
+                  done(drawing.getAttribute("aria-label"));
+                });""")
+            assert label.endswith(f"{count} readings"), label
+            assert server.asked["metrics/t"] <= 4, server.asked
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--screenshots", type=pathlib.Path)
@@ -189,7 +231,8 @@ def main():
     given = arguments.parse_args()
     if given.screenshots:
         given.screenshots.mkdir(parents=True, exist_ok=True)
-    scenarios = [many_alerts, too_many_alerts, nothing_known, others, between, far_behind, unknown_places, looked_away]
+    scenarios = [many_alerts, too_many_alerts, nothing_known, others, between, far_behind, unknown_places, looked_away,
+                 departed, many_readings]
     for scenario in scenarios:
         if given.only in (None, scenario.__name__):
             scenario(given.screenshots)

@@ -27,6 +27,7 @@ class Scripted(http.server.ThreadingHTTPServer):
     def __init__(self, head, account=None):
         self.head, self.account = head, account
         self.log, self.devices, self.alerts, self.rollouts = [], [], [], []
+        self.readings = {}  # by resolution, the pages of what a device has measured
         self.trailing = {}  # where a view stands that is not at the head
         self.is_ignorant = False  # whether it does not know where its views stand
         self.is_silent = False  # whether what is in the log is kept from those who follow it
@@ -107,6 +108,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
             "devices": lambda: self.list("devices", self.server.devices),
             "rollouts": lambda: self.list("rollouts", [
                 item for item in self.server.rollouts if self.query.get("state", item["state"]) == item["state"]])}
+        if name.startswith("metrics/"):
+            return self.metric()
         known.get(name, self.unknown)()
 
     def send(self, status, kind, body, **headers):
@@ -151,6 +154,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
             place = events[-1]["position"]
             for event in events:
                 self.wfile.write(f"id: {event['position']}\ndata: {json.dumps(event)}\n\n".encode())
+
+    def metric(self):
+        pages, number = self.server.readings[self.query["resolution"]], int(self.query.get("after", 0))
+        self.json({"items": pages[number], "next": str(number + 1) if number + 1 < len(pages) else None})
 
     def projections(self):
         """How far behind the log each view is."""

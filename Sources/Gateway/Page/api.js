@@ -82,7 +82,18 @@ export const device = (id, past) => json(withQuery(`/api/v1/devices/${part(id)}`
 /** What a device has of its own: `config`, `commands`, `limits`; or its `diff`. */
 export const ofDevice = (id, what, fields) => json(withQuery(`/api/v1/devices/${part(id)}/${what}`, fields));
 
-export const metric = (name, fields) => json(withQuery(`/api/v1/metrics/${part(name)}`, fields));
+/** What a device has measured, of at most so many pages; and whether that is all of it. */
+export async function metric(name, fields, mostPages) {
+  const items = [];
+  let [next, count] = [null, 0];
+  do {
+    const page = await json(withQuery(`/api/v1/metrics/${part(name)}`, { ...fields, after: next }));
+    items.push(...page.items);
+    next = page.next;
+    count += 1;
+  } while (next !== null && count < mostPages);
+  return { items, isWhole: next === null };
+}
 
 export const alertsOf = async (device) => (await json(withQuery("/api/v1/alerts", { device, limit: 20 }))).items;
 

@@ -100,6 +100,9 @@ function fold(device, event) {
       break;
     case "DeviceAssigned":
       device.account = data.account;
+      // What was measured for one account is not taken to the next.
+      device.readings = {};
+      delete device.flags;
       break;
     case "DeviceUpdated":
       for (const field of ["serial", "name", "type", "labels", "location", "metadata"]) {

@@ -14,6 +14,15 @@ const spans = {
   "30d": { label: "30 days", length: 30 * 24 * hour, resolution: "1h", gap: 24 * hour },
 };
 const mostCharts = 12;
+/** As many pages are read for a chart. */
+const mostPages = 3;
+
+/** What is drawn of a metric: readings only where that is all of them, since windows of a minute soon are. */
+async function measured(metric, fields, resolution) {
+  const answer = await api.metric(metric, { ...fields, resolution, limit: 10_000 }, mostPages);
+  if (answer.isWhole || resolution !== "raw") return answer.items;
+  return measured(metric, fields, "1m");
+}
 
 export class Readings {
   #charts = new Map();
@@ -97,10 +106,10 @@ export class Readings {
     this.#drawnTime = Date.now();
     await Promise.all([...this.#charts.values()].map(async (chart) => {
       try {
-        const answer = await api.metric(chart.metric, {
-          device_id: id, from: new Date(from).toISOString(), to: new Date(to).toISOString(), resolution, limit: 10_000 });
+        const items = await measured(
+          chart.metric, { device_id: id, from: new Date(from).toISOString(), to: new Date(to).toISOString() }, resolution);
         if (turn !== this.#turn) return;
-        chart.draw(points(answer.items, chart.metric), { from, to, gap });
+        chart.draw(points(items, chart.metric), { from, to, gap });
         chart.point(this.time);
       } catch (problem) {
         if (turn !== this.#turn) return;
