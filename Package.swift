@@ -100,6 +100,7 @@ var targets: [Target] = [
             .embedInCode("0046-minutes-in-hours.sql"),
             .embedInCode("0047-keeper-of-a-view.sql"),
             .embedInCode("0048-acts-of-people.sql"),
+            .embedInCode("0049-order-of-readings.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

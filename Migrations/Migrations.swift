@@ -50,6 +50,7 @@ package enum Migrations {
         ("0046-minutes-in-hours", text(PackageResources._046_minutes_in_hours_sql)),
         ("0047-keeper-of-a-view", text(PackageResources._047_keeper_of_a_view_sql)),
         ("0048-acts-of-people", text(PackageResources._048_acts_of_people_sql)),
+        ("0049-order-of-readings", text(PackageResources._049_order_of_readings_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

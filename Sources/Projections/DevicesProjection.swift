@@ -5,7 +5,8 @@ package import Runtime
 package enum DevicesProjection: Projection {
     package static let name = "devices"
     /// 2: clocks, and what was counted of readings. 3: what was measured for an account is not taken to the next.
-    package static let definition: Int32 = 3
+    /// 4: how far readings were out of order.
+    package static let definition: Int32 = 4
     package static let category = Device.category
 
     package static func evolve(_ row: inout DeviceRow?, with event: RecordedEvent) throws(EventCodecError) {
@@ -17,7 +18,7 @@ package enum DevicesProjection: Projection {
                 metadata: registered.metadata ?? [:], state: .provisioned, quarantine: nil,
                 registeredTime: event.recordedTime, lastSeenTime: nil, lastObservedTime: nil, readings: [:],
                 telemetryCount: 0, duplicateCount: 0, refusedCount: 0, flaggedCount: 0, lateCount: 0,
-                latestFlagged: nil,
+                readingOrder: ReadingOrder(), latestFlagged: nil,
                 clock: DeviceClock(),
                 connectivity: Connectivity(),
                 claim: registered.claim,
@@ -68,6 +69,7 @@ extension DeviceRow {
             lastSeenTime = event.recordedTime
             clock.hear(telemetry, at: event.observedTime)
             let time = telemetry.correctedTime(event.observedTime)
+            readingOrder?.take(time, after: lastObservedTime, recordedAt: event.recordedTime)
             if let latest = lastObservedTime, time < latest {
                 lateCount += 1
             } else {
@@ -97,7 +99,7 @@ extension DeviceRow {
         case .clockDrifted(let drifted): clock.announce(drifted.offset)
         case .clockRecovered: clock.announce(nil)
         // Of the last readings none is older than the one that has shown the clock.
-        case .readingsRedated: break
+        case .readingsRedated(let redated): readingOrder?.take(redated, after: lastObservedTime)
         case .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled: break
         case .configurationReported, .commandAcknowledged, .commandEnded:
             connectivity.hear()

@@ -6,7 +6,7 @@ extension DevicesProjection {
         id, account, serial, type, name, labels::json, state, registered_time, last_seen_time, last_observed_time,
         readings::json, telemetry_count, refused_count, version, location::json, metadata::json, quarantine::json,
         flagged_count, flagged::json, connectivity::json, claim, clock::json,
-        duplicate_count, late_count
+        duplicate_count, late_count, most_late, most_ahead
         """
 
     private static let load = Statement(
@@ -25,13 +25,13 @@ extension DevicesProjection {
             generation, id, account, serial, type, name, labels, state, registered_time, last_seen_time,
             last_observed_time, readings, telemetry_count, refused_count, version, location, metadata, quarantine,
             flagged_count, flagged, connectivity, claim, clock, clock_drift, duplicate_count,
-            late_count)
+            late_count, most_late, most_ahead)
         select $1, * from unnest(
             $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]::jsonb[], $8::text[], $9::timestamptz[],
             $10::timestamptz[], $11::timestamptz[], $12::text[]::jsonb[], $13::bigint[], $14::bigint[], $15::bigint[],
             $16::text[]::jsonb[], $17::text[]::jsonb[], $18::text[]::jsonb[], $19::bigint[], $20::text[]::jsonb[],
             $21::text[]::jsonb[], $22::text[], $23::text[]::jsonb[], $24::bigint[],
-            $25::bigint[], $26::bigint[])
+            $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[])
         on conflict (generation, id) do update set
             account = excluded.account, serial = excluded.serial, type = excluded.type, name = excluded.name,
             labels = excluded.labels, state = excluded.state, registered_time = excluded.registered_time,
@@ -41,7 +41,8 @@ extension DevicesProjection {
             metadata = excluded.metadata, quarantine = excluded.quarantine,
             flagged_count = excluded.flagged_count, flagged = excluded.flagged,
             connectivity = excluded.connectivity, claim = excluded.claim, clock = excluded.clock, clock_drift = excluded.clock_drift,
-            duplicate_count = excluded.duplicate_count, late_count = excluded.late_count
+            duplicate_count = excluded.duplicate_count, late_count = excluded.late_count,
+            most_late = excluded.most_late, most_ahead = excluded.most_ahead
         """)
 
     private static let digests = Statement(
@@ -65,6 +66,10 @@ extension DevicesProjection {
         guard let state = Device.Status(rawValue: try row.text(6)) else {
             throw .decoding(.init(column: 6, wanted: "a device state", found: "another text"))
         }
+        var readingOrder: ReadingOrder?
+        if let late = try row.int8(ifPresent: 24), let ahead = try row.int8(ifPresent: 25) {
+            readingOrder = ReadingOrder(late: late, ahead: ahead)
+        }
         return DeviceRow(
             id: try row.text(0), account: AccountID(try row.text(1)), serial: try row.text(2),
             type: DeviceType(try row.text(3)), name: try row.text(4),
@@ -76,7 +81,7 @@ extension DevicesProjection {
             }, registeredTime: try row.timestamp(7), lastSeenTime: try row.timestamp(ifPresent: 8),
             lastObservedTime: try row.timestamp(ifPresent: 9), readings: try DeviceColumns.readings(try row.bytes(10)),
             telemetryCount: try row.int8(11), duplicateCount: try row.int8(22), refusedCount: try row.int8(12),
-            flaggedCount: try row.int8(17), lateCount: try row.int8(23),
+            flaggedCount: try row.int8(17), lateCount: try row.int8(23), readingOrder: readingOrder,
             latestFlagged: try row.bytes(ifPresent: 18).map { (bytes) throws(PostgresError) in
                 try ViewJSON.decode(bytes)
             }, clock: try DeviceColumns.clock(try row.bytes(21)),
@@ -102,7 +107,8 @@ extension DevicesProjection {
             .textArray(rows.map { ViewJSON.encode($0.connectivity) }),
             .nullableTextArray(rows.map(\.claim)), .textArray(rows.map { $0.clock.json }),
             .nullableInt8Array(rows.map(\.clock.drift)), .int8Array(rows.map(\.duplicateCount)),
-            .int8Array(rows.map(\.lateCount)),
+            .int8Array(rows.map(\.lateCount)), .nullableInt8Array(rows.map(\.readingOrder?.late)),
+            .nullableInt8Array(rows.map(\.readingOrder?.ahead)),
         ])
     }
 }

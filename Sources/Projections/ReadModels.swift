@@ -27,6 +27,8 @@ package struct DeviceRow: Sendable, Hashable {
     package var flaggedCount: Int64
     /// Readings that came after one that was made later.
     package var lateCount: Int64
+    /// Nil in rows of before that was kept.
+    package var readingOrder: ReadingOrder?
     /// The newest flagged reading by observed time.
     package var latestFlagged: FlaggedReading?
     package var clock: DeviceClock
@@ -41,7 +43,8 @@ package struct DeviceRow: Sendable, Hashable {
         location: Location?, metadata: [String: JSONValue], state: Device.Status, quarantine: Device.Quarantine?,
         registeredTime: Timestamp, lastSeenTime: Timestamp?, lastObservedTime: Timestamp?,
         readings: [String: LatestReading], telemetryCount: Int64, duplicateCount: Int64, refusedCount: Int64,
-        flaggedCount: Int64, lateCount: Int64, latestFlagged: FlaggedReading?, clock: DeviceClock,
+        flaggedCount: Int64, lateCount: Int64, readingOrder: ReadingOrder?, latestFlagged: FlaggedReading?,
+        clock: DeviceClock,
         connectivity: Connectivity,
         claim: String?,
         version: Int64
@@ -65,6 +68,7 @@ package struct DeviceRow: Sendable, Hashable {
         self.refusedCount = refusedCount
         self.flaggedCount = flaggedCount
         self.lateCount = lateCount
+        self.readingOrder = readingOrder
         self.latestFlagged = latestFlagged
         self.clock = clock
         self.connectivity = connectivity

@@ -44,7 +44,8 @@ import Testing
             name: name, labels: one(allLabels), location: one(places), metadata: [:], state: one(states),
             quarantine: nil, registeredTime: noon + .seconds(registered), lastSeenTime: nil,
             lastObservedTime: one(observed).map { noon + .seconds($0) }, readings: [:], telemetryCount: 0,
-            duplicateCount: 0, refusedCount: 0, flaggedCount: 0, lateCount: 0, latestFlagged: nil, clock: clock,
+            duplicateCount: 0, refusedCount: 0, flaggedCount: 0, lateCount: 0, readingOrder: nil,
+            latestFlagged: nil, clock: clock,
             connectivity: connectivity, claim: nil, version: 1)
         if row.state == .quarantined { row.metadata = ["a": .number(1)] }
         return row

@@ -24,6 +24,7 @@ extension DeviceRow {
             readings: maker.members { LatestReading(value: $0.value(), time: $0.time()) },
             telemetryCount: maker.count(), duplicateCount: maker.count(), refusedCount: maker.count(),
             flaggedCount: maker.count(), lateCount: maker.count(),
+            readingOrder: maker.maybe { ReadingOrder(late: $0.count(), ahead: $0.count()) },
             latestFlagged: maker.maybe { parts in
                 FlaggedReading(
                     flags: ReadingFlags(metrics: ["t": .unknown], missing: ["a"], schema: 2, time: .future),

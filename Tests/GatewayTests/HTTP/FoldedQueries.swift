@@ -106,6 +106,8 @@ extension DeviceRow {
         for event in events { try? memory.fold(event) }
         guard let first = events.first else { return nil }
         let state = memory.state
+        var folded: DeviceRow?
+        for event in events { try? DevicesProjection.evolve(&folded, with: event) }
         self.init(
             id: id, account: state.account, serial: state.serial, type: state.type, name: state.name,
             labels: state.labels, location: state.location, metadata: state.metadata, state: state.status,
@@ -114,6 +116,7 @@ extension DeviceRow {
             lastObservedTime: state.latestObserved, readings: state.readings, telemetryCount: state.telemetryCount,
             duplicateCount: state.duplicateCount,
             refusedCount: state.refusedCount, flaggedCount: state.flaggedCount, lateCount: state.lateCount,
+            readingOrder: folded?.readingOrder,
             latestFlagged: state.latestFlagged,
             clock: state.clock,
             connectivity: state.connectivity, claim: state.claim, version: memory.version)

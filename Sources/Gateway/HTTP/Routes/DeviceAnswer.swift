@@ -100,6 +100,7 @@ extension DeviceRow {
             lastSeenTime: lastSeenTime, lastObservedTime: state.latestObserved, readings: state.readings,
             telemetryCount: state.telemetryCount, duplicateCount: state.duplicateCount,
             refusedCount: state.refusedCount, flaggedCount: state.flaggedCount, lateCount: state.lateCount,
+            readingOrder: nil,
             latestFlagged: state.latestFlagged, clock: state.clock,
             connectivity: state.connectivity, claim: state.claim,
             version: memory.version)

@@ -9,10 +9,19 @@ struct MeasuredDevice: Sendable {
     var reported: Set<String>
     /// How far its stream had come, as far as is known.
     var version: Int64
-    /// Whether, up to that version, no reading was made before one that is recorded before it.
-    var isInOrder: Bool
+    /// Nil if nothing is known of it.
+    var order: Order?
     /// Whether events behind that are none of its business.
     var isPast: Bool
+
+    /// How far its readings are out of order at most, of those up to a version of its stream.
+    struct Order: Sendable {
+        var version: Int64
+        /// How long before another that is recorded before it one was made.
+        var late: Duration
+        /// How long after it was recorded one was made.
+        var ahead: Duration
+    }
 
     func includes(_ event: RecordedEvent) -> Bool { !isPast || event.version <= version }
 
@@ -33,9 +42,7 @@ extension DeviceRoutes {
             let schemas = catalog?.current ?? .readyMade
             return MeasuredDevice(
                 account: row.account, defined: schemas.metrics(of: row.type, account: row.account),
-                reported: Set(row.readings.keys), version: row.version,
-                // Those that may be dated anew are flagged.
-                isInOrder: row.lateCount == 0 && row.flaggedCount == 0, isPast: false)
+                reported: Set(row.readings.keys), version: row.version, order: row.order, isPast: false)
         }
         let memory = try await past(id, at: .position(position), caller)
         let (account, type) = (memory.state.account, memory.state.type)
@@ -50,9 +57,28 @@ extension DeviceRoutes {
         if case .stood(let owner) = past, let schema = owner.state.deviceTypes[type.rawValue] {
             schemas = schemas.defining(type, schema, in: account)
         }
+        let present: DeviceRow?
+        do throws(QueryError) {
+            // What holds of all readings holds of those of then.
+            present = try await queries.device(id, scope: .all)
+        } catch {
+            throw Problem(error)
+        }
         return MeasuredDevice(
             account: account, defined: schemas.metrics(of: type, account: account),
             reported: Set(memory.state.readings.keys), version: memory.version,
-            isInOrder: memory.state.lateCount == 0 && memory.state.flaggedCount == 0, isPast: true)
+            order: present?.order, isPast: true)
+    }
+}
+
+extension DeviceRow {
+    fileprivate var order: MeasuredDevice.Order? {
+        guard let readingOrder else {
+            // A row of before. Those that may be dated anew are flagged.
+            guard lateCount == 0, flaggedCount == 0 else { return nil }
+            return MeasuredDevice.Order(version: version, late: .zero, ahead: ReadingSearch.furthestAhead)
+        }
+        return MeasuredDevice.Order(
+            version: version, late: .microseconds(readingOrder.late), ahead: .microseconds(readingOrder.ahead))
     }
 }

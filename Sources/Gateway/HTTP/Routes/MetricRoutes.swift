@@ -27,7 +27,7 @@ struct MetricRoutes: Sendable {
             let search = ReadingSearch(
                 question: question, device: device, units: units, scope: caller.scope, store: devices.store,
                 search: past.search)
-            let answer = try await search.answer(after: try exchange.query.after())
+            let answer = try await search.answer(after: try ReadingCursor(exchange.query["after"]))
             guard !answer.isEmpty || device.has(question.includes) else { throw .unknownMetric }
             exchange.shows(device: question.device, of: device.account)
             return try .json(answer, headers: position.map { .asOf($0) } ?? [:])

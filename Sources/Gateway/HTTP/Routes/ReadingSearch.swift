@@ -3,8 +3,9 @@ import Runtime
 
 /// A device's readings that were made in a range of time, from its stream.
 ///
-/// The stream has the order in which they were recorded. Where that is known to be the one in which they were made, the search
-/// begins shortly before the range and ends with it; else late readings may be anywhere behind.
+/// The stream has the order in which they were recorded. How far that is from the one in which they were made is known of the
+/// device: the search begins with what was recorded so long before the range as one was ahead at most, and ends with one that
+/// was made so long behind it as one was late at most. Else it begins a day before and goes to the end.
 struct ReadingSearch: Sendable {
     let question: MetricQuestion
     let device: MeasuredDevice
@@ -12,51 +13,53 @@ struct ReadingSearch: Sendable {
     let scope: AccountScope
     let store: any EventStore
     let search: any LogSearch
+    /// How long a request goes on while it has found nothing.
+    var patience = Duration.seconds(5)
 
     /// A clock that runs ahead by less than the limit is believed, and the limit is a day at most.
-    private static let latest = Duration.seconds(86_400)
-    /// By how much a clock seldom runs ahead, since more counts as wrong unless the settings say otherwise.
-    private static let usual = Duration.seconds(120)
-    /// A request looks at a bounded stretch.
-    private static let eventsOfSearch = 10_000
+    static let furthestAhead = Duration.seconds(86_400)
+    /// A request looks at a bounded stretch, at a longer one while it has nothing to answer: more than two days of a device
+    /// that reports every five seconds.
+    private static let (eventsOfSearch, eventsInVain) = (10_000, 50_000)
     private static let (firstPage, largestPage) = (64, 1_000)
 
     private var stream: StreamName { StreamName(category: Device.category, id: question.device) }
 
-    /// In the order in which they were recorded; `next` is the version to go on after.
-    func answer(after version: Int64) async throws(Problem) -> MetricAnswer<ReadingAnswer> {
-        var (isNear, size, count) = (device.isInOrder && version == 0, Self.firstPage, 0)
-        var place = try await place(before: isNear ? Self.usual : Self.latest)
-        place.version = max(place.version, version)
-        var (items, redatings, isAtEnd) = ([ReadingAnswer](), Redatings?.none, false)
-        pages: while count < Self.eventsOfSearch {
+    /// In the order in which they were recorded.
+    func answer(after cursor: ReadingCursor) async throws(Problem) -> MetricAnswer<ReadingAnswer> {
+        let start = ContinuousClock.now
+        var place = try await beginning()
+        place.version = max(place.version, cursor.version)
+        var (items, redatings) = ([ReadingAnswer](), Redatings?.none)
+        var (size, count, itemsOfNext, isAtEnd) = (Self.firstPage, 0, 0, false)
+        pages: while goesOn(after: count, hasFound: !items.isEmpty, since: start) {
             let page = try await events(behind: place, limit: size).filter { device.includes($0) }
             for event in page {
                 if items.count >= question.limit { break pages }
                 guard case .telemetryRecorded(let fact)? = try? Device.codec.decode(event) else { continue }
                 if redatings == nil, fact.provisional == true { redatings = try await findRedatings() }
-                let time = redatings?.time(of: fact, event) ?? fact.correctedTime(event.observedTime)
-                if isNear {
-                    isNear = false
-                    if time >= question.from {
-                        // Those before it may be of the range as well.
-                        place = try await self.place(before: Self.latest)
-                        continue pages
+                if scope.includes(event.metadata.account) {
+                    let time = redatings?.time(of: fact, event) ?? fact.correctedTime(event.observedTime)
+                    let answered = event.version == cursor.version + 1 ? cursor.items : 0
+                    let found = answers(fact, madeAt: time, event).dropFirst(answered)
+                    let room = question.limit - items.count
+                    items += found.prefix(room)
+                    if found.count > room {
+                        // The next page goes on within this event.
+                        place.version = event.version - 1
+                        itemsOfNext = answered + room
+                        break pages
                     }
                 }
-                if device.isInOrder, time >= question.to, event.version <= device.version {
+                place = StreamPlace(stream, at: event.version, position: event.position)
+                if isLast(fact, event) {
                     isAtEnd = true
                     break pages
                 }
-                place = StreamPlace(stream, at: event.version, position: event.position)
-                if scope.includes(event.metadata.account) { items += answers(fact, madeAt: time, event) }
             }
             if page.count < size {
-                isAtEnd = !isNear
-                if isAtEnd { break }
-                // Nothing has come since, but what was dated ahead may be of the range.
-                (isNear, place) = (false, try await self.place(before: Self.latest))
-                continue
+                isAtEnd = true
+                break
             }
             if let last = page.last { place = StreamPlace(stream, at: last.version, position: last.position) }
             count += page.count
@@ -64,13 +67,38 @@ struct ReadingSearch: Sendable {
         }
         return MetricAnswer(
             device: question.device, resolution: MetricQuestion.Resolution.raw.rawValue, from: question.from,
-            to: question.to, items: items, next: isAtEnd ? nil : String(place.version))
+            to: question.to, items: items,
+            next: isAtEnd ? nil : ReadingCursor(version: place.version, items: itemsOfNext).text)
+    }
+
+    private func goesOn(after count: Int, hasFound: Bool, since start: ContinuousClock.Instant) -> Bool {
+        count < Self.eventsOfSearch
+            || !hasFound && count < Self.eventsInVain && ContinuousClock.now - start < patience
+    }
+
+    /// Whether nothing behind it was made in the range.
+    private func isLast(_ fact: TelemetryRecorded, _ event: RecordedEvent) -> Bool {
+        guard let order = device.order, event.version <= order.version else { return false }
+        // By what was known when it was recorded: what it was compared with to tell how late others are.
+        return fact.correctedTime(event.observedTime) >= question.to + order.late
+    }
+
+    /// Behind what was made before the range for certain.
+    private func beginning() async throws(Problem) -> StreamPlace {
+        guard let order = device.order else { return try await place(before: Self.furthestAhead) }
+        let near = try await place(before: min(order.ahead, Self.furthestAhead))
+        guard near.version > order.version else { return near }
+        // Of what the view does not have yet, something may be ahead by more.
+        var far = try await place(before: Self.furthestAhead)
+        far.version = max(far.version, order.version)
+        return far
     }
 
     /// Where what was recorded earlier than so long before the range ends.
     private func place(before time: Duration) async throws(Problem) -> StreamPlace {
         do throws(EventStoreError) {
-            let position = try await search.position(at: question.from - time, within: .seconds(60))
+            let position = try await search.position(
+                at: question.from - time - .microseconds(1), within: .seconds(60))
             return try await search.place(of: stream, at: position)
         } catch {
             throw Problem(error)
