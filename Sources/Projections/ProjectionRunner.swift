@@ -108,14 +108,12 @@ package struct ProjectionRunner<P: WideProjection>: Service {
         }
     }
 
-    /// - Throws: ``Overtaken`` if another server has moved on, or a rebuild has taken over.
+    /// - Throws: ``Overtaken`` if another server has moved on, a rebuild has taken over, or only a part of the page was taken.
     private func take(_ page: LogPage, _ checkpoint: inout Checkpoint, _ step: ProjectionStep<P>) async throws {
         let start = checkpoint.position
         let outcome: ProjectionStep<P>.Outcome
         do {
-            outcome = try await pool.withConnection { connection in
-                try await step.apply(page, from: start, on: connection)
-            }
+            outcome = try await apply(page, from: start, step)
         } catch let error as PostgresError where ["22", "23", "42"].contains(error.sqlState?.classCode) {
             // The database will not take these rows another time either.
             try await note(failure: error, generation: checkpoint.generation)
@@ -129,6 +127,27 @@ package struct ProjectionRunner<P: WideProjection>: Service {
         }
         checkpoint.position = page.end
         progress.advance(P.name, to: page.end)
+    }
+
+    /// Where the code does not return from an event, that is stored before anything else of the page is tried: whoever goes on,
+    /// here or elsewhere, loses no thread to it again.
+    private func apply(
+        _ page: LogPage, from start: Int64, _ step: ProjectionStep<P>, upTo hang: FoldHang? = nil
+    ) async throws -> ProjectionStep<P>.Outcome {
+        do {
+            let outcome = try await pool.withConnection { connection in
+                try await step.apply(page, from: start, upTo: hang, on: connection)
+            }
+            guard let hang, case .moved(_, let lateness) = outcome else { return outcome }
+            lateness.count(view: P.name, factory: metrics)
+            logger.error(
+                "The code of a view does not return from an event",
+                metadata: ["projection": "\(P.name)", "position": "\(hang.event.position)", "lost": "\(thread.lost)"])
+            // The view may pause now.
+            return .overtaken
+        } catch let hang as FoldHang {
+            return try await apply(page, from: start, step, upTo: hang)
+        }
     }
 
     private struct Overtaken: Error {}

@@ -16,22 +16,36 @@ struct ProjectionStep<P: WideProjection>: Sendable {
     var bounds = FoldBounds()
 
     /// Applies a page in a transaction of its own: checkpoint and rows together.
-    func apply(_ page: LogPage, from position: Int64, on connection: PostgresConnection) async throws -> Outcome {
+    ///
+    /// - Parameter hang: from where the code did not return. The page is applied up to there: its entity is stuck from then on,
+    ///   and with too many threads lost the view pauses, whatever becomes of this process and of the rest of the page.
+    /// - Throws: ``FoldHang``, and nothing was changed then.
+    func apply(
+        _ page: LogPage, from position: Int64, upTo hang: FoldHang? = nil, on connection: PostgresConnection
+    ) async throws -> Outcome {
+        var page = page
+        if let hang {
+            page.events.removeAll { $0.position > hang.event.position }
+            page.end = hang.event.position
+        }
         let move = moving(from: position, to: page)
         let events = page.events.filter { P.concerns($0) }
-        // Rows and checkpoint are lost together if Postgres crashes, and are made again of the log.
-        let begin = [Statement.begin(), Statement.letCommitBeLate()]
+        // Rows and checkpoint are lost together if Postgres crashes, and are made again of the log. A lost thread is not.
+        let begin = [Statement.begin()] + (hang == nil ? [Statement.letCommitBeLate()] : [])
         if events.isEmpty {
-            return try await connection.run(begin + [move, Statement.commit()])[2].affected == 1
+            return try await connection.run(begin + [move, Statement.commit()])[begin.count].affected == 1
                 ? .moved(stuck: 0, lateness: Lateness()) : .overtaken
         }
         let opened = try await connection.run(begin + [move] + loading(events))
-        guard opened[2].affected == 1 else {
+        let results = opened.dropFirst(begin.count)
+        guard results[begin.count].affected == 1 else {
             _ = try await connection.query(Statement.rollback())
             return .overtaken
         }
         do {
-            let (statements, result) = try await folded(events, onto: opened[4], stuck: opened[3], after: position)
+            let (statements, result) = try await folded(
+                events, onto: results[begin.count + 2], stuck: results[begin.count + 1], after: position,
+                leavingOut: hang)
             Failpoint.reached(.projectionFolded)
             _ = try await connection.run(statements + [Statement.commit()])
             Failpoint.reached(.projectionStored)
@@ -43,10 +57,13 @@ struct ProjectionStep<P: WideProjection>: Sendable {
     }
 
     /// Applies a page within the caller's transaction, which holds the checkpoint's lock.
+    ///
+    /// - Throws: ``FoldHang``.
     func applyWithin(_ page: LogPage, from position: Int64, on connection: PostgresConnection) async throws {
         let results = try await connection.run([moving(from: position, to: page)] + loading(page.events))
         guard results[0].affected == 1 else { throw RebuildError.disturbed }
-        let (statements, _) = try await folded(page.events, onto: results[2], stuck: results[1], after: position)
+        let (statements, _) = try await folded(
+            page.events, onto: results[2], stuck: results[1], after: position, leavingOut: nil)
         _ = try await connection.run(statements)
     }
 
@@ -66,11 +83,12 @@ struct ProjectionStep<P: WideProjection>: Sendable {
     }
 
     private func folded(
-        _ events: [RecordedEvent], onto stored: Rows, stuck: Rows, after position: Int64
+        _ events: [RecordedEvent], onto stored: Rows, stuck: Rows, after position: Int64, leavingOut hang: FoldHang?
     ) async throws -> (statements: [BoundStatement], result: PageFold<P>) {
         var fold = PageFold<P>(
             stuck: try stuck.map { try StuckEntity($0) }, after: position, bounds: bounds,
             measuresLateness: isLive)
+        if let hang { fold.bar(hang.event, hang.reason) }
         for row in stored {
             let decoded = try P.decode(row)
             fold.rows.load(decoded, id: P.id(of: decoded))
@@ -80,7 +98,9 @@ struct ProjectionStep<P: WideProjection>: Sendable {
         let gone = result.rows.gone
         if !gone.isEmpty { statements.append(P.remove(gone, generation: generation)) }
         if !result.failures.isEmpty {
-            statements += StuckStatements.stop(result.failures, P.name, generation, bounds, lost: thread.lost)
+            // Who resumes the view although threads are lost has his way until another one is.
+            let lost = hang == nil ? 0 : thread.lost
+            statements += StuckStatements.stop(result.failures, P.name, generation, bounds, lost: lost)
         }
         return (statements, result)
     }
@@ -89,7 +109,9 @@ struct ProjectionStep<P: WideProjection>: Sendable {
 extension PageFold {
     /// Folds the events on a thread that can be given up, and makes the statement that stores the rows; nil for none.
     ///
-    /// Where code does not return, or makes too much, its entity is left out and all else is done anew.
+    /// Where code makes too much, its entity is left out and all else is done anew.
+    ///
+    /// - Throws: ``FoldHang`` where code does not return.
     func folding(
         _ events: [RecordedEvent], on thread: FoldThread, generation: Int32
     ) async throws -> (PageFold, BoundStatement?) {
@@ -111,7 +133,7 @@ extension PageFold {
                     "the rows of \(excess.event.stream.id) take \(excess.bytes) bytes, more than \(excess.bound)")
             } else if let event = events.first(where: { $0.position == watch.position }) {
                 try Task.checkCancellation()
-                start.bar(event, "the view's code was at it for longer than \(bounds.time)")
+                throw FoldHang(event: event, bound: bounds.time)
             } else {
                 throw CancellationError()
             }

@@ -124,12 +124,24 @@ struct StuckFold<P: WideProjection>: Sendable {
             let decoded = try P.decode(row)
             fold.rows.load(decoded, id: P.id(of: decoded))
         }
-        let (result, rows) = try await fold.folding(events, on: thread, generation: generation)
+        let (result, rows) = try await folding(events, onto: fold, generation)
         if let rows { _ = try await connection.query(rows) }
         let gone = result.rows.gone
         if !gone.isEmpty { _ = try await connection.query(P.remove(gone, generation: generation)) }
         guard let left = result.failures.first else { return nil }
         _ = try await connection.query(StuckStatements.insert([left], P.name, generation))
         return left
+    }
+
+    private func folding(
+        _ events: [RecordedEvent], onto start: PageFold<P>, _ generation: Int32
+    ) async throws -> (PageFold<P>, BoundStatement?) {
+        do {
+            return try await start.folding(events, on: thread, generation: generation)
+        } catch let hang as FoldHang {
+            var start = start
+            start.bar(hang.event, hang.reason)
+            return try await start.folding(events, on: thread, generation: generation)
+        }
     }
 }

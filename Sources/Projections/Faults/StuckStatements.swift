@@ -50,6 +50,27 @@ enum StuckStatements {
         ])
     }
 
+    /// Only while the generation has not come to the event: who goes on with it stops the entity there.
+    private static let insertAhead = Statement(
+        "insert_stuck_ahead",
+        """
+        with behind as (
+            select projection, generation from checkpoints
+            where projection = $1 and generation = $2 and position < $4 and not is_dropped for no key update
+        )
+        insert into stuck_entities (projection, generation, entity, position, version, event_type, reason)
+        select projection, generation, $3::text, $4::bigint, $5::bigint, $6::text, $7::text from behind
+        on conflict (projection, generation, entity) do update set
+            position = excluded.position, version = excluded.version, event_type = excluded.event_type,
+            reason = excluded.reason
+        """, effect: .writes)
+
+    static func insertAhead(_ stuck: StuckEntity, _ name: String, _ generation: Int32) -> BoundStatement {
+        insertAhead(
+            .text(name), .int4(generation), .text(stuck.id), .int8(stuck.position), .int8(stuck.version),
+            .text(stuck.type), .text(stuck.reason))
+    }
+
     static func stop(
         _ stuck: [StuckEntity], _ name: String, _ generation: Int32, _ bounds: FoldBounds, lost: Int
     ) -> [BoundStatement] {

@@ -67,6 +67,7 @@ actor RebuildFolding<P: WideProjection> {
         nextLook = .now + pace.reports
     }
 
+    /// - Throws: ``ShardHangs``; it is of no use then.
     func take(_ page: LogPage) async throws {
         settle()
         try await fold(page.events)
@@ -94,7 +95,7 @@ actor RebuildFolding<P: WideProjection> {
         var dealt = [[RecordedEvent]](repeating: [], count: shards.count)
         for event in events { dealt[Int(UInt(bitPattern: event.stream.hashValue) % UInt(shards.count))].append(event) }
         let parts = dealt
-        let lost = try await withThrowingTaskGroup(of: RecordedEvent?.self) { group in
+        let lost = try await withThrowingTaskGroup(of: RecordedEvent?.self) { group -> [RecordedEvent] in
             for (shard, part) in zip(shards, parts) where !part.isEmpty {
                 group.addTask { [self] in
                     let part = part.map { P.prepared($0) }
@@ -102,20 +103,12 @@ actor RebuildFolding<P: WideProjection> {
                     return try await shard.fold(part, onto: rows)
                 }
             }
-            var lost: RecordedEvent?
-            for try await event in group { lost = lost ?? event }
+            var lost: [RecordedEvent] = []
+            for try await event in group { if let event { lost.append(event) } }
             return lost
         }
-        if let lost { try await giveUp(lost) }
-    }
-
-    /// The code did not return from an event, and holds what is in memory: it goes on from the checkpoint, without it.
-    private func giveUp(_ event: RecordedEvent) async throws {
-        let stuck = StuckEntity(at: event, "the view's code was at it for longer than \(pace.bounds.time)")
-        try await pool.withConnection { connection in
-            _ = try await connection.query(StuckStatements.insert([stuck], P.name, rebuild.generation))
-        }
-        throw RebuildError.disturbed
+        // The code holds what is in memory.
+        if !lost.isEmpty { throw ShardHangs(hangs: lost.map { FoldHang(event: $0, bound: pace.bounds.time) }) }
     }
 
     private nonisolated func load(_ ids: [String]) async throws -> [P.Row] {

@@ -19,6 +19,7 @@ package struct RebuildRunner: Service {
     private let lease: any Lease
     private let pace: RebuildPace
     private let logger: Logger
+    private let lostThreads = LostThreads()
 
     /// - Parameter lease: see ``PostgresLease`` with the role ``LeaseRole/rebuilds``.
     package init(
@@ -103,6 +104,10 @@ package struct RebuildRunner: Service {
         let work = RebuildWork<P>(rebuild: rebuild, store: store, pool: pool, pace: pace, logger: logger)
         do {
             try await P.rebuild(work)
+        } catch let hang as FoldHang {
+            try await giveUp([hang], in: rebuild)
+        } catch let several as ShardHangs {
+            try await giveUp(several.hangs, in: rebuild)
         } catch {
             // Anything else may pass by itself.
             guard let reason = Self.lastingReason(of: error) else {
@@ -114,6 +119,26 @@ package struct RebuildRunner: Service {
             _ = try await pool.withConnection { connection in
                 try await connection.query(RebuildWorkStatements.fail(.int8(rebuild.number), .text(reason)))
             }
+        }
+    }
+
+    /// It goes on from its checkpoint and stops the entities at their events, unless that has cost too many threads.
+    private func giveUp(_ hangs: [FoldHang], in rebuild: Rebuild) async throws {
+        let lost = lostThreads.add(hangs.count, to: rebuild)
+        let positions = hangs.map(\.event.position)
+        logger.error(
+            "The code of a view does not return from an event",
+            metadata: ["projection": "\(rebuild.projection)", "positions": "\(positions)", "lost": "\(lost)"])
+        let reason =
+            "the view's code did not return \(lost) times, the last time from the event at position "
+            + "\(positions.max() ?? 0)"
+        try await pool.withConnection { connection in
+            for hang in hangs {
+                _ = try await connection.query(
+                    StuckStatements.insertAhead(hang.stuck, rebuild.projection, rebuild.generation))
+            }
+            guard lost >= pace.bounds.lostThreads else { return }
+            _ = try await connection.query(RebuildWorkStatements.fail(.int8(rebuild.number), .text(reason)))
         }
     }
 

@@ -28,7 +28,8 @@ package struct RebuildWork<P: WideProjection>: Sendable {
         ProjectionStep(generation: generation, isLive: false, thread: thread, bounds: pace.bounds)
     }
 
-    /// - Throws: ``RebuildError`` for what will not pass by itself; anything else may.
+    /// - Throws: ``RebuildError`` for what will not pass by itself; ``FoldHang`` or
+    ///   ``ShardHangs``; anything else may pass.
     func run() async throws {
         do {
             try await approachLive()
