@@ -105,6 +105,54 @@ import Testing
         }
     }
 
+    @Test(arguments: ["running", "paused", "failed"])
+    func `is not kept from being rebuilt by what an older one has begun`(_ state: String) async throws {
+        try await withDevice { fleet, log in
+            _ = try await log.rebuilds().start("devices", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
+            try await log.asSuperuser("update rebuilds set state = '\(state)'")
+            try await log.withRebuilding([RenamedDevices.self]) {
+                try await eventually("the new definition is live") { try await device(fleet).name == "DEVICE D" }
+                try await eventually("the rows of the older one are gone") {
+                    try await log.roles("devices") == ["1 previous", "3 live"]
+                }
+            }
+            let (old, new) = (DevicesProjection.definition, RenamedDevices.definition)
+            #expect(
+                try await log.texts("select state || ': ' || failure from rebuilds where number = 1") == [
+                    "cancelled: it was of definition \(old), and a server is of definition \(new) by now"
+                ])
+        }
+    }
+
+    @Test func `is looked at again while the newer one runs`() async throws {
+        try await withDevice { fleet, log in
+            try await log.withRebuilding([RenamedDevices.self]) {
+                try await eventually("the new definition is live") { try await device(fleet).name == "DEVICE D" }
+                // Somebody asks a server that is not upgraded yet, and none of those has the role any more.
+                _ = try await log.rebuilds().start("devices", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
+                try await eventually("that is given up") {
+                    try await log.status("devices").rebuild?.state == .cancelled
+                }
+            }
+            #expect(try await device(fleet).name == "DEVICE D")
+        }
+    }
+
+    @Test func `has its rebuild left alone by an older one`() async throws {
+        try await withDevice { _, log in
+            _ = try await log.rebuilds([RenamedDevices.self]).start(
+                "devices", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
+            // What comes behind it is done, so it was looked at.
+            try await log.withRebuilding([DevicesProjection.self, AccountsProjection.self]) {
+                let accounts = try await log.rebuilds().start(
+                    "accounts", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
+                _ = try await log.end(of: accounts)
+            }
+            let left = try #require(try await log.status("devices").rebuild)
+            #expect(left.state == .running && left.definition == RenamedDevices.definition)
+        }
+    }
+
     @Test func `is rebuilt once more if an older one has rebuilt it since`() async throws {
         try await withDevice { fleet, log in
             for round in 1...2 {

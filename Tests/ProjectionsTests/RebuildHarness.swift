@@ -21,6 +21,7 @@ extension RebuildPace {
         var pace = RebuildPace()
         pace.looks = .milliseconds(10)
         pace.reports = .milliseconds(10)
+        pace.definitions = .milliseconds(100)
         pace.checkpoints = .zero
         return pace
     }

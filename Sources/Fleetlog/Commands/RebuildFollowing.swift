@@ -33,7 +33,8 @@ struct RebuildFollowing: Sendable {
         case .finished, .running: return last
         case .paused:
             throw SettingsError("the rebuild was paused; 'fleetlog replay \(last.projection) --resume' goes on")
-        case .cancelled: throw SettingsError("the rebuild was cancelled")
+        case .cancelled:
+            throw SettingsError("the rebuild was cancelled" + (last.failure.map { ": \($0)" } ?? ""))
         case .failed: throw SettingsError("the rebuild has failed: \(last.failure ?? "")")
         }
     }

@@ -42,7 +42,7 @@ package struct Rebuild: Sendable, Hashable {
     package var progress: RebuildProgress
     /// Nil until it was compared; a view that takes its old place again is not.
     package var comparison: Comparison?
-    /// Why it has failed, or, while it runs, what it waits for.
+    /// Why it has failed, or was given up by the server; while it runs, what it waits for.
     package var failure: String?
 
     package init(

@@ -6,6 +6,8 @@ package struct RebuildPace: Sendable {
     package var reports = Duration.milliseconds(500)
     /// Between two looks at whether there is something to do.
     package var looks = Duration.milliseconds(500)
+    /// Between two looks at whether a view is of an older definition, beside those when a rebuild has ended.
+    package var definitions = Duration.seconds(15)
     /// Rows kept in memory; beyond it they are stored, and read again. While they are, as many others may come.
     package var rows = 150_000
     /// Rows a statement.

@@ -42,12 +42,24 @@ package struct RebuildRunner: Service {
 
     private func lead() async {
         var backoff = Backoff(first: .milliseconds(100), limit: .seconds(5))
+        var nextLook = ContinuousClock.now
+        var lossy: Set<String> = []
         while !Task.isCancelled {
             do {
-                for projection in projections { try await askForDefinition(of: projection) }
                 while true {
+                    if ContinuousClock.now >= nextLook {
+                        for projection in projections {
+                            let isSeenTo = try await askForDefinition(of: projection)
+                            if !isSeenTo, lossy.insert(projection.name).inserted { noteLoss(of: projection) }
+                        }
+                        nextLook = .now + pace.definitions
+                    }
                     try await sweep()
-                    if try await !workOnFirst() { try await Task.sleep(for: pace.looks) }
+                    if try await workOnFirst() {
+                        nextLook = .now
+                    } else {
+                        try await Task.sleep(for: pace.looks)
+                    }
                     backoff.reset()
                 }
             } catch {
@@ -60,26 +72,37 @@ package struct RebuildRunner: Service {
 
     // MARK: What is to be done
 
-    /// Has a view rebuilt whose rows an older program has made.
-    private func askForDefinition(of projection: any WideProjection.Type) async throws {
+    /// Has a view rebuilt whose rows an older program has made, or makes.
+    ///
+    /// - Returns: false if the live rows say what no rebuild can, so that somebody must ask for it.
+    private func askForDefinition(of projection: any WideProjection.Type) async throws -> Bool {
         let (name, definition) = (PostgresValue.text(projection.name), PostgresValue.int4(projection.definition))
-        try await pool.withConnection { connection in
+        return try await pool.withConnection { connection -> Bool in
             _ = try await connection.query(RebuildWorkStatements.adoptDefinition(name, definition))
-            guard try await !connection.query(RebuildWorkStatements.lacksDefinition(name, definition)).isEmpty else {
-                return
+            if let row = try await connection.query(RebuildStatements.supersede(name, definition)).first {
+                let ended = try Rebuild(row)
+                logger.notice(
+                    "A rebuild of an older definition is given up",
+                    metadata: ["projection": "\(ended.projection)", "definition": "\(ended.definition)"])
             }
-            // The live rows say what no rebuild can, and somebody must ask for it.
+            guard try await !connection.query(RebuildWorkStatements.lacksDefinition(name, definition)).isEmpty else {
+                return true
+            }
             guard try await connection.query(RebuildStatements.lacksEvents(.text(projection.category))).isEmpty else {
-                logger.warning(
-                    "A view's definition has changed, but telemetry has left the log: ask for its rebuild",
-                    metadata: ["projection": "\(projection.name)"])
-                return
+                return false
             }
             _ = try await connection.query(
                 RebuildStatements.begin(
                     name, .text(Rebuild.Cause.definition.rawValue), definition, .text("system"), .null))
             logger.notice("A view's definition has changed", metadata: ["projection": "\(projection.name)"])
+            return true
         }
+    }
+
+    private func noteLoss(of projection: any WideProjection.Type) {
+        logger.warning(
+            "A view's definition has changed, but telemetry has left the log: ask for its rebuild",
+            metadata: ["projection": "\(projection.name)"])
     }
 
     /// Works on the oldest rebuild that this program can do; false if there is none.
@@ -88,7 +111,7 @@ package struct RebuildRunner: Service {
             try await connection.query(RebuildStatements.running()).map { try Rebuild($0) }
         }
         for rebuild in running {
-            // One of a newer definition is left to a newer program.
+            // One of a newer definition is left to a newer program, one of an older is ended at the next look.
             guard let projection = projections.first(where: { $0.name == rebuild.projection }),
                 rebuild.kind == .swapBack
                     ? projection.definition >= rebuild.definition : projection.definition == rebuild.definition

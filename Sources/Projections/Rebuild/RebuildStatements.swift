@@ -104,20 +104,32 @@ enum RebuildStatements {
             """)
     }
 
-    /// The rows of a generation that was never live go; the previous one stays what it was.
-    static let cancel = Statement(
-        "cancel_rebuild",
+    static let cancel = cancelling("cancel_rebuild")
+
+    /// Ends what a program of an older definition has begun, and only such a one could go on with. A swap back is for newer ones, too.
+    static let supersede = cancelling(
+        "supersede_rebuild",
         """
-        with r as (
-            update rebuilds set state = 'cancelled', event_rate = 0, position_rate = 0, changed_time = clock_timestamp()
-            where projection = $1 and state in ('running', 'paused', 'failed')
-            returning *
-        ), dropped as (
-            update checkpoints c set is_dropped = true from r
-            where r.kind = 'rebuild' and c.projection = r.projection and c.generation = r.generation
-        )
-        select \(columns) from r cross join log_head h
-        """)
+        , failure = 'it was of definition ' || definition || ', and a server is of definition ' || $2::integer || ' by now'
+        """, of: "kind = 'rebuild' and definition < $2::integer")
+
+    /// The rows of a generation that was never live go; the previous one stays what it was.
+    private static func cancelling(_ name: String, _ changes: String = "", of which: String = "true") -> Statement {
+        Statement(
+            name,
+            """
+            with r as (
+                update rebuilds set state = 'cancelled', event_rate = 0, position_rate = 0,
+                    changed_time = clock_timestamp()\(changes)
+                where projection = $1 and state in ('running', 'paused', 'failed') and \(which)
+                returning *
+            ), dropped as (
+                update checkpoints c set is_dropped = true from r
+                where r.kind = 'rebuild' and c.projection = r.projection and c.generation = r.generation
+            )
+            select \(columns) from r cross join log_head h
+            """)
+    }
 
     /// Counts what it drops: all but the live generation and those that a rebuild is at work on.
     static let dropPrevious = Statement(
