@@ -101,6 +101,7 @@ var targets: [Target] = [
             .embedInCode("0047-keeper-of-a-view.sql"),
             .embedInCode("0048-acts-of-people.sql"),
             .embedInCode("0049-order-of-readings.sql"),
+            .embedInCode("0050-past-views-tried-again.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -6,14 +6,15 @@ import Support
 extension PostgresLog {
     /// Lets past views of all kinds be folded while `body` runs.
     func withPasts(
+        of projections: [any WideProjection.Type] = views,
         _ change: (inout PastBuilder.Bounds) -> Void = { _ in },
         _ body: @Sendable (PostgresPastViews) async throws -> Void
     ) async throws {
         var bounds = PastBuilder.Bounds()
         bounds.looks = .milliseconds(20)
         change(&bounds)
-        let builder = PastBuilder(views, store: store, pool: pool, bounds: bounds, logger: Logger(label: "test"))
-        let past = PostgresPastViews(views, pool: pool, patience: .seconds(60))
+        let builder = PastBuilder(projections, store: store, pool: pool, bounds: bounds, logger: Logger(label: "test"))
+        let past = PostgresPastViews(projections, pool: pool, patience: .seconds(60))
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await builder.run() }
             defer { group.cancelAll() }

@@ -2,6 +2,7 @@ import Aggregates
 import Projections
 import Runtime
 import Support
+import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct `A past view` {
@@ -199,6 +200,49 @@ import Testing
             try await withBuilder(fleet) { past in
                 await #expect(throws: PastViewError.failed(reason: "the database does not take its rows")) {
                     _ = try await past.views(["devices"], asOf: 2)
+                }
+                _ = try await past.views(["devices"], asOf: 1)
+            }
+        }
+    }
+
+    @Test func `that finds no room is folded once there is some, though somebody asks all the time`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            for id in ["a", "b"] { try await fleet.register(id) }
+            try await log.asSuperuser(
+                """
+                create function refuse_row() returns trigger language plpgsql as
+                    $$ begin raise exception 'no space left on device' using errcode = '53100'; end $$;
+                create trigger refuse_row before insert on devices
+                    for each row when (new.generation < 0) execute function refuse_row()
+                """)
+            try await withBuilder(fleet, { $0.rest = .milliseconds(200) }) { past in
+                await #expect(throws: PastViewError.failed(reason: "the database cannot take its rows at the moment")) {
+                    _ = try await past.views(["devices"], asOf: 2)
+                }
+                try await log.asSuperuser("drop trigger refuse_row on devices")
+                try await eventually("it is folded") { (try? await past.views(["devices"], asOf: 2)) != nil }
+            }
+        }
+    }
+
+    @Test func `fails at an event that its code cannot take in, and shows no device as it was before`() async throws {
+        let broken = "broken-\(UInt64.random(in: 0 ... .max))"
+        FaultyDevices.faults.withLock { $0[broken] = .throwing(2) }
+        defer { FaultyDevices.faults.withLock { $0[broken] = nil } }
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.register(broken)
+            try await fleet.report(1, from: broken)
+            let reason = "the view's code cannot take in the event at position 2"
+            try await log.withPasts(of: [FaultyDevices.self]) { past in
+                await #expect(throws: PastViewError.failed(reason: reason)) {
+                    _ = try await past.views(["devices"], asOf: 2)
+                }
+                let stream = StreamName(category: Device.category, id: broken)
+                await #expect(throws: PastViewError.failed(reason: reason + " of \(stream)")) {
+                    _ = try await past.views(["devices"], of: stream, asOf: 2)
                 }
                 _ = try await past.views(["devices"], asOf: 1)
             }

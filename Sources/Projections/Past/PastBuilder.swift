@@ -12,6 +12,8 @@ package struct PastBuilder: Service {
         package var rows = 50_000
         /// How long one is kept after it was asked for last.
         package var keep = Duration.seconds(600)
+        /// How long one that failed for a reason that may pass is left alone.
+        package var rest = Duration.seconds(5)
         /// Between two looks at whether there is something to do.
         package var looks = Duration.milliseconds(200)
 
@@ -21,6 +23,7 @@ package struct PastBuilder: Service {
     private enum Failure: Error {
         case tooLong
         case stuck(position: Int64)
+        case unreadable(StuckEntity)
     }
 
     private let projections: [any WideProjection.Type]
@@ -98,6 +101,7 @@ package struct PastBuilder: Service {
             projection.definition == asked.definition
         else { return }
         var reason: String?
+        var rest = PostgresValue.null
         do {
             try await fold(asked, projection)
             Failpoint.reached(.pastStored)
@@ -106,16 +110,29 @@ package struct PastBuilder: Service {
             reason = "to fold \(what) up to there takes longer than \(bounds.time)"
         } catch Failure.stuck(let position) {
             reason = "the view's code does not return from the event at position \(position)"
+        } catch Failure.unreadable(let stuck) {
+            // Who asks for all streams may not know this one.
+            let stream = asked.stream.map { " of \($0)" } ?? ""
+            reason = "the view's code cannot take in the event at position \(stuck.position)" + stream
+            logger.error(
+                "A past view has an event that its code cannot take in",
+                metadata: ["projection": "\(asked.projection)", "entity": "\(stuck.id)"])
         } catch EventStoreError.retained {
             reason = "some of it has left the log"
-        } catch let error as PostgresError where ["22", "23", "42", "53"].contains(error.sqlState?.classCode) {
+        } catch let error as PostgresError where error.sqlState?.classCode == "53" {
+            // Others wait, and may need less.
+            reason = "the database cannot take its rows at the moment"
+            rest = .float8(bounds.rest / .seconds(1))
+            logger.error("A past view is not stored", metadata: ["error": "\(String(reflecting: error))"])
+        } catch let error as PostgresError where ["22", "23", "42"].contains(error.sqlState?.classCode) {
             // The database will not take these rows a second later either, and others wait.
             reason = "the database does not take its rows"
             logger.error("A past view is not stored", metadata: ["error": "\(String(reflecting: error))"])
         }
         if let reason { logger.warning("A past view cannot be folded", metadata: ["reason": "\(reason)"]) }
         let end = PastStatements.end(
-            .int4(asked.generation), .text(reason == nil ? "ready" : "failed"), reason.map { .text($0) } ?? .null)
+            .int4(asked.generation), .text(reason == nil ? "ready" : "failed"), reason.map { .text($0) } ?? .null,
+            rest)
         _ = try await pool.withConnection { try await $0.query(end) }
         Failpoint.reached(.pastReady, if: reason == nil)
     }
@@ -167,6 +184,8 @@ package struct PastBuilder: Service {
 
     private func store<P: WideProjection>(_ shard: RebuildShard<P>, _ generation: Int32) async throws {
         let changed = shard.takeChanged()
+        // Its rows would stand still before that and look right.
+        if let stuck = changed.stuck.first { throw Failure.unreadable(stuck) }
         if !changed.gone.isEmpty {
             _ = try await pool.withConnection { try await $0.query(P.remove(changed.gone, generation: generation)) }
         }

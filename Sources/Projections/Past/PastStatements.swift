@@ -13,12 +13,15 @@ enum PastStatements {
         from log_head
         """)
 
-    /// Finds what is there and keeps it, or asks for it; no row if too many are.
+    /// Finds what is there and keeps it, or asks for it; no row if too many are. What has failed and may pass is asked for again
+    /// when it is time, however often somebody asks.
     static let ask = Statement(
         "ask_past_view",
         """
         with found as (
-            update past_views set used_time = clock_timestamp()
+            update past_views set used_time = clock_timestamp(),
+                state = case when retry_time <= statement_timestamp() then 'asked' else state end,
+                retry_time = case when retry_time > statement_timestamp() then retry_time end
             where projection = $1 and definition = $2 and position = $3 and stream = $5 and state <> 'dropped'
             returning generation, state, failure
         ), added as (
@@ -52,10 +55,12 @@ enum PastStatements {
         order by used_time
         """)
 
+    /// With the seconds after which one that has failed may be tried again; null for one that may not.
     static let end = Statement(
         "end_past_view",
         """
-        update past_views set state = $2, failure = $3, used_time = clock_timestamp()
+        update past_views set state = $2, failure = $3, used_time = clock_timestamp(),
+            retry_time = clock_timestamp() + $4::float8 * interval '1 second'
         where generation = $1 and state = 'asked'
         """)
 
