@@ -94,4 +94,58 @@ private let strays = [
             }
         }
     }
+
+    @Test(arguments: [false, true])
+    func `is refused for one of which something has left the log, or leaves it meanwhile`(
+        _ isMeanwhile: Bool
+    ) async throws {
+        try await withViews { log in
+            if !isMeanwhile { try await log.asSuperuser(LeavingStore.floor(of: "device-a")) }
+            let store: any EventStore = isMeanwhile ? LeavingStore(log: log) : log.store
+            let rebuilds = PostgresRebuilds(views, store: store, pool: log.pool)
+            await #expect(throws: RebuildError.retained(through: 1)) {
+                try await rebuilds.rebuild("devices", only: "a")
+            }
+            #expect(try await log.number("select count(*) from devices where id = 'a'") == 1)
+        }
+    }
+}
+
+/// A log that the first event of a stream leaves as soon as the stream is read.
+private struct LeavingStore: EventStore {
+    let log: PostgresLog
+
+    static func floor(of stream: String) -> String {
+        "insert into stream_floors (stream, version, position) values ('\(stream)', 1, 1) on conflict do nothing"
+    }
+
+    var signal: LogSignal { log.store.signal }
+
+    func append(_ append: Append) async throws(EventStoreError) -> AppendOutcome { try await log.store.append(append) }
+
+    func readStream(
+        _ stream: StreamName, from version: Int64, after position: Int64, limit: Int
+    ) async throws(EventStoreError) -> [RecordedEvent] {
+        do {
+            try await log.asSuperuser(Self.floor(of: stream.description))
+        } catch {
+            throw .unavailable(reason: String(describing: error))
+        }
+        return try await log.store.readStream(stream, from: version, after: position, limit: limit)
+            .filter { $0.version > 1 }
+    }
+
+    func floor(of stream: StreamName) async throws(EventStoreError) -> StreamPlace? {
+        try await log.store.floor(of: stream)
+    }
+
+    func readLog(after position: Int64, where filter: LogFilter, limit: Int) async throws(EventStoreError) -> LogPage {
+        try await log.store.readLog(after: position, where: filter, limit: limit)
+    }
+
+    func acceptances(of commands: [UUID128]) async throws(EventStoreError) -> [RecordedAcceptance] {
+        try await log.store.acceptances(of: commands)
+    }
+
+    func head() async throws(EventStoreError) -> LogHead { try await log.store.head() }
 }

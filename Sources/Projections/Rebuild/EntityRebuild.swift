@@ -30,7 +30,6 @@ package struct EntityRebuild: Sendable {
     /// - Throws: ``RebuildError/retained(through:)`` if the stream is not whole any more.
     package func run<P: WideProjection>(_ projection: P.Type, id: String) async throws -> Outcome {
         let stream = StreamName(category: P.category, id: id)
-        if let floor = try await store.floor(of: stream) { throw RebuildError.retained(through: floor.version) }
         // The long way before the view is held still.
         var fold = StreamRows<P>(stream: stream)
         let head = try await store.head().position
@@ -90,9 +89,14 @@ private struct StreamRows<P: WideProjection>: Sendable {
 
     init(stream: StreamName) { self.stream = stream }
 
+    /// - Throws: ``RebuildError/retained(through:)`` if events have left the log that were not read before.
     mutating func read(from store: any EventStore, through end: Int64) async throws {
         while true {
             let events = try await store.readStream(stream, from: version + 1, after: position, limit: 1_000)
+            // Behind the events: it rises before they leave.
+            if let floor = try await store.floor(of: stream), floor.version > version {
+                throw RebuildError.retained(through: floor.version)
+            }
             for event in events {
                 if event.position > end { return }
                 do throws(EventCodecError) {
