@@ -23,7 +23,10 @@ struct RebuildFollowing: Sendable {
                 guard let now, now.number == rebuild.number else {
                     throw SettingsError("another rebuild of \(rebuild.projection) was begun meanwhile")
                 }
-                bar.report(min(now.progress.position, now.progress.head), of: now.progress.head)
+                let progress = now.progress
+                bar.report(
+                    min(progress.position, progress.head), of: progress.head,
+                    at: ProgressBar.Pace(rate: progress.eventRate, secondsLeft: progress.secondsLeft))
                 if now.state != .running { return now }
                 try await Task.sleep(for: .milliseconds(100))
             }
