@@ -46,6 +46,8 @@ package protocol WideProjection: Sendable {
     static func lateness(of event: RecordedEvent, onto rows: ViewRows<Row>) -> Lateness?
 
     static func id(of row: Row) -> String
+    /// The id of the stream that the row comes of. In the order of their ids, rows of one stream lie side by side.
+    static func stream(of row: Row) -> String
     /// Reads the rows with these ids.
     static func load(_ ids: [String], generation: Int32) -> BoundStatement
     /// Reads the rows whose ids come after this one, in order.
@@ -168,6 +170,8 @@ extension Projection {
     package static var isNarrow: Bool { true }
 
     package static func ids(of event: RecordedEvent) throws(EventCodecError) -> [String] { [event.stream.id] }
+
+    package static func stream(of row: Row) -> String { id(of: row) }
 
     package static func evolve(
         _ rows: inout ViewRows<Row>, with event: RecordedEvent

@@ -75,6 +75,8 @@ package enum RolloutDevicesProjection: WideProjection {
 
     package static func id(of row: RolloutDeviceRow) -> String { id(row.device, of: row.rollout) }
 
+    package static func stream(of row: RolloutDeviceRow) -> String { row.rollout }
+
     /// No id holds a slash.
     private static func id(_ device: String, of rollout: String) -> String { "\(rollout)/\(device)" }
 }

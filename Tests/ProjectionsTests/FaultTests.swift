@@ -221,4 +221,31 @@ import Testing
             #expect(try await counts(fleet) == [1, 2])
         }
     }
+
+    @Test func `is rebuilt without a device whose row grows too large`() async throws {
+        try await withView(.throwing(.max)) { fleet, log, rebuilds in
+            try await fleet.viewReachesHead()
+            breakDown(.swelling(2))
+            let begun = try await rebuilds.start("devices", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
+            var pace = RebuildPace.eager
+            (pace.bounds.bytes, pace.bounds.bytesPerEvent) = (100_000, 10)
+            _ = try await log.withRebuilding([FaultyDevices.self], pace: pace) { try await log.end(of: begun) }
+            let stuck = try #require(try await rebuilds.stuck("devices", limit: 9).first)
+            // It has three events.
+            #expect(stuck.id == broken && stuck.version == 1 && stuck.reason.contains("more than 100030"))
+            #expect(try await counts(fleet) == [nil, 2])
+        }
+    }
+
+    @Test func `is rebuilt with a device whose row is as large as its events allow`() async throws {
+        try await withView(.throwing(.max)) { fleet, log, rebuilds in
+            try await fleet.viewReachesHead()
+            let begun = try await rebuilds.start("devices", eventLimit: nil, acceptingLoss: false, askedBy: "a test")
+            var pace = RebuildPace.eager
+            pace.bounds.bytes = 0
+            _ = try await log.withRebuilding([FaultyDevices.self], pace: pace) { try await log.end(of: begun) }
+            #expect(try await rebuilds.stuck("devices", limit: 9).isEmpty)
+            #expect(try await counts(fleet) == [2, 2])
+        }
+    }
 }

@@ -12,7 +12,6 @@ package protocol RangedProjection: WideProjection {
     static func id(stored row: Runtime.Row) throws(PostgresError) -> String
     /// The stream that it comes of.
     static func stream(stored row: Runtime.Row) throws(PostgresError) -> String
-    static func stream(of row: Row) -> String
     /// The beginning of the time that the row is about: what was observed before does not concern it.
     static func start(of row: Row) -> Timestamp
     /// Whether a row may have come of all that another one came of, and of more.

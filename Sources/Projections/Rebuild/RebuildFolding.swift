@@ -3,6 +3,7 @@ import Runtime
 /// Folds pages of the log into a generation, in memory, and stores rows and checkpoint together from time to time.
 actor RebuildFolding<P: WideProjection> {
     private let rebuild: Rebuild
+    private let log: any EventStore
     private let pool: PostgresPool
     private let pace: RebuildPace
     private let shards: [RebuildShard<P>]
@@ -52,8 +53,12 @@ actor RebuildFolding<P: WideProjection> {
         var events: Int64 = 0
     }
 
-    init(rebuild: Rebuild, from position: Int64, stuck: [StuckEntity], pool: PostgresPool, pace: RebuildPace) {
+    init(
+        rebuild: Rebuild, from position: Int64, stuck: [StuckEntity], log: any EventStore, pool: PostgresPool,
+        pace: RebuildPace
+    ) {
         self.rebuild = rebuild
+        self.log = log
         self.pool = pool
         self.pace = pace
         shards = (0..<pace.shards).map { _ in
@@ -206,6 +211,8 @@ actor RebuildFolding<P: WideProjection> {
     }
 
     /// Stores rows, and the checkpoint with them.
+    ///
+    /// - Throws: ``FoldExcess``.
     func store(_ changes: Changes) async throws {
         let begin = ContinuousClock.now
         try await pool.withTransaction { connection in
@@ -223,8 +230,8 @@ actor RebuildFolding<P: WideProjection> {
                 if !part.stuck.isEmpty {
                     _ = try await connection.query(StuckStatements.insert(part.stuck, P.name, rebuild.generation))
                 }
-                try await store(part.stored, on: connection)
-                try await add(part.new, on: connection)
+                try await store(part.stored, of: changes, on: connection)
+                try await add(part.new, of: changes, on: connection)
                 if !part.gone.isEmpty {
                     _ = try await connection.query(P.remove(part.gone, generation: rebuild.generation))
                 }
@@ -249,29 +256,45 @@ actor RebuildFolding<P: WideProjection> {
     }
 
     /// Stores rows a chunk at a time; the next one is encoded meanwhile.
-    private nonisolated func store(_ rows: [P.Row], on connection: PostgresConnection) async throws {
+    private nonisolated func store(
+        _ rows: [P.Row], of changes: Changes, on connection: PostgresConnection
+    ) async throws {
+        var check = check(rows, of: changes)
         var chunks = chunks(of: rows, pace.chunk)
-        var encoded = await encoded(chunks.next())
+        var chunk = chunks.next()
+        var encoded = await encoded(chunk)
         while let statement = encoded {
             let rest = chunks.next()
             async let following = self.encoded(rest)
+            try await check.add(statement.parameters.bytes.count, of: chunk?.count ?? 0)
             _ = try await connection.query(statement)
-            encoded = await following
+            (chunk, encoded) = (rest, await following)
         }
     }
 
+    private nonisolated func check(_ rows: [P.Row], of changes: Changes) -> RebuildBytes<P> {
+        RebuildBytes(
+            of: rows, generation: rebuild.generation, after: changes.start, through: changes.end, store: log,
+            bounds: pace.bounds)
+    }
+
     /// Stores rows that the table does not have, by COPY if the view can: nobody else writes into the generation.
-    private nonisolated func add(_ rows: [P.Row], on connection: PostgresConnection) async throws {
+    private nonisolated func add(
+        _ rows: [P.Row], of changes: Changes, on connection: PostgresConnection
+    ) async throws {
         guard let first = rows.first, P.copy([first], generation: rebuild.generation) != nil else {
-            return try await store(rows, on: connection)
+            return try await store(rows, of: changes, on: connection)
         }
+        var check = check(rows, of: changes)
         var chunks = chunks(of: rows, pace.copyChunk)
-        var copied = await copied(chunks.next())
+        var chunk = chunks.next()
+        var copied = await copied(chunk)
         while let copy = copied {
             let rest = chunks.next()
             async let following = self.copied(rest)
+            try await check.add(copy.rows.count, of: chunk?.count ?? 0)
             try await connection.copyIn(copy.statement, copy.rows)
-            copied = await following
+            (chunk, copied) = (rest, await following)
         }
     }
 

@@ -131,6 +131,9 @@ package struct RebuildRunner: Service {
             try await giveUp([hang], in: rebuild)
         } catch let several as ShardHangs {
             try await giveUp(several.hangs, in: rebuild)
+        } catch let excess as FoldExcess {
+            logger.error("Entities of a view are stuck", metadata: ["projection": "\(P.name)"])
+            try await pool.withConnection { try await stop(excess.stuck, in: rebuild, on: $0) }
         } catch {
             // Anything else may pass by itself.
             guard let reason = Self.lastingReason(of: error) else {
@@ -156,12 +159,19 @@ package struct RebuildRunner: Service {
             "the view's code did not return \(lost) times, the last time from the event at position "
             + "\(positions.max() ?? 0)"
         try await pool.withConnection { connection in
-            for hang in hangs {
-                _ = try await connection.query(
-                    StuckStatements.insertAhead(hang.stuck, rebuild.projection, rebuild.generation))
-            }
+            try await stop(hangs.map(\.stuck), in: rebuild, on: connection)
             guard lost >= pace.bounds.lostThreads else { return }
             _ = try await connection.query(RebuildWorkStatements.fail(.int8(rebuild.number), .text(reason)))
+        }
+    }
+
+    /// When it comes to their events.
+    private func stop(
+        _ stuck: [StuckEntity], in rebuild: Rebuild, on connection: PostgresConnection
+    ) async throws {
+        for entity in stuck {
+            _ = try await connection.query(
+                StuckStatements.insertAhead(entity, rebuild.projection, rebuild.generation))
         }
     }
 

@@ -28,8 +28,8 @@ package struct RebuildWork<P: WideProjection>: Sendable {
         ProjectionStep(generation: generation, isLive: false, thread: thread, bounds: pace.bounds)
     }
 
-    /// - Throws: ``RebuildError`` for what will not pass by itself; ``FoldHang`` or
-    ///   ``ShardHangs``; anything else may pass.
+    /// - Throws: ``RebuildError`` for what will not pass by itself; ``FoldHang``,
+    ///   ``ShardHangs`` or ``FoldExcess``; anything else may pass.
     func run() async throws {
         do {
             try await approachLive()
@@ -66,7 +66,7 @@ package struct RebuildWork<P: WideProjection>: Sendable {
         let near = rebuild.eventLimit.map { min(pace.near, Int64($0)) } ?? pace.near
         guard end - position > near || position == 0 && end > 0 else { return }
         let folding = RebuildFolding<P>(
-            rebuild: rebuild, from: start, stuck: try await stuck(), pool: pool, pace: pace)
+            rebuild: rebuild, from: start, stuck: try await stuck(), log: store, pool: pool, pace: pace)
         try await withThrowingTaskGroup(of: Void.self) { stores in
             do {
                 while end - position > pace.near || position == start {

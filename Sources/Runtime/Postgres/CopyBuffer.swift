@@ -5,6 +5,9 @@ package struct CopyBuffer: Sendable {
 
     private(set) var bytes: [UInt8]
 
+    /// How many bytes there are so far.
+    package var count: Int { bytes.count }
+
     package init(capacity: Int) {
         bytes = Self.header
         bytes.reserveCapacity(capacity)
