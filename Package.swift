@@ -102,6 +102,7 @@ var targets: [Target] = [
             .embedInCode("0048-acts-of-people.sql"),
             .embedInCode("0049-order-of-readings.sql"),
             .embedInCode("0050-past-views-tried-again.sql"),
+            .embedInCode("0051-latest-readings.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

@@ -4,8 +4,8 @@ package import Runtime
 /// The view `devices`: identity, account, last readings, last seen, counts.
 package enum DevicesProjection: Projection {
     package static let name = "devices"
-    /// 2: clocks, and what was counted of readings. 3: what was measured for an account is not taken to the next.
-    /// 4: how far readings were out of order.
+    /// 2: clocks, and what was counted of readings. 3: what was measured for an account is not taken to the next. 4: readings
+    /// that are dated anew, the same in whatever order those of one instant come, and how far readings were out of order.
     package static let definition: Int32 = 4
     package static let category = Device.category
 
@@ -54,6 +54,7 @@ extension DeviceRow {
             account = assigned.account
             readings = [:]
             latestFlagged = nil
+            unsettled = nil
         case .updated(let updated):
             if let serial = updated.serial { self.serial = serial }
             if let name = updated.name { self.name = name }
@@ -68,6 +69,7 @@ extension DeviceRow {
             connectivity.hear()
             lastSeenTime = event.recordedTime
             clock.hear(telemetry, at: event.observedTime)
+            settle(telemetry, at: event.observedTime)
             let time = telemetry.correctedTime(event.observedTime)
             readingOrder?.take(time, after: lastObservedTime, recordedAt: event.recordedTime)
             if let latest = lastObservedTime, time < latest {
@@ -77,9 +79,7 @@ extension DeviceRow {
             }
             if let flags = telemetry.flags {
                 flaggedCount += 1
-                if latestFlagged.map({ $0.time <= time }) ?? true {
-                    latestFlagged = FlaggedReading(flags: flags, time: time)
-                }
+                FlaggedReading(flags: flags, time: time).replace(&latestFlagged)
             }
             for (metric, value) in telemetry.metrics {
                 LatestReading(value: value, time: time).replace(&readings[metric])
@@ -98,8 +98,9 @@ extension DeviceRow {
         case .fellSilent: connectivity.fallSilent(at: event.observedTime)
         case .clockDrifted(let drifted): clock.announce(drifted.offset)
         case .clockRecovered: clock.announce(nil)
-        // Of the last readings none is older than the one that has shown the clock.
-        case .readingsRedated(let redated): readingOrder?.take(redated, after: lastObservedTime)
+        case .readingsRedated(let fact):
+            readingOrder?.take(fact, after: lastObservedTime)
+            redate(fact)
         case .configurationDesired, .commandIssued, .commandSent, .commandTimedOut, .commandCancelled: break
         case .configurationReported, .commandAcknowledged, .commandEnded:
             connectivity.hear()
@@ -118,9 +119,21 @@ extension DeviceRow {
     }
 }
 
-extension LatestReading {
-    /// Takes the place of one that was not observed later.
-    fileprivate func replace(_ other: inout LatestReading?) {
-        if other.map({ $0.time <= time }) ?? true { other = self }
+// As in the device's own state.
+extension DeviceRow {
+    /// Before the reading counts among the latest.
+    fileprivate mutating func settle(_ fact: TelemetryRecorded, at time: Timestamp) {
+        if unsettled == nil, fact.provisional == true {
+            unsettled = UnsettledReadings(
+                beside: LatestReadings(readings: readings, flagged: latestFlagged, observed: lastObservedTime))
+        }
+        unsettled?.take(fact, at: time)
+        if unsettled?.isEmpty == true { unsettled = nil }
+    }
+
+    fileprivate mutating func redate(_ fact: ReadingsRedated) {
+        guard let latest = unsettled?.settled(by: fact) else { return }
+        (readings, latestFlagged, lastObservedTime) = (latest.readings, latest.flagged, latest.observed)
+        unsettled = nil
     }
 }

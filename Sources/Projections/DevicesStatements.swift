@@ -6,7 +6,7 @@ extension DevicesProjection {
         id, account, serial, type, name, labels::json, state, registered_time, last_seen_time, last_observed_time,
         readings::json, telemetry_count, refused_count, version, location::json, metadata::json, quarantine::json,
         flagged_count, flagged::json, connectivity::json, claim, clock::json,
-        duplicate_count, late_count, most_late, most_ahead
+        duplicate_count, late_count, most_late, most_ahead, unsettled::json
         """
 
     private static let load = Statement(
@@ -25,13 +25,13 @@ extension DevicesProjection {
             generation, id, account, serial, type, name, labels, state, registered_time, last_seen_time,
             last_observed_time, readings, telemetry_count, refused_count, version, location, metadata, quarantine,
             flagged_count, flagged, connectivity, claim, clock, clock_drift, duplicate_count,
-            late_count, most_late, most_ahead)
+            late_count, most_late, most_ahead, unsettled)
         select $1, * from unnest(
             $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]::jsonb[], $8::text[], $9::timestamptz[],
             $10::timestamptz[], $11::timestamptz[], $12::text[]::jsonb[], $13::bigint[], $14::bigint[], $15::bigint[],
             $16::text[]::jsonb[], $17::text[]::jsonb[], $18::text[]::jsonb[], $19::bigint[], $20::text[]::jsonb[],
             $21::text[]::jsonb[], $22::text[], $23::text[]::jsonb[], $24::bigint[],
-            $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[])
+            $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::text[]::jsonb[])
         on conflict (generation, id) do update set
             account = excluded.account, serial = excluded.serial, type = excluded.type, name = excluded.name,
             labels = excluded.labels, state = excluded.state, registered_time = excluded.registered_time,
@@ -42,7 +42,7 @@ extension DevicesProjection {
             flagged_count = excluded.flagged_count, flagged = excluded.flagged,
             connectivity = excluded.connectivity, claim = excluded.claim, clock = excluded.clock, clock_drift = excluded.clock_drift,
             duplicate_count = excluded.duplicate_count, late_count = excluded.late_count,
-            most_late = excluded.most_late, most_ahead = excluded.most_ahead
+            most_late = excluded.most_late, most_ahead = excluded.most_ahead, unsettled = excluded.unsettled
         """)
 
     private static let digests = Statement(
@@ -84,6 +84,9 @@ extension DevicesProjection {
             flaggedCount: try row.int8(17), lateCount: try row.int8(23), readingOrder: readingOrder,
             latestFlagged: try row.bytes(ifPresent: 18).map { (bytes) throws(PostgresError) in
                 try ViewJSON.decode(bytes)
+            },
+            unsettled: try row.bytes(ifPresent: 26).map { (bytes) throws(PostgresError) in
+                try ViewJSON.decode(bytes)
             }, clock: try DeviceColumns.clock(try row.bytes(21)),
             connectivity: try DeviceColumns.connectivity(try row.bytes(19)),
             claim: try row.text(ifPresent: 20),
@@ -109,6 +112,7 @@ extension DevicesProjection {
             .nullableInt8Array(rows.map(\.clock.drift)), .int8Array(rows.map(\.duplicateCount)),
             .int8Array(rows.map(\.lateCount)), .nullableInt8Array(rows.map(\.readingOrder?.late)),
             .nullableInt8Array(rows.map(\.readingOrder?.ahead)),
+            .nullableTextArray(rows.map { $0.unsettled.map { ViewJSON.encode($0) } }),
         ])
     }
 }

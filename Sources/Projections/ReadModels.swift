@@ -31,6 +31,8 @@ package struct DeviceRow: Sendable, Hashable {
     package var readingOrder: ReadingOrder?
     /// The newest flagged reading by observed time.
     package var latestFlagged: FlaggedReading?
+    /// Nil if no reading may yet be dated anew.
+    package var unsettled: UnsettledReadings?
     package var clock: DeviceClock
     package var connectivity: Connectivity
     /// The claim code by which the device registered itself.
@@ -44,6 +46,7 @@ package struct DeviceRow: Sendable, Hashable {
         registeredTime: Timestamp, lastSeenTime: Timestamp?, lastObservedTime: Timestamp?,
         readings: [String: LatestReading], telemetryCount: Int64, duplicateCount: Int64, refusedCount: Int64,
         flaggedCount: Int64, lateCount: Int64, readingOrder: ReadingOrder?, latestFlagged: FlaggedReading?,
+        unsettled: UnsettledReadings? = nil,
         clock: DeviceClock,
         connectivity: Connectivity,
         claim: String?,
@@ -70,6 +73,7 @@ package struct DeviceRow: Sendable, Hashable {
         self.lateCount = lateCount
         self.readingOrder = readingOrder
         self.latestFlagged = latestFlagged
+        self.unsettled = unsettled
         self.clock = clock
         self.connectivity = connectivity
         self.claim = claim

@@ -238,6 +238,47 @@ private typealias Spec = Specification<Device>
         }
     }
 
+    @Test func `shows as its latest what was made last, when its clock is known`() throws {
+        func said(_ text: String) -> Device.Event {
+            .telemetryRecorded(TelemetryRecorded(metrics: ["status": .text(text)], clock: .server))
+        }
+        // Two minutes before the buffer arrives, whose newest reading is of one minute before.
+        var device = Spec.given(Self.registered).and(said("settled"), at: .noon - .seconds(120))
+        try empty(5, ahead: Self.neverSet, &device)
+        #expect(device.state.readings["status"] == LatestReading(value: .text("x"), time: .noon))
+        var later = device
+        _ = try report(0..<9, ahead: Self.neverSet, &device)
+        let newest = LatestReading(value: .text("x"), time: .noon - .seconds(60))
+        #expect(device.state.readings["status"] == newest && device.state.unsettled == nil)
+
+        // One that came before the clock was known, and was made later than all of the buffer.
+        later = later.and(said("y"), at: .noon - .seconds(30))
+        #expect(later.state.readings["status"]?.time == .noon)
+        _ = try report(0..<9, ahead: Self.neverSet, &later)
+        #expect(later.state.readings["status"] == LatestReading(value: .text("y"), time: .noon - .seconds(30)))
+        #expect(later.state.latestObserved == .noon + .seconds(8 * 60))
+    }
+
+    @Test func `remembers of readings that may be dated anew what may come to be the latest, for a week`() throws {
+        var device = Spec.given(Self.registered)
+        // A clock that stands still is never known, and each reading stands for those before.
+        for minute in Int64(0)..<300 {
+            let arrival = Timestamp.noon + .seconds(minute * 60)
+            let reading = Telemetry(
+                metrics: ["level": .number(Double(minute))], seq: nil, clock: .device, arrival: arrival)
+            let time = Timestamp(microseconds: 0)
+            for fact in try device.when(.recordTelemetry(reading), at: time).result.get() {
+                device = device.and(fact, at: time)
+            }
+        }
+        let kept = try #require(device.state.unsettled)
+        #expect(kept.approximateHeapBytes < 2_000)
+        let later = device.and(
+            .telemetryRecorded(TelemetryRecorded(metrics: ["level": .number(-1)], clock: .server)),
+            at: .noon + .seconds(8 * 86_400))
+        #expect(later.state.unsettled == nil)
+    }
+
     @Test func `has no more readings dated anew than one event may hold, and none of long ago`() throws {
         var device = Spec.given(Self.registered)
         try empty(10, ahead: Self.neverSet, at: .noon - .seconds(8 * 86_400), &device)

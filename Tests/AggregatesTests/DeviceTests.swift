@@ -124,6 +124,12 @@ private func recorded(_ celsius: Double, seq: Int64? = nil, clock: ObservationCl
         #expect(spec.state.latestObserved == .noon + .seconds(60))
         #expect(spec.state.telemetryCount == 3)
     }
+
+    @Test(arguments: [[20.0, 30, 25], [30, 25, 20], [25, 20, 30]])
+    func `keeps the greatest value of those of one instant, whatever the order of arrival`(_ values: [Double]) {
+        let spec = values.reduce(Spec.given(registered)) { $0.and(recorded($1), at: .noon) }
+        #expect(spec.state.readings["temperature"]?.value == .number(30))
+    }
 }
 
 @Suite struct `A reading with a sequence number` {

@@ -25,9 +25,12 @@ import Testing
                 Registration(serial: "a", type: DeviceType("water"), name: "", labels: [:], account: account)),
             at: noon)
         for message in messages.sorted(by: { $0.arrival < $1.arrival }) {
-            let reading = Telemetry(
-                metrics: ["level": .number(message.value), "wet": .flag(message.value > 0), "note": .text("x")],
-                seq: nil, clock: .device, arrival: message.arrival)
+            var metrics: [String: MetricValue] = [
+                "level": .number(message.value), "wet": .flag(message.value > 0),
+            ]
+            // What only the buffer tells of.
+            if message.made < noon { metrics["note"] = .text("\(message.value)") }
+            let reading = Telemetry(metrics: metrics, seq: nil, clock: .device, arrival: message.arrival)
             try await send(.recordTelemetry(reading), at: message.made + ahead)
         }
         return try await store.readLog(after: 0, where: .everything, limit: 10_000).events
@@ -67,17 +70,21 @@ import Testing
         return live + late
     }
 
+    /// Messages of a device whose clock was never set, or is in the future by as much as they are late, and more.
+    private func messagesAhead(_ random: inout Random) -> (messages: [Message], ahead: Int64) {
+        let ahead =
+            Bool.random(using: &random)
+            ? -Int64.random(in: 300_000_000..<1_800_000_000, using: &random)
+            : Int64.random(in: 3_600..<100_000_000, using: &random)
+        return (messages(oldest: ahead < 0 ? 20_000 : min(20_000, ahead - 1_200), &random), ahead)
+    }
+
     @Test(arguments: 0..<40)
     func `are in the end where a right clock would have put them, whatever the order in which they came`(
         _ seed: UInt64
     ) async throws {
         var random = Random(state: seed &* 0x9E37_79B9_7F4A_7C15 &+ 1)
-        // Never set, or in the future by as much as its late readings are late, and more.
-        let ahead =
-            Bool.random(using: &random)
-            ? -Int64.random(in: 300_000_000..<1_800_000_000, using: &random)
-            : Int64.random(in: 3_600..<100_000_000, using: &random)
-        let messages = messages(oldest: ahead < 0 ? 20_000 : min(20_000, ahead - 1_200), &random)
+        let (messages, ahead) = messagesAhead(&random)
         let log = try await events(of: messages, ahead: .seconds(ahead))
         let right = try folded(try await events(of: messages, ahead: .zero))
         let rows = try folded(log)
@@ -96,6 +103,21 @@ import Testing
             TelemetryProjection.id(of: $0)
         }
         #expect(ids.isSuperset(of: differing))
+    }
+
+    @Test(arguments: 0..<40)
+    func `leave as the latest of their device what was made last, and not what came last`(_ seed: UInt64) async throws {
+        var random = Random(state: seed &* 0x9E37_79B9_7F4A_7C15 &+ 2)
+        let (messages, ahead) = messagesAhead(&random)
+        func row(ahead: Duration) async throws -> DeviceRow {
+            var row: DeviceRow?
+            let events = try await events(of: messages, ahead: ahead)
+            for event in events { try DevicesProjection.evolve(&row, with: event) }
+            return try #require(row)
+        }
+        let (wrong, right) = (try await row(ahead: .seconds(ahead)), try await row(ahead: .zero))
+        #expect(wrong.readings == right.readings && wrong.lastObservedTime == right.lastObservedTime)
+        #expect(wrong.unsettled == nil)
     }
 
     @Test(arguments: 0..<10) func `count the windows that were there and change as recalculated`(

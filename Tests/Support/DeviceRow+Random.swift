@@ -30,7 +30,24 @@ extension DeviceRow {
                     flags: ReadingFlags(metrics: ["t": .unknown], missing: ["a"], schema: 2, time: .future),
                     time: parts.time())
             },
+            unsettled: maker.maybe { $0.unsettled() },
             clock: try maker.clock(), connectivity: try maker.connectivity(), claim: maker.maybe { $0.name() },
             version: maker.count())
+    }
+}
+
+extension RandomParts {
+    fileprivate mutating func unsettled() -> UnsettledReadings {
+        let readings = members { LatestReading(value: $0.value(), time: $0.time()) }
+        var unsettled = UnsettledReadings(
+            beside: LatestReadings(readings: readings, flagged: nil, observed: maybe { $0.time() }))
+        let time = time()
+        for _ in 0..<one([1, 3]) {
+            let reading = TelemetryRecorded(
+                metrics: members { $0.value() }, clock: .device, delay: one([0, 5, 90_000_000]),
+                flags: ReadingFlags(time: .unset), provisional: true)
+            unsettled.take(reading, at: time + .seconds(one([0, 1, 60])))
+        }
+        return unsettled
     }
 }

@@ -104,7 +104,7 @@ package enum Device: Decider {
             + state.readings.approximateHeapBytes + state.sequence.spans.approximateHeapBytes
             + state.metadata.approximateHeapBytes + state.connectivity.approximateHeapBytes
             + state.configuration.approximateHeapBytes + state.commands.approximateHeapBytes
-            + state.provisional.readings.approximateHeapBytes
+            + state.provisional.readings.approximateHeapBytes + (state.unsettled?.approximateHeapBytes ?? 0)
             + state.keys.reduce(0) { $0 + ($1.certificate?.approximateHeapBytes ?? 0) }
     }
 
@@ -205,6 +205,7 @@ package enum Device: Decider {
             state.provisional = ProvisionalReadings()
             state.readings = [:]
             state.latestFlagged = nil
+            state.unsettled = nil
             // What one account told its device is neither for it to do nor to be seen in another.
             state.commands = IssuedCommands()
         case .updated(let fact):
@@ -221,6 +222,7 @@ package enum Device: Decider {
             if let reading = ProvisionalReading(fact, at: time) {
                 state.provisional.insert(reading, measuring: fact.measured)
             }
+            state.settle(fact, at: time)
             let time = fact.correctedTime(time)
             state.telemetryCount += 1
             state.duplicateCount += fact.repetitions ?? 0
@@ -233,12 +235,10 @@ package enum Device: Decider {
             }
             if let flags = fact.flags {
                 state.flaggedCount += 1
-                if state.latestFlagged.map({ $0.time <= time }) ?? true {
-                    state.latestFlagged = FlaggedReading(flags: flags, time: time)
-                }
+                FlaggedReading(flags: flags, time: time).replace(&state.latestFlagged)
             }
-            for (metric, value) in fact.metrics where state.readings[metric].map({ $0.time <= time }) ?? true {
-                state.readings[metric] = LatestReading(value: value, time: time)
+            for (metric, value) in fact.metrics {
+                LatestReading(value: value, time: time).replace(&state.readings[metric])
             }
         case .messageRefused:
             state.refusedCount += 1
@@ -253,7 +253,7 @@ package enum Device: Decider {
             state.clock.announce(fact.offset)
             // Each has had its chance: those that this clock has not dated were made by another.
             state.provisional = ProvisionalReadings()
-        case .readingsRedated: break
+        case .readingsRedated(let fact): state.redate(fact)
         case .clockRecovered: state.clock.announce(nil)
         case .configurationDesired(let fact): state.configuration.desire(fact, at: time)
         case .configurationReported(let fact):

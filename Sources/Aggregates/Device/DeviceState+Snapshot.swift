@@ -44,6 +44,7 @@ extension Device.State {
         case "claim": cursor.take(optional: &claim) { $0.text() }
         case "latestObserved": cursor.take(optional: &latestObserved) { $0.time() }
         case "latestFlagged": cursor.take(optional: &latestFlagged) { $0.decoded(FlaggedReading.self) }
+        case "unsettled": cursor.take(optional: &unsettled) { $0.decoded(UnsettledReadings.self) }
         default: nil
         }
     }

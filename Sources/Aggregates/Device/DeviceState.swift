@@ -56,6 +56,8 @@ extension Device {
         package var lateCount: Int64 = 0
         /// The newest one by observed time.
         package var latestFlagged: FlaggedReading?
+        /// Nil if no reading may yet be dated anew.
+        package var unsettled: UnsettledReadings?
         package var clock = DeviceClock()
         var provisional = ProvisionalReadings()
         package var connectivity = Connectivity()
@@ -91,6 +93,7 @@ extension Device {
             flaggedCount = try fields.decodeIfPresent(Int64.self, forKey: .flaggedCount) ?? 0
             lateCount = try fields.decodeIfPresent(Int64.self, forKey: .lateCount) ?? 0
             latestFlagged = try fields.decodeIfPresent(FlaggedReading.self, forKey: .latestFlagged)
+            unsettled = try fields.decodeIfPresent(UnsettledReadings.self, forKey: .unsettled)
             clock = try fields.decodeIfPresent(DeviceClock.self, forKey: .clock) ?? DeviceClock()
             provisional =
                 try fields.decodeIfPresent(ProvisionalReadings.self, forKey: .provisional) ?? ProvisionalReadings()

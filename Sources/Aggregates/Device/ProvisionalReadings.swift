@@ -28,7 +28,7 @@ struct ProvisionalReadings: Sendable, Codable, Equatable {
     /// Readings times metrics: as many windows may change at once, of each length.
     private static let mostNumbers = 1_000
     /// What arrived longer ago stays where it is.
-    private static let memory = Duration.seconds(7 * 86_400)
+    static let memory = Duration.seconds(7 * 86_400)
 
     private(set) var readings: [ProvisionalReading] = []
     /// What they have measured, by name.
