@@ -94,7 +94,7 @@ import Testing
     private static func expectTheSame(_ row: DeviceRow, as other: DeviceRow) {
         // What was late, and what is guessed of the clock, is of the order.
         var row = row
-        (row.lateCount, row.clock) = (other.lateCount, other.clock)
+        (row.lateCount, row.readingOrder, row.clock) = (other.lateCount, other.readingOrder, other.clock)
         #expect(row == other)
     }
 

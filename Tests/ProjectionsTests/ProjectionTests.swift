@@ -174,6 +174,29 @@ struct Fleet {
         }
     }
 
+    @Test func `is counted with each number for itself`() async throws {
+        var random = Random(state: 3)
+        let rows = try [Int64(1), 100].map { times in
+            var row = try DeviceRow.random(Int(times), using: &random)
+            (row.account, row.type, row.state) = (AccountID("north"), DeviceType("water"), .active)
+            (row.connectivity, row.clock) = (Connectivity(), DeviceClock())
+            if times == 1 { row.clock.announce(90_000_000) }
+            (row.telemetryCount, row.duplicateCount, row.flaggedCount) = (3 * times, 5 * times, 7 * times)
+            (row.refusedCount, row.lateCount) = (9 * times, 11 * times)
+            return row
+        }
+        try await PostgresLog.with { log in
+            _ = try await log.pool.withConnection { connection in
+                try await connection.query(DevicesProjection.store(rows, generation: 1))
+            }
+            var wanted = FleetCount(
+                account: AccountID("north"), type: DeviceType("water"), state: .active, presence: .unknown, devices: 2)
+            (wanted.drifted, wanted.readings, wanted.duplicates) = (1, 303, 505)
+            (wanted.flagged, wanted.refused, wanted.late) = (707, 909, 1_111)
+            #expect(try await PostgresFleetQueries(pool: log.pool).fleetCounts() == [wanted])
+        }
+    }
+
     @Test func `knows whose clock is wrong, also after a rebuild`() async throws {
         try await PostgresLog.with { log in
             let fleet = Fleet(log)

@@ -130,6 +130,26 @@ extension FleetOverview {
         #expect(fleet.counted == 3)
     }
 
+    @Test func `are each shown under their own name`() {
+        let counts = [Int64(1), 100].map { times in
+            var count = FleetCount(
+                account: .default, type: DeviceType("water"), state: .active, presence: .online, devices: 13 * times)
+            (count.drifted, count.readings, count.duplicates) = (2 * times, 3 * times, 5 * times)
+            (count.flagged, count.refused, count.late) = (7 * times, 9 * times, 11 * times)
+            return count
+        }
+        let traffic = [(Int64(30), Int64(6)), (12, 3)].enumerated().map { number, counts in
+            StreamTraffic(
+                stream: "device-\(number)", account: .default, events: counts.0, messages: counts.1, seconds: 60)
+        }
+        let metrics = MetricsDashboard(counts, traffic)
+        #expect(metrics.readings == 303 && metrics.duplicate == 505 && metrics.flagged == 707)
+        #expect(metrics.refused == 909 && metrics.late == 1_111)
+        #expect(metrics.eventsPerSecond == 0.7 && metrics.messagesPerSecond == 0.15)
+        let devices = DevicesDashboard(counts)
+        #expect(devices.total == 1_313 && devices.drifted == 202)
+    }
+
     @Test func `are counted by the next who asks, where counting has failed`() async throws {
         let fleet = FailingFleet()
         let overview = FleetOverview(queries: fleet, progress: ViewProgress(), life: .usual)
