@@ -45,19 +45,22 @@ enum CheckpointStatements {
         where p.name = $1
         """)
 
+    /// A view trails by the time since the first event that it has not taken in was recorded: it goes over those of others, too.
     static let status = Statement(
         "projection_status",
         """
         select p.name, c.position, c.failure, h.position,
-            case when h.position > c.position
-                then extract(epoch from clock_timestamp() - c.recorded_time)::float8 else 0 end,
+            case when h.position > c.position then coalesce((
+                select extract(epoch from clock_timestamp() - e.recorded_time) from events e
+                where e.position > c.position order by e.position limit 1), 0)::float8 else 0 end,
             exists (select from rebuilds r where r.projection = p.name and r.state = 'running'),
             p.paused_reason,
             (select count(*) from stuck_entities s where s.projection = p.name and s.generation = p.live_generation),
             v.row_count, v.digest, v.position, v.counted_time
         from projections p
         join checkpoints c on c.projection = p.name and c.generation = p.live_generation
-        left join view_contents v on v.projection = p.name and v.digest is not null
+        left join view_contents v
+            on v.projection = p.name and v.generation = p.live_generation and v.digest is not null
         cross join log_head h
         order by p.name
         """)

@@ -46,6 +46,7 @@ package struct ProjectionStatus: Sendable, Hashable {
     package struct Tether: Sendable, Hashable {
         /// Positions between the view and the newest event.
         package var events: Int64
+        /// Since the first of them was recorded.
         package var seconds: Double
 
         package init(events: Int64, seconds: Double) {
@@ -62,7 +63,7 @@ package struct ProjectionStatus: Sendable, Hashable {
     package var failure: String?
     /// Entities whose rows stand still.
     package var stuckCount: Int64
-    /// Nil until it was counted for the first time.
+    /// Nil until the generation that serves was counted for the first time.
     package var content: ViewContent?
 
     package init(

@@ -47,6 +47,24 @@ import Testing
         }
     }
 
+    @Test func `shows what its own rows hold, and not what those before a swap did`() async throws {
+        try await PostgresLog.with { log in
+            let fleet = Fleet(log)
+            try await fleet.withLiveView { for id in ["a", "b"] { try await fleet.register(id) } }
+            _ = try await log.number("with gone as (delete from devices where id = 'b') select 1::bigint")
+            try await withCounting(log) {
+                try await eventually("it is counted") { try await content(log)?.rowCount == 1 }
+            }
+            let rebuild = try await log.rebuild("devices")
+            #expect(try await log.roles("devices") == ["1 previous", "2 live"])
+            #expect(try await content(log) == nil)
+            try await withCounting(log) {
+                try await eventually("the rows that serve are counted") { try await content(log)?.rowCount == 2 }
+            }
+            #expect(try await content(log)?.digest == rebuild.comparison?.nextDigest)
+        }
+    }
+
     @Test func `is not counted again before its time, nor by two at once`() async throws {
         try await PostgresLog.with { log in
             let fleet = Fleet(log)

@@ -65,6 +65,6 @@ enum MetricHelp {
         "view_rows": "Rows of a view when it was counted last.",
         "view_stuck_entities": "Entities whose rows stand still, because an event of theirs cannot be taken in.",
         "view_tether_length": "Events by which a view trails the log.",
-        "view_tether_seconds": "Seconds by which a view trails the log.",
+        "view_tether_seconds": "Seconds since the first event that a view has not taken in was recorded.",
     ]
 }

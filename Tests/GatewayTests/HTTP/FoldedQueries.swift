@@ -13,6 +13,8 @@ final class FoldedQueries: FleetQueries {
     /// How far the views have come: events up to there count.
     let end: Mutex<Int64>
     let stuckCount = Mutex<Int64>(0)
+    let tether = Mutex(ProjectionStatus.Tether(events: 0, seconds: 0))
+    let content = Mutex<ViewContent?>(nil)
     /// What happens while a question is answered.
     let meanwhile = Mutex<(@Sendable () -> Void)?>(nil)
 
@@ -73,8 +75,8 @@ final class FoldedQueries: FleetQueries {
         let position = (try? await store.head().position) ?? 0
         return ["accounts", "alerts", "devices"].map {
             ProjectionStatus(
-                name: $0, state: .live, position: position, tether: .init(events: 0, seconds: 0), failure: nil,
-                stuckCount: stuckCount.withLock { $0 })
+                name: $0, state: .live, position: position, tether: tether.withLock { $0 }, failure: nil,
+                stuckCount: stuckCount.withLock { $0 }, content: content.withLock { $0 })
         }
     }
 
