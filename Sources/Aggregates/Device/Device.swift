@@ -100,11 +100,13 @@ package enum Device: Decider {
     package static func account(of state: State) -> AccountID { state.account }
 
     package static func approximateHeapBytes(of state: State) -> Int {
-        state.serial.approximateHeapBytes + state.name.approximateHeapBytes + state.labels.approximateHeapBytes
+        let unsettled = state.unsettled?.approximateHeapBytes ?? 0
+        return unsettled + state.serial.approximateHeapBytes + state.name.approximateHeapBytes
+            + state.labels.approximateHeapBytes
             + state.readings.approximateHeapBytes + state.sequence.spans.approximateHeapBytes
             + state.metadata.approximateHeapBytes + state.connectivity.approximateHeapBytes
             + state.configuration.approximateHeapBytes + state.commands.approximateHeapBytes
-            + state.provisional.readings.approximateHeapBytes + (state.unsettled?.approximateHeapBytes ?? 0)
+            + state.provisional.readings.approximateHeapBytes
             + state.keys.reduce(0) { $0 + ($1.certificate?.approximateHeapBytes ?? 0) }
     }
 

@@ -57,6 +57,7 @@ extension ReadingFlags {
 
     private var parts: [String] {
         let metrics = metrics.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value.rawValue] }
-        return [time?.rawValue ?? "", schema.map { "\($0)" } ?? "", "\(metrics.count)"] + metrics + missing
+        let numbers: [String] = [schema.map { "\($0)" } ?? "", "\(self.metrics.count)"]
+        return [time?.rawValue ?? ""] + numbers + metrics + missing
     }
 }
