@@ -4,3 +4,5 @@ alter table devices add column unsettled jsonb;
 
 -- Of a new database nothing is to be rebuilt.
 update checkpoints set definition = 4 where projection = 'devices' and position = 0;
+-- The view of states keeps other readings of a minute that has many.
+update checkpoints set definition = 2 where projection = 'states' and position = 0;

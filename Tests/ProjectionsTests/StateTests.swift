@@ -29,8 +29,8 @@ import Testing
 
     @Test(arguments: 0..<60) func `comes to the same in whatever order its readings come`(_ seed: UInt64) {
         var random = Random(state: seed &* 0x9E37_79B9_7F4A_7C15 &+ 1)
-        // Every other one has more in a minute than are kept.
-        let facts = facts(150, within: seed % 2 == 0 ? 3_600 : 400, &random)
+        // Most have more in a minute than are kept, some many more.
+        let facts = facts(150, within: [3_600, 400, 60][Int(seed % 3)], &random)
         let inOrder = hour(facts.sorted())
         for _ in 0..<10 {
             let shuffled = hour(facts.shuffled(using: &random))
@@ -71,6 +71,43 @@ import Testing
         }
         let kept = hour(facts).facts.map(\.version)
         #expect(kept == [0, 1, 2, 3, 596, 597, 598, 599])
+    }
+
+    /// Whether there is a leak, each five seconds of a minute; in four of the twelve readings there is.
+    private var leak: [StateFact] {
+        (0..<12).compactMap { place in
+            StateSet(["leak": .flag((4..<8).contains(place))]).map {
+                StateFact(time: noon + .seconds(Int64(place) * 5), version: Int64(place), states: $0)
+            }
+        }
+    }
+
+    @Test(arguments: 0..<20) func `keeps each state of a minute that has too many, and says that it has`(
+        _ seed: UInt64
+    ) {
+        var random = Random(state: seed)
+        let found = hour(leak.shuffled(using: &random))
+        let runs = found.runs[.metric("leak")]
+        #expect(runs.map(\.value) == [.flag(false), .flag(true), .flag(false)])
+        #expect(runs.map(\.since) == [0, 20, 40].map { noon + .seconds($0) })
+        #expect(runs.map(\.lastTime) == [15, 35, 55].map { noon + .seconds($0) })
+        #expect(found.isThinned && found.runs.isThinned && found.facts.count == 10)
+        let few = hour(Array(leak.prefix(8)))
+        #expect(!few.isThinned && few.facts.count == 8)
+    }
+
+    @Test func `keeps two dozen of a minute at most, whatever they say`() {
+        let facts = (0..<1_000).compactMap { number in
+            StateSet(["status": .text("\(number)")]).map {
+                StateFact(time: noon + .milliseconds(number * 59), version: Int64(number), states: $0)
+            }
+        }
+        let found = hour(facts)
+        #expect(found.facts.map(\.version) == Array(Int64(0)..<8) + Array(Int64(992)..<1_000))
+        var random = Random(state: 5)
+        #expect(hour(facts.shuffled(using: &random)) == found)
+        let alternating = self.facts(500, within: 60, &random)
+        #expect(hour(alternating).facts.count <= 24)
     }
 
     @Test func `is of flags and short texts, and of the first few by name`() throws {

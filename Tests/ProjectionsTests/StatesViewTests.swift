@@ -262,6 +262,32 @@ private func events(_ record: (Directory<Device>) async throws -> Void) async th
         }
     }
 
+    @Test func `says of an hour that not all of it is kept, also when it was stored`() async throws {
+        try await PostgresLog.with { log in
+            let devices = Directory<Device>(store: log.store, snapshots: log.snapshots)
+            for device in ["a", "b"] { try await devices.register(device) }
+            try await devices.report((0..<12).map { Message($0 * 5, $0 * 5, (4..<8).contains($0)) }, by: "a")
+            try await devices.report([Message(0, 0, true)], by: "b")
+            try await withView(log) { queries, _ in
+                // In a page of its own, onto what is stored.
+                try await devices.report([Message(120, 120, true)], by: "a")
+                try await reach(log, queries)
+                func runs(_ device: String, _ subject: StateSubject) async throws -> [StateRun] {
+                    let wanted = RunsWanted(device: device, subject: subject, from: noon, to: noon + .seconds(600))
+                    return try await queries.runs(wanted, scope: .all)
+                }
+                let leak = try await runs("a", .metric("leak"))
+                #expect(leak.map(\.value) == [.flag(false), .flag(true), .flag(false), .flag(true)])
+                #expect(leak.allSatisfy(\.isThinned))
+                #expect(StateHistory.isThinned(leak, from: noon, to: noon + .seconds(600)))
+                #expect(!StateHistory.isThinned(leak, from: noon + .seconds(3_600), to: noon + .seconds(7_200)))
+                #expect(try await runs("b", .metric("leak")).allSatisfy { !$0.isThinned })
+                #expect(try await runs("a", .connectivity).allSatisfy { !$0.isThinned })
+            }
+            #expect(try #require(try await log.rebuild("states").comparison).isIdentical)
+        }
+    }
+
     @Test func `keeps what is to be dated anew until it is, over pages and a rebuild`() async throws {
         try await PostgresLog.with { log in
             let devices = Directory<Device>(store: log.store, snapshots: log.snapshots)

@@ -46,6 +46,11 @@ package struct StateHistory: Sendable, Hashable {
         totals = byValue.values.sorted { ($1.duration, "\($0.value)") < ($0.duration, "\($1.value)") }
     }
 
+    /// Whether facts were left out in an hour in which the range has states.
+    package static func isThinned(_ runs: [StateRun], from: Timestamp, to: Timestamp) -> Bool {
+        runs.contains { $0.isThinned && $0.lastTime >= from && $0.since < to }
+    }
+
     private mutating func append(_ run: StateRun, until end: Timestamp, _ from: Timestamp, _ to: Timestamp) {
         let (start, end) = (max(run.since, from), min(end, to))
         guard start < end else { return }

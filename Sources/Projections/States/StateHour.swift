@@ -14,11 +14,15 @@ package struct StateHour: Sendable {
     package private(set) var connectivity: [ConnectivityFact] = []
     package private(set) var facts: [StateFact] = []
     package private(set) var provisional: [ProvisionalFact] = []
+    /// Whether facts were left out, since there were too many in a minute.
+    package private(set) var isThinned = false
     /// As they were stored; nil since something has changed.
     private var storedRuns: String?
 
-    /// Of a minute in which there were more, the first and the last so many count.
+    /// Of a minute in which there were more, the first and the last so many count,
     private static let mostAtEachEnd = 4
+    /// and the first and the last of each state, of so many at each end.
+    private static let mostStates = 8
 
     package init(device: String, account: String, start: Timestamp) {
         self.device = device
@@ -29,9 +33,10 @@ package struct StateHour: Sendable {
     /// As it was stored.
     init(
         device: String, account: String, start: Timestamp, connectivity: [ConnectivityFact], facts: [StateFact],
-        provisional: [ProvisionalFact], runs: String
+        provisional: [ProvisionalFact], isThinned: Bool, runs: String
     ) {
         self.init(device: device, account: account, start: start)
+        self.isThinned = isThinned
         self.connectivity = connectivity
         self.facts = facts
         self.provisional = provisional
@@ -41,6 +46,7 @@ package struct StateHour: Sendable {
     /// What the facts come to, in their order.
     package var runs: StateRuns {
         var runs = StateRuns()
+        runs.isThinned = isThinned
         for fact in connectivity { runs.take(fact) }
         runs.take(provisional.isEmpty ? facts : (facts + provisional.map(\.fact)).sorted())
         return runs
@@ -82,8 +88,11 @@ package struct StateHour: Sendable {
         thinMinute(around: place)
     }
 
-    /// A device that reports ten times a second must not make an hour of 36,000 facts. Which of a minute stay depends on
-    /// their times alone, so they are the same in whatever order they come.
+    /// A device that reports ten times a second must not make an hour of 36,000 facts.
+    ///
+    /// What stays of a minute is the same in whatever order it comes: what is among the first of all of them, or of its
+    /// state, was so among those that had come before, too. To leave out whatever repeats the state before it would not do:
+    /// a late reading of another state may come between them, and then it is they that say when the state was back.
     private mutating func thinMinute(around place: Int) {
         let most = 2 * Self.mostAtEachEnd
         guard facts.count > most else { return }
@@ -92,7 +101,22 @@ package struct StateHour: Sendable {
         var (first, last) = (place, place)
         while first > 0, facts[first - 1].time >= minute { first -= 1 }
         while last + 1 < facts.count, facts[last + 1].time < end { last += 1 }
-        if last - first >= most { facts.remove(at: first + Self.mostAtEachEnd) }
+        guard last - first >= most else { return }
+        let kept = counting(of: first...last)
+        if kept.count > last - first { return }
+        let left = kept.sorted().map { facts[$0] }
+        facts.replaceSubrange(first...last, with: left)
+        isThinned = true
+    }
+
+    private func counting(of minute: ClosedRange<Int>) -> Set<Int> {
+        Set(minute.prefix(Self.mostAtEachEnd)).union(minute.suffix(Self.mostAtEachEnd))
+            .union(firstOfEachState(minute)).union(firstOfEachState(minute.reversed()))
+    }
+
+    private func firstOfEachState(_ places: some Sequence<Int>) -> [Int] {
+        var states: Set<StateSet> = []
+        return places.filter { states.count < Self.mostStates && states.insert(facts[$0].states).inserted }
     }
 
     package mutating func insert(_ fact: ProvisionalFact) {

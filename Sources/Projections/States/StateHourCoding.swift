@@ -6,8 +6,7 @@ extension StateHour {
     var encodedFacts: [UInt8] {
         var writer = FactWriter(start)
         writer.bytes.reserveCapacity(32 + 6 * facts.count)
-        // The form, for another one to come.
-        writer.number(1)
+        writer.number(isThinned ? StateForm.thinned : StateForm.whole)
         writer.number(UInt64(connectivity.count))
         for fact in connectivity {
             writer.time(fact.time)
@@ -39,7 +38,8 @@ extension StateHour {
         device: String, account: String, start: Timestamp, facts bytes: [UInt8], runs: String
     ) throws(PostgresError) {
         var reader = FactReader(bytes, start)
-        guard try reader.number() == 1 else { throw FactReader.wrong }
+        let form = try reader.number()
+        guard form == StateForm.whole || form == StateForm.thinned else { throw FactReader.wrong }
         var connectivity: [ConnectivityFact] = []
         for _ in 0..<(try reader.count()) {
             let (time, version) = (try reader.time(), try reader.version())
@@ -67,8 +67,14 @@ extension StateHour {
         }
         self.init(
             device: device, account: account, start: start, connectivity: connectivity, facts: facts,
-            provisional: provisional, runs: runs)
+            provisional: provisional, isThinned: form == StateForm.thinned, runs: runs)
     }
+}
+
+/// What the bytes begin with; there may be another one to come.
+private enum StateForm {
+    static let whole: UInt64 = 1
+    static let thinned: UInt64 = 2
 }
 
 /// What is said, each once in the order in which it is said first, and the number of it for each fact.

@@ -39,14 +39,16 @@ extension PostgresFleetQueries: StateQueries {
                 try generation(of: StatesProjection.name),
             ])
         ) { row throws(PostgresError) in
-            try StateRuns.decode(try row.bytes(1), from: try row.timestamp(0))
+            let isThinned = try row.bool(2)
+            return try StateRuns.decode(
+                try row.bytes(1), from: try row.timestamp(0), isThinned: isThinned && wanted.subject != .connectivity)
         }.flatMap(\.self)
     }
 }
 
 private enum RunStatements {
     private static let hours = """
-        select s.start, s.runs #> $5 as runs from states s
+        select s.start, s.runs #> $5 as runs, s.runs -> 'thinned' is not null from states s
         where s.generation = coalesce($7::int4, (select live_generation from projections where name = 'states'))
             and s.device = $1 and ($4::text is null or s.account = $4) and s.runs #> $5 is not null
         """

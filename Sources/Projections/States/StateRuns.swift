@@ -9,6 +9,8 @@ package struct StateRun: Sendable, Hashable {
     package var lastTime: Timestamp
     /// Of the event with the first one, in the device's stream.
     package var version: Int64
+    /// Whether facts of its hour were left out.
+    package var isThinned = false
 
     package init(value: MetricValue, since: Timestamp, lastTime: Timestamp, version: Int64) {
         self.value = value
@@ -28,6 +30,8 @@ package enum StateSubject: Sendable, Hashable {
 package struct StateRuns: Sendable, Hashable {
     package private(set) var connectivity: [StateRun] = []
     package private(set) var metrics: [String: [StateRun]] = [:]
+    /// Whether facts were left out.
+    package var isThinned = false
 
     package init() {}
 
@@ -93,6 +97,7 @@ package struct StateRuns: Sendable, Hashable {
             }
             text += "}"
         }
+        if isThinned { text += text == "{" ? #""thinned":true"# : #","thinned":true"# }
         return text + "}"
     }
 
@@ -119,12 +124,16 @@ package struct StateRuns: Sendable, Hashable {
     }
 
     /// One subject's runs of an hour.
-    static func decode(_ json: [UInt8], from start: Timestamp) throws(PostgresError) -> [StateRun] {
+    static func decode(
+        _ json: [UInt8], from start: Timestamp, isThinned: Bool
+    ) throws(PostgresError) -> [StateRun] {
         let runs: [StoredRun] = try ViewJSON.decode(json)
         return runs.map { run in
-            StateRun(
+            var decoded = StateRun(
                 value: run.value, since: start + .microseconds(run.since), lastTime: start + .microseconds(run.last),
                 version: run.version)
+            decoded.isThinned = isThinned
+            return decoded
         }
     }
 

@@ -13,6 +13,8 @@ package enum StatesProjection: WideProjection {
     package static let category = Device.category
     package static let key = "device || '/' || account || '/' || extract(epoch from start)::bigint"
     package static let streamColumn = "device"
+    /// 2: of a minute with many readings those count, too, that bring another state.
+    package static let definition: Int32 = 2
 
     package static func concerns(_ event: RecordedEvent) -> Bool {
         // What cannot be read must be met when it is folded.

@@ -9,6 +9,12 @@ extension FoldedQueries: StateQueries {
             try? StatesProjection.evolve(&rows, with: event)
         }
         return rows.changed.filter { scope.includes(AccountID($0.account)) && $0.start < wanted.to }
-            .flatMap { $0.runs[wanted.subject] }
+            .flatMap { hour in
+                hour.runs[wanted.subject].map { run in
+                    var run = run
+                    run.isThinned = hour.isThinned && wanted.subject != .connectivity
+                    return run
+                }
+            }
     }
 }

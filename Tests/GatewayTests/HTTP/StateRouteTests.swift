@@ -45,6 +45,24 @@ import Testing
         }
     }
 
+    @Test func `say where not all readings of a minute were kept`() async throws {
+        try await TestGateway.with { gateway in
+            let id = try await gateway.register()
+            for place in Int64(0)..<12 {
+                try await report(["leak": .flag((4..<8).contains(place))], at: place * 5, id, gateway)
+            }
+            try await report(["leak": .flag(true)], at: 7_200, id, gateway)
+            let path = "/api/v1/devices/\(id)/states?metric=leak"
+            func thinned(_ query: String) async throws -> Bool? {
+                try await gateway.ask("GET", "\(path)&\(query)").json["thinned"] as? Bool
+            }
+            #expect(try await thinned("from=2026-11-21T12:00:00Z&to=2026-11-21T13:00:00Z") == true)
+            #expect(try await thinned("from=2026-11-21T13:00:00Z&to=2026-11-21T15:00:00Z") == nil)
+            #expect(try await thinned("at=2026-11-21T12:30:00Z") == true)
+            #expect(try await thinned("at=2026-11-21T14:30:00Z") == nil)
+        }
+    }
+
     @Test func `are told as of an instant`() async throws {
         try await TestGateway.with { gateway in
             let id = try await reported(gateway)

@@ -38,9 +38,12 @@ struct StateRoutes: Sendable {
         if let metric = question.metric, runs.isEmpty, !device.has({ $0 == metric }) { throw .unknownMetric }
         exchange.shows(device: id, of: device.account)
         let history = StateHistory(runs, from: question.from, to: question.to)
+        let start = question.at.map { WindowLength.hour.start(of: $0) } ?? question.from
+        let isThinned = StateHistory.isThinned(runs, from: start, to: question.to)
         if let at = question.at {
             return try .json(
-                StateAnswer(device: id, metric: question.metric, at: at, stretch: history.stretches.last),
+                StateAnswer(
+                    device: id, metric: question.metric, at: at, stretch: history.stretches.last, isThinned: isThinned),
                 headers: exchange.positionHeader(asOf: position))
         }
         let rest = history.stretches.filter { stretch in question.after.map { stretch.from > $0 } ?? true }
@@ -49,6 +52,7 @@ struct StateRoutes: Sendable {
             StateSeries(
                 device: id, metric: question.metric, from: question.from, to: question.to,
                 items: items.map { StretchAnswer($0) }, totals: history.totals.map { TotalAnswer($0) },
+                isThinned: isThinned,
                 next: rest.count > question.limit ? items.last.map { "\($0.from.microseconds)" } : nil),
             headers: exchange.positionHeader(asOf: position))
     }
@@ -105,8 +109,9 @@ private struct StateAnswer: Encodable {
     var metric: String?
     var at: Timestamp
     var stretch: StateHistory.Stretch?
+    var isThinned: Bool
 
-    private enum CodingKeys: CodingKey { case device, metric, at, state, since, lastTime, version }
+    private enum CodingKeys: CodingKey { case device, metric, at, state, since, lastTime, version, thinned }
 
     func encode(to encoder: any Encoder) throws {
         var fields = encoder.container(keyedBy: CodingKeys.self)
@@ -120,6 +125,7 @@ private struct StateAnswer: Encodable {
             try fields.encode(version, forKey: .version)
         }
         try fields.encodeIfPresent(stretch?.lastTime, forKey: .lastTime)
+        if isThinned { try fields.encode(true, forKey: .thinned) }
     }
 }
 
@@ -130,9 +136,10 @@ private struct StateSeries: Encodable {
     var to: Timestamp
     var items: [StretchAnswer]
     var totals: [TotalAnswer]
+    var isThinned: Bool
     var next: String?
 
-    private enum CodingKeys: CodingKey { case device, metric, from, to, items, totals, next }
+    private enum CodingKeys: CodingKey { case device, metric, from, to, items, totals, thinned, next }
 
     func encode(to encoder: any Encoder) throws {
         var fields = encoder.container(keyedBy: CodingKeys.self)
@@ -142,6 +149,7 @@ private struct StateSeries: Encodable {
         try fields.encode(to, forKey: .to)
         try fields.encode(items, forKey: .items)
         try fields.encode(totals, forKey: .totals)
+        if isThinned { try fields.encode(true, forKey: .thinned) }
         // Null at the end, as in every list.
         try fields.encode(next, forKey: .next)
     }
