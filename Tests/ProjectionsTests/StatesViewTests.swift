@@ -278,7 +278,8 @@ private func events(_ record: (Directory<Device>) async throws -> Void) async th
                 }
                 let leak = try await runs("a", .metric("leak"))
                 #expect(leak.map(\.value) == [.flag(false), .flag(true), .flag(false), .flag(true)])
-                #expect(leak.allSatisfy(\.isThinned))
+                let areThinned = leak.allSatisfy { $0.isThinned }
+                #expect(areThinned)
                 #expect(StateHistory.isThinned(leak, from: noon, to: noon + .seconds(600)))
                 #expect(!StateHistory.isThinned(leak, from: noon + .seconds(3_600), to: noon + .seconds(7_200)))
                 #expect(try await runs("b", .metric("leak")).allSatisfy { !$0.isThinned })

@@ -29,12 +29,12 @@ import Testing
             let fleet = Fleet(log)
             #expect(try await content(log) == nil)
             try await fleet.withLiveView { for id in ["a", "b"] { try await fleet.register(id) } }
+            let digest = try await log.rebuild("devices").comparison?.liveDigest
             let first = try await withCounting(log) {
                 try await eventually("it is counted") { try await content(log)?.position == 2 }
                 return try #require(try await content(log))
             }
             #expect(first.rowCount == 2)
-            let digest = try await log.rebuild("devices").comparison?.liveDigest
             #expect(first.digest == digest)
             try await fleet.withLiveView { try await fleet.report(1, from: "a") }
             // What it held then stands until it is counted again.
