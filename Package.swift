@@ -103,6 +103,7 @@ var targets: [Target] = [
             .embedInCode("0049-order-of-readings.sql"),
             .embedInCode("0050-past-views-tried-again.sql"),
             .embedInCode("0051-latest-readings.sql"),
+            .embedInCode("0052-head-moved.sql"),
         ],
         swiftSettings: strict),
     .target(name: "Aggregates", dependencies: ["Runtime"], swiftSettings: strict),

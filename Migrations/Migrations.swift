@@ -53,6 +53,7 @@ package enum Migrations {
         ("0049-order-of-readings", text(PackageResources._049_order_of_readings_sql)),
         ("0050-past-views-tried-again", text(PackageResources._050_past_views_tried_again_sql)),
         ("0051-latest-readings", text(PackageResources._051_latest_readings_sql)),
+        ("0052-head-moved", text(PackageResources._052_head_moved_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -28,7 +28,9 @@ struct PlainAppends: Sendable {
             return statements
         }
         self.batches = bound.map { PlainBatch($0) }
-        prepared = bound.first ?? []
+        // As long as little is known, the store uses other statements than later.
+        prepared = Array(
+            Dictionary(bound.joined().map { ($0.statement.name, $0) }, uniquingKeysWith: { first, _ in first }).values)
         events = Int(head - start)
     }
 

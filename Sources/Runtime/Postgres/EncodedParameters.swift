@@ -9,6 +9,22 @@ package struct EncodedParameters: Sendable {
     package let slots: [Slot]
     package let bytes: [UInt8]
 
+    private init(slots: [Slot], bytes: [UInt8]) {
+        self.slots = slots
+        self.bytes = bytes
+    }
+
+    /// These, and others behind them.
+    func adding(_ values: PostgresValue...) -> EncodedParameters {
+        let more = EncodedParameters(values)
+        let end = bytes.count
+        return EncodedParameters(
+            slots: slots
+                + more.slots.map { slot in
+                    Slot(type: slot.type, range: slot.range.map { $0.lowerBound + end..<$0.upperBound + end })
+                }, bytes: bytes + more.bytes)
+    }
+
     init(_ values: [PostgresValue]) {
         var end = 0
         slots = values.map { value in

@@ -44,6 +44,69 @@ import Testing
         }
     }
 
+    @Test(arguments: Occasion.allCases)
+    func `and looks for nothing either appends if nobody else can have, or leaves the log as it is`(
+        _ occasion: Occasion
+    ) async throws {
+        try await PostgresLog.with { log in
+            let connection = try await Self.connect(log)
+            var known = KnownVersions(calm: 2)
+            let streams = [StreamName.fresh("first"), .fresh("second")]
+            for version in 0..<3 as Range<Int64> {
+                let batch = AppendBatch(streams.map { Self.append($0, at: version) }, &known)
+                let answer = try await Self.send(batch, on: connection, expecting: known.expectedHead(for: batch.mark))
+                known.learn(
+                    batch.appends, answer.outcomes, of: batch.mark, found: answer.found, left: answer.left)
+            }
+            let poison = occasion == .firstOneRolledBack
+            let ahead = AppendBatch([Self.append(streams[0], at: 3, data: poison ? "{" : "{}")], &known)
+            let behind = AppendBatch([Self.append(streams[1], at: 3)], &known)
+            let head = known.expectedHead(for: behind.mark)
+            for batch in [ahead, behind] {
+                #expect(batch.statements(expecting: head).contains { $0.statement == AppendStatements.appendKnown })
+                #expect(!batch.statements(expecting: nil).contains { $0.statement == AppendStatements.appendKnown })
+            }
+            if occasion == .anotherServerBeforeBoth { try await Self.appendElsewhere(log) }
+            let before = try await log.store.head().position
+            if poison || occasion == .anotherServerBeforeBoth {
+                let state = poison ? SQLState.invalidTextRepresentation : .serializationFailure
+                await Self.expect(state, from: connection) {
+                    try await Self.send(ahead, on: connection, expecting: head)
+                }
+            } else {
+                let answer = try await Self.send(ahead, on: connection, expecting: head)
+                #expect((answer.found, answer.left) == (before, before + 1) && !answer.outcomes[0].isConflict)
+            }
+            if occasion == .anotherServerBetween { try await Self.appendElsewhere(log) }
+            let last = occasion == .newConnection ? try await Self.connect(log) : connection
+            if occasion == .nobodyElse {
+                let answer = try await Self.send(behind, on: last, expecting: head, behindAnother: true)
+                #expect((answer.found, answer.left) == (before + 1, before + 2) && !answer.outcomes[0].isConflict)
+            } else {
+                let end = try await log.store.head().position
+                await Self.expect(.serializationFailure, from: last) {
+                    try await Self.send(behind, on: last, expecting: head, behindAnother: true)
+                }
+                #expect(try await log.store.head().position == end)
+                // As it is sent once more by itself.
+                let answer = try await Self.send(behind, on: last, expecting: nil)
+                #expect(!answer.outcomes[0].isConflict)
+            }
+            let events = try await log.store.readStream(streams[1], from: 1, limit: 10)
+            #expect(events.map(\.version) == [1, 2, 3, 4])
+            await connection.close()
+            await last.close()
+        }
+    }
+
+    /// - Returns: when the batch was refused, and is rolled back.
+    private static func expect(
+        _ state: SQLState, from connection: PostgresConnection, _ body: () async throws -> AppendBatch.Answer
+    ) async {
+        await #expect { try await body() } throws: { ($0 as? PostgresError)?.sqlState == state }
+        await #expect(throws: Never.self) { try await connection.query(Statement.rollback()) }
+    }
+
     /// A stream without events that is believed to have one.
     private static func teachWrongly(_ known: inout KnownVersions, head: Int64) -> StreamName {
         let stream = StreamName.fresh("wrong")
@@ -73,7 +136,7 @@ import Testing
         _ batch: AppendBatch, on connection: PostgresConnection, expecting head: Int64?,
         behindAnother isBehind: Bool = false
     ) async throws -> AppendBatch.Answer {
-        let results = try await connection.run(batch.statements(expecting: head, behindAnother: isBehind))
-        return try batch.answer(from: results[AppendBatch.answerIndex])
+        let statements = batch.statements(expecting: head, behindAnother: isBehind)
+        return try batch.answer(from: try await connection.run(statements), of: statements)
     }
 }

@@ -2,8 +2,11 @@
 package struct AppendBatch: Sendable {
     let appends: [Append]
     package let mark: KnownVersions.Mark
-    /// All statements of the batch's transaction but the lock, encoded.
-    private var encoded: [BoundStatement] = []
+    /// The append itself, encoded: if each claim is known and nobody else appends, without anything about the claims.
+    private var encoded = EncodedParameters([])
+    private var isCertain = false
+    /// The statements behind the append.
+    private var following: [BoundStatement] = []
     private(set) var claims: [StreamVersion] = []
     /// Which of them hold if the head is found where it is expected.
     private(set) var isKnown: [Bool] = []
@@ -30,12 +33,13 @@ package struct AppendBatch: Sendable {
                 link(Int32(index), claim(wanted, from: change.knownPosition, isKnown))
             }
         }
-        encoded = [AppendStatements.append.bind(parameters)]
+        isCertain = known.isCalm && isKnown.allSatisfy(\.self)
+        encoded = EncodedParameters(isCertain ? Array(events.dropFirst()) : parameters)
         for (index, append) in appends.enumerated() {
-            for row in append.sideRows { encoded.append(row.statement.bind([.int4(Int32(index))] + row.parameters)) }
+            for row in append.sideRows { following.append(row.statement.bind([.int4(Int32(index))] + row.parameters)) }
         }
-        if let remembering = AcceptanceStatements.insertion(of: appends) { encoded.append(remembering) }
-        encoded.append(Statement.commit())
+        if let remembering = AcceptanceStatements.insertion(of: appends) { following.append(remembering) }
+        following.append(Statement.commit())
     }
 
     /// All statements of the batch's transaction.
@@ -44,8 +48,20 @@ package struct AppendBatch: Sendable {
     ///   - head: where the head is expected, from ``KnownVersions/expectedHead(for:)``.
     ///   - isBehind: whether the batch before it is to find the head there, and this one where that one leaves it.
     package func statements(expecting head: Int64?, behindAnother isBehind: Bool = false) -> [BoundStatement] {
-        // No head is at -1.
-        [Statement.begin(), AppendStatements.lockHead(.int8(head ?? -1), .bool(isBehind))] + encoded
+        [Statement.begin()] + appending(expecting: head, isBehind) + following
+    }
+
+    private func appending(expecting head: Int64?, _ isBehind: Bool) -> [BoundStatement] {
+        if isCertain, let head {
+            let place = encoded.adding(.int8(head), .bool(isBehind))
+            return [BoundStatement(statement: AppendStatements.appendKnown, parameters: place)]
+        }
+        return [
+            // No head is at -1.
+            AppendStatements.lockHead(.int8(head ?? -1), .bool(isBehind)),
+            BoundStatement(
+                statement: AppendStatements.append, parameters: isCertain ? EncodedParameters(parameters) : encoded),
+        ]
     }
 
     private mutating func link(_ append: Int32, _ claim: Int64) {
@@ -69,10 +85,18 @@ package struct AppendBatch: Sendable {
         return number
     }
 
-    /// Where the answer of ``AppendStatements/append`` lies among the results.
-    static let answerIndex = 2
-
     private var parameters: [PostgresValue] {
+        [
+            .textArray(claims.map(\.stream.description)), .int8Array(claims.map(\.version)),
+            .boolArray(isKnown), .int4Array(links.appends), .int8Array(links.claims),
+        ] + events + [
+            .int8Array(claimPositions), .boolArray(claimsOnTelemetry), .int8(claimPositions.min() ?? 0),
+            .int8(zip(claimPositions, claimsOnTelemetry).lazy.filter(\.1).map(\.0).min() ?? .max),
+        ]
+    }
+
+    /// For each event the number of its append, then the columns.
+    private var events: [PostgresValue] {
         let count = appends.reduce(0) { $0 + $1.eventCount }
         var append: [Int32] = []
         var version: [Int64] = []
@@ -130,15 +154,11 @@ package struct AppendBatch: Sendable {
             }
         }
         return [
-            .textArray(claims.map(\.stream.description)), .int8Array(claims.map(\.version)),
-            .boolArray(isKnown), .int4Array(links.appends), .int8Array(links.claims),
             .int4Array(append), .textArray(streams), .textArray(categories), .int8Array(version), .uuidArray(ids),
             .textArray(types), .int4Array(schemaVersion), .textArray(accounts), .timestampArray(observed),
             .textArray(principals), .uuidArray(commandIDs), .nullableUUIDArray(causationIDs),
             .nullableUUIDArray(correlationIDs), .nullableTextArray(traces), .jsonArray(data),
-            .int4Array(classes), .int8Array(claimPositions), .boolArray(claimsOnTelemetry),
-            .int8(claimPositions.min() ?? 0),
-            .int8(zip(claimPositions, claimsOnTelemetry).lazy.filter(\.1).map(\.0).min() ?? .max),
+            .int4Array(classes),
         ]
     }
 
@@ -149,9 +169,14 @@ package struct AppendBatch: Sendable {
         var left: Int64
     }
 
-    /// The answer to each append, from the row of ``AppendStatements/append``.
-    func answer(from rows: Rows) throws(PostgresError) -> Answer {
-        guard let row = rows.first else { throw .misuse("the append statement answered without a row") }
+    /// The answer to each append, from the row of the statement that has appended them.
+    ///
+    /// - Parameter statements: of which the results are.
+    func answer(from results: [Rows], of statements: [BoundStatement]) throws(PostgresError) -> Answer {
+        guard let index = statements.firstIndex(where: \.appends), index < results.count else {
+            throw .misuse("the batch was answered in part")
+        }
+        guard let row = results[index].first else { throw .misuse("the append statement answered without a row") }
         let base = try row.int8(0)
         let recordedTime = try row.timestamp(1)
         let inserted = try row.int8(2)

@@ -116,16 +116,67 @@ package enum AppendStatements {
         from head
         """)
 
+    /// Inserts appends whose claims are all known, if the head is where the server expects it (`$16`, `$17` as ``lockHead``
+    /// takes them), and advances it; else it fails, and nobody's claim was judged. Nothing needs to be looked for, refused or
+    /// numbered, which is more than half of what ``append`` costs Postgres for a batch of one event, and a third for 32.
+    ///
+    /// The update is the lock: who waits for it sees the head as the last holder left it. It answers as ``append`` does.
+    static let appendKnown = Statement(
+        "append_known",
+        """
+        with head as (
+            update log_head
+            set position = position + cardinality($1::text[]),
+                recorded_time = greatest(recorded_time, clock_timestamp())
+            where position = case
+                when not $17::boolean then $16::bigint
+                when current_setting('fleetlog.found_head', true) = $16::bigint::text
+                    then current_setting('fleetlog.left_head', true)::bigint
+                else -1
+            end
+            returning position - cardinality($1::text[]) as position, recorded_time
+        ), inserted as (
+            insert into events (
+                position, stream, category, version, id, type, schema_version, account, observed_time, recorded_time,
+                principal, command_id, causation_id, correlation_id, trace_parent, data, class)
+            select
+                head.position + e.number, stream, category, version, id, type, schema_version, account,
+                observed_time, head.recorded_time, principal, command_id, causation_id, correlation_id, trace_parent,
+                data, class
+            from head cross join unnest(
+                $1::text[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::int[], $7::text[],
+                $8::timestamptz[], $9::text[], $10::uuid[], $11::uuid[], $12::uuid[], $13::text[], $14::json[],
+                $15::int[]
+            ) with ordinality as e(
+                stream, category, version, id, type, schema_version, account,
+                observed_time, principal, command_id, causation_id, correlation_id, trace_parent, data, class, number)
+        )
+        select
+            coalesce(head.position, fleetlog_head_moved()),
+            head.recorded_time,
+            cardinality($1::text[])::bigint,
+            '{}'::int[],
+            '{}'::bigint[],
+            '{}'::bigint[],
+            set_config('fleetlog.found_head', head.position::text, false),
+            set_config('fleetlog.left_head', (head.position + cardinality($1::text[]))::text, false)
+        from (values (true)) as always left join head on true
+        """)
+
     /// Whether an append whose answer was lost had been committed: its first event stands where it should.
     static let lookUp = Statement(
         "look_up",
         "select id, position, recorded_time from events where stream = $1 and version = $2")
 }
 
-extension Pipeline.Conversation {
+extension BoundStatement {
     /// Whether it brings events to the log.
+    var appends: Bool { statement == AppendStatements.append || statement == AppendStatements.appendKnown }
+}
+
+extension Pipeline.Conversation {
     var appends: Bool {
         guard case .batch(let batch) = content else { return false }
-        return batch.contains { $0.statement == AppendStatements.append }
+        return batch.contains(where: \.appends)
     }
 }

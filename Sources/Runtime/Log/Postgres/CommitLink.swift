@@ -23,17 +23,17 @@ actor CommitLink: CommitTransport {
         // Opening the connection is the business of the one before it.
         if isBehind, connection?.isUsable != true { throw .connectionLost(outcomeUnknown: false) }
         let connection = try await connected()
+        let statements = batch.statements(expecting: head, behindAnother: isBehind)
         let results: [Rows]
         do throws(PostgresError) {
-            results = try await run(batch.statements(expecting: head, behindAnother: isBehind), connection)
+            results = try await run(statements, connection)
         } catch  where error.lacksPartition && !isBehind {
             logger.warning("The log had no partition for the next events")
             await makePartitions(connection)
-            results = try await run(batch.statements(expecting: head), connection)
+            results = try await run(statements, connection)
         }
         Failpoint.reached(.appendCommitted)
-        guard results.count > AppendBatch.answerIndex else { throw .misuse("the batch was answered in part") }
-        return try batch.answer(from: results[AppendBatch.answerIndex])
+        return try batch.answer(from: results, of: statements)
     }
 
     private func makePartitions(_ connection: PostgresConnection) async {

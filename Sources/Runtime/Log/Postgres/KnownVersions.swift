@@ -21,12 +21,21 @@ package struct KnownVersions: Sendable {
     /// Rises when everything is forgotten.
     private var epoch = 0
     private var head: Int64?
+    private let calm: Int
+    /// Answered in a row that have found the head where it was expected.
+    private var undisturbed = 0
 
-    /// - Parameter capacity: how many streams are remembered at least.
-    package init(capacity: Int = 1 << 17, telemetry: TelemetryTypes = .unknown) {
+    /// - Parameters:
+    ///   - capacity: how many streams are remembered at least.
+    ///   - calm: after how many batches without a surprise none is expected.
+    package init(capacity: Int = 1 << 17, telemetry: TelemetryTypes = .unknown, calm: Int = 8) {
         self.capacity = capacity
+        self.calm = calm
         self.telemetry = telemetry
     }
+
+    /// Whether nobody else seems to append, so that it is worth counting on that: who is wrong has to send a batch twice.
+    var isCalm: Bool { undisturbed >= calm }
 
     /// A batch between its encoding and its answer.
     package struct Mark: Sendable {
@@ -66,7 +75,7 @@ package struct KnownVersions: Sendable {
     package mutating func learn(
         _ appends: [Append], _ outcomes: [AppendOutcome], of mark: Mark, found: Int64, left: Int64
     ) {
-        if head != found { forget() }
+        if head == found { undisturbed += 1 } else { forget() }
         head = left
         guard mark.epoch == epoch else { return }
         for (append, outcome) in zip(appends, outcomes) {
@@ -86,6 +95,7 @@ package struct KnownVersions: Sendable {
         recent = [:]
         older = [:]
         head = nil
+        undisturbed = 0
         epoch += 1
     }
 
