@@ -8,6 +8,7 @@ extension DevicesProjection {
         flagged_count, flagged::json, connectivity::json, claim, clock::json,
         duplicate_count, late_count, most_late, most_ahead, unsettled::json
         """
+    static let columnCount = 27
 
     private static let load = Statement(
         "load_devices", "select \(columns) from devices where generation = $1 and id = any($2)")

@@ -23,8 +23,12 @@ package struct PostgresFleetQueries: FleetQueries {
     }
 
     package func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow? {
-        let rows = try await read(
-            Statements.device(.text(id), try generation(of: DevicesProjection.name)), DevicesProjection.decode)
+        let question = Statements.device(.text(id), try generation(of: DevicesProjection.name))
+        let rows = try await read(question) { row throws(PostgresError) in
+            var device = try DevicesProjection.decode(row)
+            device.stuckPosition = try row.int8(ifPresent: DevicesProjection.columnCount)
+            return device
+        }
         return rows.first { scope.includes($0.account) }
     }
 
@@ -122,7 +126,10 @@ package struct PostgresFleetQueries: FleetQueries {
         static let device = Statement(
             "query_device",
             """
-            select \(DevicesProjection.columns) from devices
+            select \(DevicesProjection.columns), (
+                select s.position from stuck_entities s
+                where s.projection = 'devices' and s.generation = devices.generation and s.entity = devices.id
+            ) from devices
             where generation = coalesce($2::int4, (select live_generation from projections where name = 'devices'))
                 and id = $1
             """)

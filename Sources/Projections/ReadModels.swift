@@ -39,6 +39,8 @@ package struct DeviceRow: Sendable, Hashable {
     package var claim: String?
     /// The version of the device's stream that this row reflects.
     package var version: Int64
+    /// Of the event that the view's code cannot take in, while there is one: what came later is not shown.
+    package var stuckPosition: Int64?
 
     package init(
         id: String, account: AccountID, serial: String, type: DeviceType, name: String, labels: [String: String],

@@ -59,6 +59,8 @@ import Testing
             let stuck = try #require(try await rebuilds.stuck("devices", limit: 9).first)
             #expect(stuck.id == broken && stuck.version == 3 && stuck.type == "TelemetryRecorded")
             #expect(stuck.reason.contains("broken") && stuck.since != nil)
+            #expect(try await fleet.queries().device(broken, scope: .all)?.stuckPosition == stuck.position)
+            #expect(try await fleet.queries().device(sound, scope: .all)?.stuckPosition == nil)
             #expect(try await view(log).stuckCount == 1)
             #expect(try await view(log).state == .live)
             // What comes meanwhile waits, and holds nobody up.

@@ -53,7 +53,7 @@ package struct ViewWait: Sendable {
 }
 
 extension Problem {
-    fileprivate static func viewBehind(_ view: String, at position: Int64, wanted: Int64) -> Problem {
+    static func viewBehind(_ view: String, at position: Int64, wanted: Int64) -> Problem {
         Problem(
             .serviceUnavailable, "view-behind", "The view has not come so far",
             "The view \(view) is at position \(position), not yet at \(wanted): try again, or read without a position.",

@@ -13,6 +13,8 @@ final class FoldedQueries: FleetQueries {
     /// How far the views have come: events up to there count.
     let end: Mutex<Int64>
     let stuckCount = Mutex<Int64>(0)
+    /// At which event each device is stuck.
+    let stuckPosition = Mutex<Int64?>(nil)
     let tether = Mutex(ProjectionStatus.Tether(events: 0, seconds: 0))
     let content = Mutex<ViewContent?>(nil)
     /// What happens while a question is answered.
@@ -35,7 +37,9 @@ final class FoldedQueries: FleetQueries {
     }
 
     func device(_ id: String, scope: AccountScope) async throws(QueryError) -> DeviceRow? {
-        try await devices(scope: scope, where: DeviceFilter(), after: nil, limit: .max).first { $0.id == id }
+        var row = try await devices(scope: scope, where: DeviceFilter(), after: nil, limit: .max).first { $0.id == id }
+        row?.stuckPosition = stuckPosition.withLock { $0 }
+        return row
     }
 
     func driftedClocks() async throws(QueryError) -> Int64 {

@@ -45,6 +45,23 @@ import Testing
         }
     }
 
+    @Test func `is told that the device's own row stands still before it, although the view has gone on`() async throws
+    {
+        try await TestGateway.with(Self.waiting) { gateway in
+            let id = try await gateway.register()
+            let head = try await gateway.store.head().position
+            gateway.progress.advance("devices", to: head)
+            let path = "/api/v1/devices/\(id)"
+            #expect(try await gateway.ask("GET", path).json["stuckPosition"] == nil)
+            gateway.queries.stuckPosition.withLock { $0 = head }
+            #expect(try await gateway.ask("GET", path).json["stuckPosition"] as? Int == Int(head))
+            #expect(try await gateway.ask("GET", "\(path)?position=\(head - 1)").status == 200)
+            let reply = try await gateway.ask("GET", "\(path)?position=\(head)")
+            #expect(reply.status == 503 && reply[text: "type"] == "urn:fleetlog:problem:view-behind")
+            #expect(reply.headers["fleetlog-position"] == "\(head - 1)")
+        }
+    }
+
     /// Each route that reads views, with the views that its answer is made of.
     @Test(arguments: [
         ("devices", ["devices"]), ("devices/{id}", ["devices"]), ("accounts", ["accounts"]),

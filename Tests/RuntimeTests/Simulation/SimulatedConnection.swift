@@ -51,6 +51,7 @@ actor SimulatedConnection: CommitTransport {
         if isBehind, rolledBack == number - 1 { throw .refused(.failedTransaction) }
         var expected = head
         if isBehind { expected = last.flatMap { $0.found == head ? $0.left : nil } }
+        if batch.isCertain, head != nil, expected == nil { throw .refused(.serializationFailure) }
         if database.fails(database.plan.lostCommits) { throw lose(batch, expecting: expected) }
         if database.fails(database.plan.busy) { throw .refused(.serializationFailure) }
         if database.fails(database.plan.full) { throw .refused(SQLState(rawValue: "53100")) }

@@ -31,6 +31,7 @@ struct SimulatedLog: Sendable {
         _ batch: AppendBatch, expecting head: Int64?, at time: Timestamp
     ) throws(PostgresError) -> AppendBatch.Answer {
         let found = self.head
+        if batch.isCertain, let head, head != found { throw .refused(.serializationFailure) }
         let known = head == found ? Set(zip(batch.claims, batch.isKnown).lazy.filter(\.1).map(\.0)) : []
         let conflicts = batch.appends.map { append in
             (append.changes.map { StreamVersion($0.stream, at: $0.expectedVersion) } + append.conditions)

@@ -33,6 +33,8 @@ struct DeviceAnswer: Encodable {
     /// The claim code by which the device registered itself.
     var claimed: String?
     var version: Int64
+    /// Only of a single device, while an event stands in the way of what came later.
+    var stuckPosition: Int64?
     /// Only in the answer to the registration, this once.
     var apiKey: String?
 
@@ -61,6 +63,7 @@ struct DeviceAnswer: Encodable {
         connectivity = ConnectivityAnswer(row.connectivity)
         claimed = row.claim
         version = row.version
+        stuckPosition = row.stuckPosition
     }
 }
 

@@ -54,6 +54,9 @@ struct DeviceRoutes: Sendable {
         try exchange.query.allow(PastQuestion.parametersOfOne)
         if let point = try await past.point(exchange.query) { return try await readPast(exchange, caller, point) }
         guard let row = try await row(exchange.parameter("id"), scope: caller.scope) else { throw .noDevice }
+        if let stuck = row.stuckPosition, stuck <= exchange.awaitedPosition {
+            throw .viewBehind(DevicesProjection.name, at: stuck - 1, wanted: exchange.awaitedPosition)
+        }
         exchange.shows(device: row.id, of: row.account)
         return try await answer(DeviceAnswer(row), to: exchange)
     }

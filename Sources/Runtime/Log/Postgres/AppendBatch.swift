@@ -4,7 +4,8 @@ package struct AppendBatch: Sendable {
     package let mark: KnownVersions.Mark
     /// The append itself, encoded: if each claim is known and nobody else appends, without anything about the claims.
     private var encoded = EncodedParameters([])
-    private var isCertain = false
+    /// Whether it fails if the head is not where it is expected.
+    private(set) var isCertain = false
     /// The statements behind the append.
     private var following: [BoundStatement] = []
     private(set) var claims: [StreamVersion] = []
