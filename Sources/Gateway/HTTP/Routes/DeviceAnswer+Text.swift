@@ -48,6 +48,10 @@ extension DeviceAnswer: WritesJSON {
         try json.text(serial)
         json.raw(#","state":"#)
         try json.text(state)
+        if let stuckPosition {
+            json.raw(#","stuckPosition":"#)
+            json.integer(stuckPosition)
+        }
         json.raw(#","telemetryCount":"#)
         json.integer(telemetryCount)
         json.raw(#","type":"#)
