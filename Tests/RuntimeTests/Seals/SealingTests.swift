@@ -348,6 +348,7 @@ import Testing
             let key = try Self.key()
             try await Self.fill(log, 1_100)
             let clock = Mutex(Self.time)
+            let looked = Mutex(0)
             let published = Mutex([Int64]())
             var pace = LogSealer.Pace()
             pace.round = .milliseconds(5)
@@ -356,7 +357,11 @@ import Testing
                 lease: PostgresLease(
                     .seals, url: try DatabaseURL(log.database.serverURL), on: log.thread, server: "one",
                     logger: TestPostgres.quiet),
-                keys: { [key] }, pace: pace, now: { clock.withLock { $0 } },
+                keys: { [key] }, pace: pace,
+                now: {
+                    looked.withLock { $0 += 1 }
+                    return clock.withLock { $0 }
+                },
                 publish: { head in published.withLock { $0.append(head.size) } },
                 logger: TestPostgres.quiet)
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -365,11 +370,19 @@ import Testing
                 try await Self.fill(log, 10)
                 clock.withLock { $0 = Timestamp(microseconds: Self.time.microseconds + 60_000_000) }
                 try await eventually("a head a minute later") { published.withLock { $0 } == [1_100, 1_110] }
-                clock.withLock { $0 = Timestamp(microseconds: Self.time.microseconds + 200_000_000) }
                 try await Self.fill(log, 1_000)
+                clock.withLock { $0 = Timestamp(microseconds: Self.time.microseconds + 200_000_000) }
                 try await eventually("the next block") {
                     try await SealStore(pool: log.pool).sealedSize() == 2_048
                 }
+                try await eventually("its head") { published.withLock { $0.last } == 2_110 }
+                // A log that stands still is signed all the same, but seldom.
+                clock.withLock { $0 = Timestamp(microseconds: Self.time.microseconds + 3_799_000_000) }
+                let rounds = looked.withLock { $0 }
+                try await eventually("several looks") { looked.withLock { $0 } > rounds + 3 }
+                #expect(published.withLock { $0 } == [1_100, 1_110, 2_110])
+                clock.withLock { $0 = Timestamp(microseconds: Self.time.microseconds + 3_800_000_000) }
+                try await eventually("an hour later") { published.withLock { $0 } == [1_100, 1_110, 2_110, 2_110] }
                 group.cancelAll()
             }
             #expect(try await Self.verify(log, key).findings.first.isEmpty)

@@ -9,7 +9,7 @@ struct CausationChain {
     let event: RecordedEvent
     /// Everything that followed, nearest first.
     private(set) var effects: [RecordedEvent] = []
-    /// Whether more followed than is said here.
+    /// Whether more led to it, or more followed, than is said here.
     private(set) var isCut = false
 
     /// How many steps back, and how many events forward.
@@ -18,27 +18,34 @@ struct CausationChain {
     /// Events out of scope are left out, and what lies behind them is not followed.
     ///
     /// - Throws: ``EventStoreError`` if the log cannot be read.
-    init(of event: RecordedEvent, _ search: any LogSearch, scope: AccountScope) async throws(EventStoreError) {
+    init(
+        of event: RecordedEvent, _ search: any LogSearch, scope: AccountScope, atMost limit: Int = Self.limit
+    ) async throws(EventStoreError) {
         self.event = event
         var known: Set<UUID128> = [event.id]
         var next = event.metadata.causationID
-        while let id = next, causes.count < Self.limit, known.insert(id).inserted,
-            let cause = try await search.event(id), scope.includes(cause.metadata.account)
+        while let id = next, known.insert(id).inserted, let cause = try await search.event(id),
+            scope.includes(cause.metadata.account)
         {
+            guard causes.count < limit else {
+                isCut = true
+                break
+            }
             causes.append(cause)
             next = cause.metadata.causationID
         }
         causes.reverse()
         var newest = [event.id]
         while !newest.isEmpty {
-            let room = Self.limit - effects.count
+            let room = limit - effects.count
             let found = try await search.effects(of: newest, limit: room + 1)
-            isCut = found.count > room
+            let areMore = found.count > room
+            isCut = isCut || areMore
             let visible = found.prefix(room).filter {
                 scope.includes($0.metadata.account) && known.insert($0.id).inserted
             }
             effects += visible
-            newest = isCut ? [] : visible.map(\.id)
+            newest = areMore ? [] : visible.map(\.id)
         }
     }
 
