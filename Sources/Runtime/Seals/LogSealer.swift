@@ -15,10 +15,8 @@ package struct LogSealer: Service {
     package struct Pace: Sendable {
         /// How often it looks whether a block is full.
         package var round = Duration.seconds(1)
-        /// Between two signed heads of a log that grows.
+        /// Between two signed heads. A log that stands still is signed as often: that proves that nothing came.
         package var heads = Duration.seconds(60)
-        /// Between two signed heads of a log that stands still.
-        package var idleHeads = Duration.seconds(3_600)
 
         package init() {}
     }
@@ -109,7 +107,6 @@ package struct LogSealer: Service {
 
     private func isDue(_ newest: SignedHead?, _ head: Int64) -> Bool {
         guard let newest else { return head > 0 }
-        let age = Duration.microseconds(now().microseconds - newest.time.microseconds)
-        return age >= (head > newest.size ? pace.heads : pace.idleHeads)
+        return Duration.microseconds(now().microseconds - newest.time.microseconds) >= pace.heads
     }
 }
