@@ -60,8 +60,9 @@ package struct PostgresWorkflowQueries: WorkflowQueries {
         "workflow status",
         """
         select w.name, c.position, h.position - c.position,
-            case when h.position > c.position
-                then greatest(0, extract(epoch from clock_timestamp() - c.recorded_time))::float8 else 0 end,
+            case when h.position > c.position then coalesce((
+                select greatest(0, extract(epoch from clock_timestamp() - e.recorded_time)) from events e
+                where e.position > c.position order by e.position limit 1), 0)::float8 else 0 end,
             (select count(*) from workflow_states s where s.workflow = w.name),
             (select count(*) from workflow_failures f where f.workflow = w.name),
             (select count(*) from timers t where t.workflow = w.name),

@@ -15,7 +15,7 @@ package struct WorkflowStatus: Sendable, Hashable {
     package var position: Int64
     /// How far that trails the newest event.
     package var tether: Int64
-    /// The same as the age of the newest event that was reacted to; 0 if none waits.
+    /// How long the oldest event has waited that was not reacted to yet, in seconds; 0 if none waits.
     package var tetherSeconds: Double
     /// Those that are stored; an instance that was never stored is not counted yet.
     package var instances: Int64
