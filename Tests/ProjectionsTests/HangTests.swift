@@ -96,6 +96,24 @@ import Testing
         }
     }
 
+    @Test func `is not tried again with all of them when it still does not return`() async throws {
+        try await withFleet { fleet, log in
+            hang(devices)
+            try await withView(log, lostThreads: 9) {
+                try await eventually("all stand still") { try await stuck(log) == devices }
+            }
+            mend(Array(devices.dropFirst(2)))
+            let rebuilds = PostgresRebuilds(
+                [FaultyDevices.self], store: log.store, pool: log.pool, bounds: bounds(lostThreads: 2))
+            let first = try await rebuilds.resume("devices", entity: nil)
+            #expect(first.resumed == 0 && first.stuck.map(\.id) == devices)
+            #expect(try await rebuilds.resume("devices", entity: devices[4]) == Resumption(resumed: 1))
+            mend(devices)
+            #expect(try await rebuilds.resume("devices", entity: nil) == Resumption(resumed: 4))
+            #expect(try await counts(fleet) == [1, 1, 1, 1, 1])
+        }
+    }
+
     // MARK: Rebuilt
 
     private func pace(lostThreads: Int) -> RebuildPace {

@@ -92,7 +92,7 @@ import Testing
             // Somebody asks an older server, whose rows are live from then on.
             _ = try await log.rebuild("devices")
             #expect(try await log.roles("devices") == ["1 older", "2 previous", "3 live"])
-            let back = try await newer.swapBack("devices", askedBy: "a test")
+            let back = try await newer.swapBack("devices", acceptingLoss: false, askedBy: "a test")
             // What comes behind it is done, so it was looked at.
             try await log.withRebuilding([DevicesProjection.self, AccountsProjection.self]) {
                 let accounts = try await log.rebuilds().start(

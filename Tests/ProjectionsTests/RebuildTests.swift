@@ -68,7 +68,7 @@ import Testing
             // What comes meanwhile is in the previous one too when it serves again.
             try await fleet.withLiveView { try await fleet.report(1, from: "d7") }
             let rebuilds = log.rebuilds()
-            let back = try await rebuilds.swapBack("devices", askedBy: "a test")
+            let back = try await rebuilds.swapBack("devices", acceptingLoss: false, askedBy: "a test")
             _ = try await log.withRebuilding { try await log.end(of: back) }
             #expect(try await log.roles("devices") == ["1 live", "2 previous"])
             #expect(try await fleet.queries().device("d7", scope: .all)?.telemetryCount == 100)
@@ -82,7 +82,7 @@ import Testing
             #expect(try await log.number("select count(*) from devices where generation <> 1") == 0)
             await #expect(throws: RebuildError.noPrevious) { try await rebuilds.dropPrevious("devices") }
             await #expect(throws: RebuildError.noPrevious) {
-                try await rebuilds.swapBack("devices", askedBy: "a test")
+                try await rebuilds.swapBack("devices", acceptingLoss: false, askedBy: "a test")
             }
         }
     }
@@ -213,7 +213,8 @@ import Testing
             #expect(rebuild.comparison?.differingRows == 20)
             #expect(try await fleet.queries().device("d1", scope: .all)?.name == "DEVICE D1")
             // Whoever swaps it back has his way.
-            let back = try await log.rebuilds([RenamedDevices.self]).swapBack("devices", askedBy: "a test")
+            let back = try await log.rebuilds([RenamedDevices.self]).swapBack(
+                "devices", acceptingLoss: false, askedBy: "a test")
             _ = try await log.withRebuilding([RenamedDevices.self]) { try await log.end(of: back) }
             // Beside a program of before; a third one would leave no connection to the first two.
             _ = try await log.withRebuilding([RenamedDevices.self]) { try await log.rebuild("accounts") }
@@ -244,6 +245,30 @@ import Testing
                 "devices", eventLimit: nil, acceptingLoss: true, askedBy: "a test")
             _ = try await log.withRebuilding([DevicesProjection.self]) { try await log.end(of: lossy) }
             #expect(try await log.roles("devices") == ["1 previous", "2 live"])
+        }
+    }
+
+    @Test func `goes back to no generation that would lack what has left the log since it was live`() async throws {
+        try await withFleet { _, log in
+            _ = try await log.rebuild("devices")
+            let previous = try #require(try await log.status("devices").generations.first { $0.role == .previous })
+            let rebuilds = log.rebuilds()
+            func leaves(_ position: Int64) async throws {
+                try await log.asSuperuser(
+                    """
+                    insert into stream_floors (stream, version, position) values ('device-d1', 1, \(position))
+                    on conflict (stream) do update set position = excluded.position
+                    """)
+            }
+            try await leaves(previous.position + 1)
+            await #expect(throws: RebuildError.lacksEvents) {
+                try await rebuilds.swapBack("devices", acceptingLoss: false, askedBy: "a test")
+            }
+            _ = try await rebuilds.swapBack("devices", acceptingLoss: true, askedBy: "a test")
+            _ = try await rebuilds.cancel("devices")
+            // What it had taken in by then is in its rows.
+            try await leaves(previous.position)
+            _ = try await rebuilds.swapBack("devices", acceptingLoss: false, askedBy: "a test")
         }
     }
 }

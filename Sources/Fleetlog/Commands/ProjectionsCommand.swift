@@ -58,16 +58,25 @@ struct ProjectionsSwapBackCommand: AsyncParsableCommand {
     @Argument(help: "The view.")
     var view: ViewName
 
+    @Flag(help: "Let it lack telemetry that has left the log since it was live.")
+    var acceptLoss = false
+
     @OptionGroup var installation: InstallationOptions
 
     func run() async throws {
         try ArmedFailpoint(SettingsSources(flags: [:]))?.arm()
         try await LogAccess.with(installation.serverURL()) { log in
             let following = RebuildFollowing(log)
-            let rebuild = try await log.administer(.viewSwapBackRequested, view.name) {
-                try await following.rebuilds.swapBack(view.name, askedBy: "command line")
+            let details = acceptLoss ? ["acceptLoss": "true"] : [:]
+            do {
+                let rebuild = try await log.administer(.viewSwapBackRequested, view.name, details) {
+                    try await following.rebuilds.swapBack(
+                        view.name, acceptingLoss: acceptLoss, askedBy: "command line")
+                }
+                try Console.answer(try await following.follow(rebuild).text)
+            } catch RebuildError.lacksEvents {
+                throw SettingsError("\(view.name): \(RebuildError.lacksEvents); give --accept-loss if it may")
             }
-            try Console.answer(try await following.follow(rebuild).text)
         }
     }
 }

@@ -162,6 +162,11 @@ extension Problem {
                 "lossy-rebuild",
                 "Telemetry has left the log, and what the live view has kept of it cannot be made again. "
                     + "Say \"acceptLoss\": true if it may go; the live rows stay as the previous generation.")
+        case .lacksEvents:
+            self = .conflict(
+                "lossy-swap-back",
+                "Telemetry has left the log that the previous generation has not taken in, and would be missing in it. "
+                    + "Say \"acceptLoss\": true if it may be; the live rows stay as the previous generation.")
         case .unreadable(let position, let reason):
             self = .conflict("unreadable-event", "The event at position \(position) cannot be taken in: \(reason)")
         case .unavailable(let reason):

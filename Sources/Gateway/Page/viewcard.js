@@ -22,7 +22,8 @@ const confirmations = {
   rebuild: (name) => lost[name] && `Rebuild ${name}? Where telemetry has left the log by retention, ${lost[name]} `
     + "cannot be made anew: the rebuilt view takes over without them. The one of now is kept as previous until it is dropped.",
   "rebuild/cancel": (name) => `Cancel the rebuild of ${name}? What is built so far is thrown away.`,
-  "swap-back": (name) => `Swap ${name} back to its previous generation?`,
+  "swap-back": (name) => `Swap ${name} back to its previous generation?`
+    + (lost[name] ? " What has left the log by retention since that one was live will be missing in it." : ""),
   "drop-previous": (name) => `Delete all generations of ${name} before the live one? There is no way back to them.`,
 };
 
@@ -154,7 +155,7 @@ export class ViewCard {
     return actButton(label, async () => {
       const question = confirmations[action]?.(this.name);
       // What the question warns of is accepted with it.
-      if (!question || confirm(question)) await this.act(action, action === "rebuild" && question ? { acceptLoss: true } : undefined);
+      if (!question || confirm(question)) await this.act(action, ["rebuild", "swap-back"].includes(action) && lost[this.name] ? { acceptLoss: true } : undefined);
     }, { "data-action": action, "aria-label": `${label}: ${this.name}`, hidden: true });
   }
 }

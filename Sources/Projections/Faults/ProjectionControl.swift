@@ -6,7 +6,8 @@ package protocol ProjectionControl: Sendable {
     func stuck(_ name: String, limit: Int) async throws(RebuildError) -> [StuckEntity]
     /// Lets the live view stand still as a whole.
     func pause(_ name: String, reason: String, by principal: String) async throws(RebuildError)
-    /// Goes on with the view and all that stands still in it, or with one entity of it.
+    /// Goes on with the view and all that stands still in it, or with one entity of it. Of code that still does not return not
+    /// more is tried than ``FoldBounds/lostThreads``.
     ///
     /// - Returns: how many entities go on, and what still does not.
     func resume(_ name: String, entity: String?) async throws(RebuildError) -> Resumption
@@ -54,8 +55,13 @@ extension PostgresRebuilds: ProjectionControl {
         let stuck = try await pool.withConnection { try await $0.query(wanted).map { try StuckEntity($0) } }
         if entity != nil, stuck.isEmpty { throw RebuildError.unknownEntity }
         var outcome = Resumption()
-        let again = StuckFold<P>(store: store, pool: pool, thread: FoldThread())
-        for entity in stuck {
+        let again = StuckFold<P>(store: store, pool: pool, thread: FoldThread(), bounds: bounds)
+        for (index, entity) in stuck.enumerated() {
+            // The rest can be resumed one by one, or all when the code is mended.
+            guard again.thread.lost < bounds.lostThreads else {
+                outcome.stuck += stuck[index...]
+                break
+            }
             if let left = try await again.run(entity) {
                 outcome.stuck.append(left)
             } else {
@@ -74,7 +80,7 @@ struct StuckFold<P: WideProjection>: Sendable {
     let store: any EventStore
     let pool: PostgresPool
     let thread: FoldThread
-    var bounds = FoldBounds()
+    let bounds: FoldBounds
 
     /// What it is stuck at now; nil if it has caught up with the view.
     func run(_ entity: StuckEntity) async throws -> StuckEntity? {

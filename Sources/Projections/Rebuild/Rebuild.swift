@@ -186,6 +186,8 @@ package enum RebuildError: Error, Sendable, Hashable {
     case retained(through: Int64)
     /// Events have left the log of which the live rows were made, and nobody has said that those may go.
     case lossy
+    /// Events have left the log that the previous generation has not taken in, and nobody has said that it may lack them.
+    case lacksEvents
     /// An event that the view's code cannot take in.
     case unreadable(position: Int64, reason: String)
     /// More entities than may be stuck.
@@ -205,6 +207,8 @@ extension RebuildError: CustomStringConvertible {
         case .newerDefinition: "a newer server keeps this view: ask that one, or run the newer program"
         case .retained(let version): "events up to version \(version) have left the log"
         case .lossy: "telemetry has left the log, and what the live view has kept of it could not be made again"
+        case .lacksEvents:
+            "telemetry has left the log that the previous generation has not taken in and would lack for good"
         case .unreadable(let position, let reason): "the event at position \(position) cannot be taken in: \(reason)"
         case .tooManyStuck(let count): "\(count) entities are stuck in it"
         case .unavailable(let reason): reason

@@ -48,6 +48,16 @@ enum RebuildStatements {
         where stream > $1 || '-' collate "C" and stream < $1 || '.' collate "C" limit 1
         """)
 
+    /// A row if events of the category have left the log behind what the previous generation has taken in.
+    static let previousLacksEvents = Statement(
+        "previous_lacks_events",
+        """
+        select from projections p
+        join checkpoints c on c.projection = p.name and c.generation = p.previous_generation
+        join stream_floors f on f.position > c.position
+        where p.name = $1 and f.stream > $2 || '-' collate "C" and f.stream < $2 || '.' collate "C" limit 1
+        """)
+
     /// Starts a generation beside the live one; no row if a rebuild of the view has not ended.
     static let begin = Statement(
         "begin_rebuild",

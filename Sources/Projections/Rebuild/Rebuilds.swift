@@ -18,7 +18,10 @@ package protocol Rebuilds: Sendable {
     /// Gives a rebuild up, and has its rows deleted.
     func cancel(_ name: String) async throws(RebuildError) -> Rebuild
     /// Has the previous generation brought up to date, and then take over again.
-    func swapBack(_ name: String, askedBy: String) async throws(RebuildError) -> Rebuild
+    ///
+    /// - Parameter acceptingLoss: whether it may lack events that have left the log since it was live.
+    /// - Throws: ``RebuildError/noPrevious``; ``RebuildError/lacksEvents``.
+    func swapBack(_ name: String, acceptingLoss: Bool, askedBy: String) async throws(RebuildError) -> Rebuild
     /// Has all generations deleted that came before the live one.
     func dropPrevious(_ name: String) async throws(RebuildError)
 }
@@ -28,11 +31,16 @@ package struct PostgresRebuilds: Rebuilds {
     let projections: [any WideProjection.Type]
     let store: any EventStore
     let pool: PostgresPool
+    let bounds: FoldBounds
 
-    package init(_ projections: [any WideProjection.Type], store: any EventStore, pool: PostgresPool) {
+    package init(
+        _ projections: [any WideProjection.Type], store: any EventStore, pool: PostgresPool,
+        bounds: FoldBounds = FoldBounds()
+    ) {
         self.projections = projections
         self.store = store
         self.pool = pool
+        self.bounds = bounds
     }
 
     package func statuses() async throws(RebuildError) -> [RebuildStatus] {
@@ -89,9 +97,13 @@ package struct PostgresRebuilds: Rebuilds {
         try await change(name, RebuildStatements.cancel)
     }
 
-    package func swapBack(_ name: String, askedBy: String) async throws(RebuildError) -> Rebuild {
-        _ = try projection(name)
+    package func swapBack(
+        _ name: String, acceptingLoss: Bool, askedBy: String
+    ) async throws(RebuildError) -> Rebuild {
+        let projection = try projection(name)
         return try await answering { connection in
+            let question = RebuildStatements.previousLacksEvents(.text(name), .text(projection.category))
+            if !acceptingLoss, try await !connection.query(question).isEmpty { throw RebuildError.lacksEvents }
             let rows = try await connection.query(RebuildStatements.beginSwapBack(.text(name), .text(askedBy)))
             guard let row = rows.first else { throw RebuildError.noPrevious }
             return try Rebuild(row)

@@ -43,6 +43,10 @@ import Testing
     @Test func `says what of it was asked for, since one device's rows are not a whole view`() async throws {
         try await TestGateway.with { gateway in
             let view = "/api/v1/projections/devices"
+            _ = try await gateway.ask("POST", "\(view)/swap-back", #"{"acceptLoss":true}"#)
+            let swap = try #require(try await acts(gateway.store).last?.data)
+            #expect(String(decoding: swap, as: UTF8.self) == #"{"details":{"acceptLoss":"true"},"subject":"devices"}"#)
+            _ = try await gateway.ask("POST", "\(view)/rebuild/cancel")
             for (path, body, details) in [
                 ("rebuild", #"{"only":"d-1"}"#, #"{"only":"d-1"}"#),
                 (

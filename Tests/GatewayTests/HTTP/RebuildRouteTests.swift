@@ -34,6 +34,17 @@ import Testing
         }
     }
 
+    @Test func `goes back to what lacks events that have left the log only for somebody who says so`() async throws {
+        try await TestGateway.with { gateway in
+            gateway.rebuilds.lacksEvents.withLock { $0 = true }
+            let lossy = try await gateway.ask("POST", path + "/swap-back")
+            #expect(lossy.status == 409 && lossy[text: "type"] == "urn:fleetlog:problem:lossy-swap-back", "\(lossy)")
+            #expect(try await gateway.ask("POST", path + "/swap-back", #"{"acceptLoss":false}"#).status == 409)
+            #expect(try await gateway.ask("POST", path + "/swap-back", #"{"acceptsLoss":true}"#).status == 400)
+            #expect(try await gateway.ask("POST", path + "/swap-back", #"{"acceptLoss":true}"#).status == 202)
+        }
+    }
+
     @Test func `has the rows of one device replaced at once`() async throws {
         try await TestGateway.with { gateway in
             let reply = try await gateway.ask("POST", path + "/rebuild", #"{"only":"d-1"}"#)

@@ -46,7 +46,8 @@ final class RebuildsInMemory: Rebuilds {
         try change(to: .cancelled, from: [.running, .paused, .failed])
     }
 
-    func swapBack(_ name: String, askedBy: String) async throws(RebuildError) -> Rebuild {
+    func swapBack(_ name: String, acceptingLoss: Bool, askedBy: String) async throws(RebuildError) -> Rebuild {
+        if lacksEvents.withLock({ $0 }), !acceptingLoss { throw .lacksEvents }
         guard hasPrevious.withLock({ $0 }) else { throw .noPrevious }
         return try begin(name, .swapBack, nil, askedBy)
     }

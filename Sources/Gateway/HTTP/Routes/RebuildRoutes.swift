@@ -19,7 +19,9 @@ struct RebuildRoutes: Sendable {
             .guarded(
                 .post, view + "/rebuild/cancel", needs: .manageViews, records: .viewRebuildCancellationRequested, cancel
             ),
-            .guarded(.post, view + "/swap-back", needs: .manageViews, records: .viewSwapBackRequested, swapBack),
+            .guarded(
+                .post, view + "/swap-back", needs: .manageViews, records: .viewSwapBackRequested, with: ["acceptLoss"],
+                swapBack),
             .guarded(.post, view + "/drop-previous", needs: .manageViews, records: .viewDropRequested, dropPrevious),
         ]
     }
@@ -73,8 +75,12 @@ struct RebuildRoutes: Sendable {
 
     private func swapBack(_ exchange: Exchange, _ caller: Caller) async throws(Problem) -> Response {
         try exchange.query.allow()
+        var fields = try RequestFields(exchange, mayBeAbsent: true)
+        let acceptsLoss = try fields.optionalBool("acceptLoss") ?? false
+        try fields.finish(known: "acceptLoss")
         return try await answer(.accepted, caller) { () throws(RebuildError) in
-            try await rebuilds.swapBack(exchange.parameter("name"), askedBy: caller.principal.description)
+            try await rebuilds.swapBack(
+                exchange.parameter("name"), acceptingLoss: acceptsLoss, askedBy: caller.principal.description)
         }
     }
 
