@@ -38,18 +38,23 @@ struct SampleEvents: Sendable {
                 principal: .device("bench\(writer)"), account: .default, commandID: command, correlationID: command))
     }
 
-    /// The first event of a device that has a registration.
+    /// The first event of a device that has a registration, by a person.
     func registration(of writer: Int) throws -> NewEvent {
         var event = event(of: writer, version: 1)
+        // Somewhere between 47 and 55 degrees north, 5 and 15 east.
+        let place = Self.mixed(UInt64(writer))
+        let location = Location(
+            latitude: 47 + Double(place % 8_000) / 1_000, longitude: 5 + Double((place >> 32) % 10_000) / 1_000)
         let encoded = try Device.codec.encode(
             .registered(
                 DeviceRegistered(
                     serial: "S-\(writer)", type: DeviceType("temperature"), name: "Device \(writer)",
-                    labels: ["floor": "\(writer & 15)"], account: .default)))
+                    labels: ["floor": "\(writer & 15)"], location: location, account: .default)))
         event.type = encoded.type
         event.schemaVersion = encoded.schemaVersion
         event.eventClass = encoded.eventClass
         event.data = encoded.data
+        event.metadata.principal = .user("installer")
         return event
     }
 

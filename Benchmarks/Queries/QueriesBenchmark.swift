@@ -76,6 +76,7 @@ struct QueriesBenchmark {
         try await BenchLog.with(url) { log in
             _ = try await RebuiltView<DevicesProjection>(log).rebuild()
             _ = try await RebuiltView<TelemetryProjection>(log).rebuild()
+            _ = try await RebuiltView<StatesProjection>(log).rebuild()
         }
     }
 }
