@@ -40,10 +40,12 @@ def write(target, streams, per_call, end, counts):
     counts.append(count)
 
 
-def work(url, streams, per_call, seconds, start, results):
+def work(url, streams, per_call, seconds, turn, start, results):
     lanes = 8 if per_call == 1 else 1
     target = recorder(url, lanes)
-    target.create_table()
+    # It replaces functions as well, which Postgres refuses to two at once.
+    with turn:
+        target.create_table()
     shares = [[uuid.uuid4() for _ in range(streams // lanes)] for _ in range(lanes)]
     start.wait()
     counts = []
@@ -65,9 +67,9 @@ def main():
     first.datastore.close()
     context = multiprocessing.get_context("spawn")
     # One that fails before all are there must not leave the others waiting.
-    start, results = context.Barrier(processes, timeout=60), context.Queue()
+    turn, start, results = context.Lock(), context.Barrier(processes, timeout=60), context.Queue()
     workers = [
-        context.Process(target=work, args=(url, streams // processes, per_call, seconds, start, results))
+        context.Process(target=work, args=(url, streams // processes, per_call, seconds, turn, start, results))
         for _ in range(processes)
     ]
     for worker in workers:
